@@ -1,0 +1,60 @@
+# Two commands for a newcomer: `make demo` (simulated line, no hardware, no torch) and `make test`.
+.ONESHELL:
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV_VERSION := $(shell sed -n 's/^uv==//p' constraints.txt)
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable
+
+.PHONY: demo test lint train bench help
+
+help:
+	@echo "make demo    the simulated line: PLC, belt, camera, station, summary (IMAGES=folder for real photos)"
+	echo "make test    set up everything, all checks and tests"
+	echo "make lint    ruff, mypy, import rules"
+	echo "make train   the pipeline: data, training, evaluation, export, verification (dvc repro)"
+	echo "make bench   latency of the deadline path on this machine"
+
+demo: .venv/agent
+	@$(BIN)/linegate demo $(if $(IMAGES),--images "$(IMAGES)")
+
+bench: .venv/agent
+	@$(BIN)/linegate bench config/demo.toml
+
+train: .venv/all
+	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/dvc repro
+
+lint: .venv/all
+	@echo "== lint: ruff, mypy, import rules"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint
+	@echo "== tests"
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest
+	echo "== make test: lint and tests passed"
+
+# --- set-up: the agent alone is what a line computer needs; the rest is for training and tests ---------------------
+
+.venv/uv: constraints.txt
+	@echo "== set-up: virtual environment in .venv"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, found $$($(PYTHON) -V): make PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv || { echo "error: no venv module: apt-get install python3-venv"; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	touch $@
+
+.venv/agent: .venv/uv pyproject.toml
+	@echo "== set-up: the agent (no torch); the ONNX Runtime wheel is about 256 MB"
+	.ci/system-packages run
+	$(INSTALL) .
+	touch $@
+
+.venv/all: .venv/uv pyproject.toml
+	@echo "== set-up: agent, trainer and test tools; torch and its libraries are about 3 GB"
+	.ci/system-packages run test
+	$(INSTALL) '.[trainer,dev]'
+	touch $@ .venv/agent

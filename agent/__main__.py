@@ -1,0 +1,152 @@
+"""The `linegate` command. Exit codes: 0 done, 1 fault (restart me), 2 bad arguments, 78 bad config or model."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.errors import exit_on_error
+from agent.model_contract import Provider
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Inspect every part on a production line; only proven-good parts pass.")  # fmt: skip
+plc_app = typer.Typer(no_args_is_help=True, help="The PLC side: register map and simulator.")
+model_app = typer.Typer(no_args_is_help=True, help="Model files: what they say, and whether they run right here.")
+app.add_typer(plc_app, name="plc")
+app.add_typer(model_app, name="model")
+
+ConfigArgument = Annotated[Path, typer.Argument(help="The station's TOML file.")]
+ModelArgument = Annotated[Path, typer.Argument(help="An exported .onnx file.")]
+
+
+@app.command()
+def run(config: ConfigArgument) -> None:
+    """Run one station until SIGTERM.  Example: linegate run config/simulation.toml"""
+    with exit_on_error():
+        from agent.config import load_config
+        from agent.service import stop_on_signals
+        from agent.station import run_station
+
+        _log_to_stderr()
+        run_station(load_config(config), stop_on_signals())
+
+
+@app.command()
+def check(config: ConfigArgument) -> None:
+    """Check a station's file, recipe and model without hardware.  Example: linegate check config/line.toml"""
+    with exit_on_error():
+        from agent.check import check_config
+
+        check_config(config)
+
+
+@app.command()
+def demo(
+    images: Annotated[Path | None, typer.Option(help="Folder of the magnetic-tile data set; default: rendered tiles.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long the belt runs.")] = 30.0,
+    rate: Annotated[float, typer.Option(min=0.5, max=50, help="Parts per second.")] = 10.0,
+    defects: Annotated[float, typer.Option(min=0, max=1, help="Share of parts with a defect.")] = 0.3,
+    seed: Annotated[int, typer.Option(help="Same seed, same belt.")] = 1,
+) -> None:
+    """Simulated line, no hardware: PLC and belt, station, live view, summary.  Example: linegate demo --seconds 30"""
+    with exit_on_error():
+        from agent.demo import DemoOptions, run_demo
+
+        sys.exit(run_demo(DemoOptions(images, seconds, rate, defects, seed)))
+
+
+@app.command()
+def watch(
+    results: Annotated[str, typer.Option(help="The station's publisher.results endpoint.")] = "tcp://127.0.0.1:5556",
+    replay: Annotated[str, typer.Option(help="The station's publisher.replay endpoint.")] = "tcp://127.0.0.1:5557",
+    since: Annotated[int | None, typer.Option(min=0, help="Begin after this message_id; default: from now on.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print results live, without a gap.  Example: linegate watch --since 0"""
+    with exit_on_error():
+        from agent.watch import print_results
+
+        print_results(results, replay, since, json)
+
+
+@app.command()
+def bench(
+    config: ConfigArgument,
+    parts: Annotated[int, typer.Option(min=10, help="Parts per row of the table.")] = 400,
+    rate: Annotated[float, typer.Option(min=1, help="Parts per second at real cadence.")] = 20.0,
+) -> None:
+    """Measure the deadline path on this machine.  Example: linegate bench config/demo.toml"""
+    with exit_on_error():
+        from agent.bench import run_bench
+
+        run_bench(config, parts, rate)
+
+
+@plc_app.command("sim")
+def plc_sim(
+    host: Annotated[str, typer.Option(help="Modbus TCP address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Modbus TCP port.")] = 1502,
+    camera: Annotated[str, typer.Option(help="Endpoint of the camera's wire.")] = "tcp://127.0.0.1:5590",
+    images: Annotated[Path | None, typer.Option(help="Photos instead of rendered tiles (data set folder).")] = None,
+    parts: Annotated[int, typer.Option(min=1, help="Parts on the belt.")] = 300,
+    rate: Annotated[float, typer.Option(min=0.1, max=500, help="Parts per second.")] = 10.0,
+    defects: Annotated[float, typer.Option(min=0, max=1, help="Share of parts with a defect.")] = 0.3,
+    seed: Annotated[int, typer.Option(help="Same seed, same belt.")] = 1,
+    scan_ms: Annotated[float, typer.Option(min=1, max=200, help="Scan time of the PLC program.")] = 5.0,
+    decide_ms: Annotated[int, typer.Option(min=10, max=30000, help="Photo-eye to decision point.")] = 400,
+    epoch: Annotated[int, typer.Option(min=1, max=65535, help="PLC_EPOCH of this start.")] = 1,
+    truth_log: Annotated[Path | None, typer.Option(help="JSON lines: each part, what it was, what the arm did.")] = None,
+) -> None:
+    """A PLC with belt, photo-eye, camera and reject arm.  Example: linegate plc sim --rate 10 --parts 300"""
+    with exit_on_error():
+        import asyncio
+
+        from agent.plc.belt import Belt, TruthLog, photo_parts, procedural_parts
+        from agent.plc.simulator import LineOptions, simulate
+
+        _log_to_stderr()
+        load = photo_parts(images, parts, defects, seed) if images else procedural_parts(parts, defects, seed)
+        options = LineOptions(host, port, camera, scan_ms, decide_ms, epoch)
+        asyncio.run(simulate(Belt(load, rate), TruthLog(truth_log), options))
+
+
+@plc_app.command("map")
+def plc_map() -> None:
+    """Print the register map.  Example: linegate plc map"""
+    from agent.plc.map_table import print_map
+
+    print_map()
+
+
+@model_app.command("show")
+def model_show(model: ModelArgument) -> None:
+    """Print a model file's contract.  Example: linegate model show models/magnetic_tile.onnx"""
+    with exit_on_error():
+        from agent.check import show_model
+
+        show_model(model)
+
+
+@model_app.command("verify")
+def model_verify(
+    model: ModelArgument,
+    provider: Annotated[Provider, typer.Option(help="Where to run it.")] = "cpu",
+) -> None:
+    """Run the embedded golden samples on this device.  Example: linegate model verify models/magnetic_tile.onnx"""
+    with exit_on_error():
+        from agent.check import verify_model
+
+        verify_model(model, provider)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+
+
+if __name__ == "__main__":
+    app()

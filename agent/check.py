@@ -1,0 +1,65 @@
+"""What can be known of a station without its hardware: config, recipe, model file, self-test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from agent.cameras.folder import FolderDriver
+from agent.config import FolderCamera, load_config
+from agent.judge import Calibration, Judge
+from agent.model_contract import Provider
+from agent.recipe import load_recipe
+from agent.segmenter import Segmenter
+
+
+def check_config(path: Path) -> None:
+    """Print what the station would run; ConfigError at the first thing that would stop it."""
+    config = load_config(path)
+    recipe = load_recipe(config.recipe)
+    segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads)
+    Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
+    segmenter.self_test()
+    if isinstance(config.camera, FolderCamera):
+        FolderDriver(config.camera)
+    console = Console(highlight=False)
+    console.print(f"{path}: good", style="green")
+    console.print(f"  station  {config.station.line}/{config.station.name}, state in {config.station.state_dir}")
+    console.print(f"  camera   {config.camera.driver}, trigger {config.trigger.mode}, jitter {config.trigger_jitter_ms:.0f} ms")
+    console.print(f"  model    {segmenter.sha256[:12]} on {segmenter.provider}, self-test passed")
+    console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
+    console.print(f"  PLC      {config.plc.host}:{config.plc.port}")
+    for endpoint in (config.publisher.results, config.publisher.replay):
+        if "127.0.0.1" not in endpoint and not endpoint.startswith("ipc://"):
+            console.print(f"  warning  {endpoint} is open to the network and results travel unencrypted", style="yellow")
+
+
+def show_model(path: Path) -> None:
+    """Print the contract that the file carries."""
+    segmenter = Segmenter(path)
+    contract = segmenter.contract
+    table = Table("", "", show_header=False, title=str(path), title_justify="left")
+    table.columns[1].overflow = "fold"
+    table.add_row("sha256", segmenter.sha256)
+    table.add_row("input", f"uint8 {contract.input.height_px} × {contract.input.width_px} × {contract.input.channels}")
+    table.add_row("classes", ", ".join(f"{name} ≥ {contract.thresholds[name]:.2f}" for name in contract.defect_classes))
+    table.add_row("precision", contract.precision)
+    table.add_row("golden samples", ", ".join(sample.name for sample in contract.golden))
+    for name, value in (contract.producers | {"opset": str(contract.opset)}).items():
+        table.add_row(name, value)
+    table.add_row("git commit", contract.git_commit)
+    table.add_row("data md5", contract.data_md5)
+    for name, metric in contract.metrics.items():
+        table.add_row(name, f"{metric:.4g}")
+    Console(highlight=False).print(table)
+
+
+def verify_model(path: Path, provider: Provider) -> None:
+    """Run the golden samples on this device; ConfigError when one is out of tolerance."""
+    segmenter = Segmenter(path, provider)
+    segmenter.self_test()
+    Console(highlight=False).print(
+        f"{path}: {len(segmenter.contract.golden)} golden samples within tolerance on {provider}", style="green"
+    )

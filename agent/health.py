@@ -1,0 +1,58 @@
+"""Is every stage making progress? The PLC's heartbeat and systemd's watchdog advance only while it is so.
+
+Idle is not hung: a stage is judged only between `begin` and `end`. Over its budget by more than GRACE_MS the
+heartbeat falls silent; EXIT_MS after that the process is ended, and systemd starts a clean one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+GRACE_MS = 500
+EXIT_MS = 1000
+
+
+@dataclass
+class Stage:
+    """One stage's stamp: written by its own thread, read by the link's."""
+
+    name: str
+    budget_ms: float
+    _begun_ns: int = 0
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Mark the work inside as in progress."""
+        self._begun_ns = time.monotonic_ns()
+        try:
+            yield
+        finally:
+            self._begun_ns = 0
+
+    def over_budget_ms(self, now_ns: int) -> float:
+        """How long the stage has been busy beyond its budget; ≤ 0 when idle or in time."""
+        begun_ns = self._begun_ns
+        return (now_ns - begun_ns) / 1e6 - self.budget_ms if begun_ns else 0.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """All stages of a station."""
+
+    stages: tuple[Stage, ...]
+
+    def worst(self, now_ns: int) -> tuple[Stage, float]:
+        """The stage most over its budget, and by how many ms."""
+        return max(((stage, stage.over_budget_ms(now_ns)) for stage in self.stages), key=lambda item: item[1])
+
+    def alive(self, now_ns: int) -> bool:
+        """May the heartbeat advance?"""
+        return self.worst(now_ns)[1] <= GRACE_MS
+
+    def hung(self, now_ns: int) -> Stage | None:
+        """The stage for which the process should end, if any."""
+        stage, over_ms = self.worst(now_ns)
+        return stage if over_ms > GRACE_MS + EXIT_MS else None

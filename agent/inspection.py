@@ -1,0 +1,130 @@
+"""The vocabulary of an inspection: frozen records, no I/O.
+
+Times ending in `_ns` are CLOCK_MONOTONIC nanoseconds of this computer; `message_id` is the
+journal's, `trigger_seq` the PLC's wrapping u16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+class Verdict(str, Enum):
+    """What Linegate says of a part. Only PASS lets it through."""
+
+    PASS = "pass"
+    REJECT = "reject"
+    NO_DECISION = "no_decision"
+
+
+class Reason(IntEnum):
+    """Why a verdict is what it is; the number goes to the PLC's result slot and ERROR_CODE."""
+
+    OK = 0
+    DEFECT = 1
+    MAP_ID = 10
+    EPOCH_CHANGED = 11
+    CAMERA_LOST = 20
+    FRAME_TIMEOUT = 21
+    FRAME_INCOMPLETE = 22
+    FRAME_QUALITY = 23
+    FRAME_MISMATCH = 24
+    CAPTURE_WINDOW = 25
+    MODEL_NOT_LOADED = 30
+    INFERENCE_ERROR = 31
+    DEADLINE = 32
+    OUTPUT_INVALID = 33
+    PLC_LINK = 40
+    JOB_UNKNOWN = 41
+    RING_OVERRUN = 42
+    JOURNAL = 50
+    AGENT_DOWN = 60
+
+
+class PlcAction(str, Enum):
+    """What the PLC says it did with the part (its own outcome words), once it has decided."""
+
+    PASSED = "passed"
+    REJECTED = "rejected"
+    REJECTED_NO_DECISION = "rejected_no_decision"
+    REJECTED_NO_VERDICT = "rejected_no_verdict"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """One part announced by the PLC.
+
+    `earliest_ns`..`latest_ns` bound the instant of the photo-eye edge on this computer's clock;
+    `deadline_ns` is the last moment for a PASS, the guard already taken off.
+    """
+
+    seq: int
+    part_id: int
+    plc_epoch: int
+    earliest_ns: int
+    latest_ns: int
+    deadline_ns: int
+    seen_ns: int
+    bypass: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One photo, uint8 HxW (grey) or HxWxC, as the camera gave it."""
+
+    image: Image
+    frame_id: int
+    captured_ns: int
+    exposure_us: float = 0.0
+    complete: bool = True
+    simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One connected region of one defect class, measured in the station's millimetres."""
+
+    name: str
+    score: float
+    area_mm2: float
+    length_mm: float
+    x_mm: float
+    y_mm: float
+    counts: bool
+    """True when it meets every limit of its rule, so that its action applies."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the judge made of one segmentation."""
+
+    verdict: Verdict
+    reason: Reason
+    defects: tuple[Defect, ...] = ()
+    alarm: bool = False
+    peak_scores: dict[str, float] = field(default_factory=dict)
+    """Highest score of each class anywhere on the part, so that a near miss stays visible."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One part's way through the station: what was decided, on what evidence, and how long it took."""
+
+    trigger: Trigger
+    judgement: Judgement
+    stages_ms: dict[str, float]
+    decided_ns: int
+    frame: Frame | None = None
+    class_map: Image | None = None
+    detail: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.judgement.verdict

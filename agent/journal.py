@@ -1,0 +1,315 @@
+"""The record of every trigger: SQLite, one row each, written by one thread.
+
+WAL with synchronous=NORMAL: safe against kill -9 of this process, not against a power cut (the newest rows
+may then be missing; the file stays whole). The row is committed before its verdict goes on the wire.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from agent.errors import ConfigError
+from agent.inspection import Reason, Trigger, Verdict
+from agent.messages import DefectRecord, ResultMessage
+from agent.plc.handshake import Closed, Decision
+from agent.plc.register_map import next_seq, seq_distance
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+RETRY_S = 0.2
+_CREATE = """
+CREATE TABLE IF NOT EXISTS inspections (
+    message_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL, plc_epoch INTEGER NOT NULL, agent_epoch INTEGER NOT NULL,
+    trigger_seq INTEGER NOT NULL, part_id INTEGER NOT NULL,
+    triggered_ns INTEGER NOT NULL, decided_ns INTEGER NOT NULL, decided_utc TEXT NOT NULL,
+    verdict TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, evidence TEXT NOT NULL,
+    bypass INTEGER NOT NULL, model_sha256 TEXT NOT NULL, recipe TEXT NOT NULL, recipe_sha256 TEXT NOT NULL,
+    job INTEGER NOT NULL, simulated INTEGER NOT NULL,
+    completed INTEGER NOT NULL DEFAULT 0, acknowledged_ns INTEGER, in_time INTEGER,
+    plc_action TEXT NOT NULL DEFAULT 'unknown', late_verdict TEXT
+);
+CREATE INDEX IF NOT EXISTS incomplete ON inspections (message_id) WHERE completed = 0;
+"""
+_COLUMNS = (
+    "kind plc_epoch agent_epoch trigger_seq part_id triggered_ns decided_ns decided_utc verdict reason detail "
+    "evidence bypass model_sha256 recipe recipe_sha256 job simulated"
+).split()
+_INSERT = f"INSERT INTO inspections ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What every row says about the station that wrote it."""
+
+    line: str
+    station: str
+    agent_epoch: int
+    model_sha256: str
+    recipe: str
+    recipe_sha256: str
+    job: int
+    simulated: bool
+
+
+Listener = Callable[[ResultMessage, Closed | None], None]
+
+
+class Journal:
+    """Opens (or creates) the file at `path` and starts its writer thread.
+
+    Raises ConfigError when the folder cannot be written. A damaged file is set aside under another name,
+    never overwritten.
+    """
+
+    def __init__(self, path: Path, identity: Identity, wait_ms: float, required: bool) -> None:
+        self.required = required
+        self._identity, self._wait_s = identity, wait_ms / 1000
+        self._listeners: list[Listener] = []
+        self._db = _open(path)
+        self._open_rows: dict[tuple[int, int], int] = {}
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._close_rows_of_the_dead()
+        self._last = self._newest_trigger()
+        self._thread = threading.Thread(target=self._write_forever, name="journal", daemon=True)
+        self._thread.start()
+
+    def on_completed(self, listener: Listener) -> None:
+        """Call `listener`, in the writer thread, with every row completed from now on; it must not block."""
+        self._listeners.append(listener)
+
+    def commit(self, decision: Decision) -> bool:
+        """Record a decision; False when it was not on disk within the wait (it stays queued)."""
+        done = threading.Event()
+        self._queue.put(lambda: (self._insert(decision), done.set())[1])
+        on_disk = done.wait(self._wait_s)
+        if not on_disk:
+            log.warning("journal: row of part %d not on disk within its wait: queued", decision.trigger.part_id)
+        return on_disk
+
+    def enqueue(self, decision: Decision) -> None:
+        """Record a decision without waiting for the disk."""
+        self._queue.put(lambda: self._insert(decision))
+
+    def complete(self, closed: Closed) -> None:
+        """Add what became of the part, and hand the completed row to the listener."""
+        self._queue.put(lambda: self._complete(closed))
+
+    def begin_epoch(self, plc_epoch: int, head: int) -> None:
+        """The link has read the PLC's epoch and newest trigger: fill in what passed while no agent ran."""
+        self._queue.put(lambda: self._fill_outage(plc_epoch, head))
+
+    def close(self) -> None:
+        """Write what is queued, then close the file."""
+        self._queue.put(None)
+        self._thread.join(timeout=5.0)
+
+    # --- the writer thread -------------------------------------------------------------------------------------
+
+    def _write_forever(self) -> None:
+        while (work := self._queue.get()) is not None:
+            self._do(work)
+        self._db.close()
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """A full or failing disk holds rows back, in order; it never loses one while the process lives."""
+        complained = False
+        while True:
+            try:
+                return work()
+            except sqlite3.OperationalError as error:
+                if not complained:
+                    log.error("journal: %s: rows wait in memory; free the disk", error)
+                complained = True
+                time.sleep(RETRY_S)
+
+    def _insert(self, decision: Decision) -> None:
+        trigger = decision.trigger
+        row = self._row(trigger, decision.verdict, decision.reason, decision.detail, decision.settled_ns)
+        row["evidence"] = _evidence(decision)
+        cursor = self._db.execute(_INSERT, row)
+        self._open_rows[trigger.plc_epoch, trigger.seq] = int(cursor.lastrowid or 0)
+        self._last = (trigger.plc_epoch, trigger.seq)
+
+    def _complete(self, closed: Closed) -> None:
+        trigger = closed.decision.trigger
+        message_id = self._open_rows[trigger.plc_epoch, trigger.seq]
+        acknowledged_ns = closed.acknowledged_ns
+        self._db.execute(
+            "UPDATE inspections SET completed = 1, verdict = ?, reason = ?, acknowledged_ns = ?, in_time = ?, "
+            "plc_action = ?, late_verdict = ? WHERE message_id = ?",
+            (
+                closed.verdict.value,
+                closed.reason.name.lower(),
+                acknowledged_ns,
+                None if acknowledged_ns is None else acknowledged_ns <= trigger.deadline_ns,
+                closed.plc_action.value,
+                closed.late_verdict.value if closed.late_verdict else None,
+                message_id,
+            ),
+        )
+        del self._open_rows[trigger.plc_epoch, trigger.seq]
+        self._tell(message_id, closed)
+
+    def _fill_outage(self, plc_epoch: int, head: int) -> None:
+        """Same epoch: one row a missed trigger. New epoch: one gap row, as nobody knows how many."""
+        if self._last is None:
+            return
+        last_epoch, seq = self._last
+        if last_epoch != plc_epoch:
+            self._fill("gap", Trigger(0, 0, plc_epoch, 0, 0, 0, 0), "the PLC began a new epoch")
+            self._last = (plc_epoch, head)
+            return
+        for _ in range(seq_distance(seq, head)):
+            seq = next_seq(seq)
+            self._fill("inspection", Trigger(seq, 0, plc_epoch, 0, 0, 0, 0), "no agent was running")
+        self._last = (plc_epoch, seq)
+
+    def _fill(self, kind: str, trigger: Trigger, detail: str) -> None:
+        row = self._row(trigger, Verdict.NO_DECISION, Reason.AGENT_DOWN, detail, time.monotonic_ns())
+        row["kind"] = kind
+        cursor = self._db.execute(_INSERT, row)
+        self._db.execute("UPDATE inspections SET completed = 1 WHERE message_id = ?", (cursor.lastrowid,))
+        self._tell(int(cursor.lastrowid or 0), None)
+
+    def _row(self, trigger: Trigger, verdict: Verdict, reason: Reason, detail: str, decided_ns: int) -> dict[str, Any]:
+        ago_ns = time.monotonic_ns() - decided_ns
+        decided = datetime.fromtimestamp((time.time_ns() - ago_ns) / 1e9, UTC)
+        identity = asdict(self._identity)
+        return identity | {
+            "kind": "inspection",
+            "plc_epoch": trigger.plc_epoch,
+            "trigger_seq": trigger.seq,
+            "part_id": trigger.part_id,
+            "triggered_ns": trigger.latest_ns,
+            "decided_ns": decided_ns,
+            "decided_utc": decided.isoformat(timespec="milliseconds"),
+            "verdict": verdict.value,
+            "reason": reason.name.lower(),
+            "detail": detail,
+            "evidence": "{}",
+            "bypass": trigger.bypass,
+        }
+
+    def _tell(self, message_id: int, closed: Closed | None) -> None:
+        row = self._db.execute("SELECT * FROM inspections WHERE message_id = ?", (message_id,)).fetchone()
+        message = to_message(row, self._identity.line, self._identity.station)
+        for listener in self._listeners:
+            listener(message, closed)
+
+    def _newest_trigger(self) -> tuple[int, int] | None:
+        row = self._db.execute(
+            "SELECT plc_epoch, trigger_seq FROM inspections ORDER BY message_id DESC LIMIT 1"
+        ).fetchone()
+        return (row["plc_epoch"], row["trigger_seq"]) if row else None
+
+    def _close_rows_of_the_dead(self) -> None:
+        """A process that died left rows whose end it never saw: what the PLC did stays unknown."""
+        self._db.execute("UPDATE inspections SET completed = 1 WHERE completed = 0")
+
+
+def to_message(row: sqlite3.Row, line: str, station: str) -> ResultMessage:
+    """A completed row as it is published, live and in every replay."""
+    values = dict(row)
+    evidence = json.loads(values.pop("evidence"))
+    del values["completed"]
+    return ResultMessage(
+        line=line,
+        station=station,
+        valid=values["verdict"] != Verdict.NO_DECISION.value,
+        defects=[DefectRecord(**defect) for defect in evidence.get("defects", [])],
+        peak_scores=evidence.get("peak_scores", {}),
+        latencies_ms=evidence.get("latencies_ms", {}) | _acknowledge_ms(values),
+        **values,
+    )
+
+
+def _acknowledge_ms(values: dict[str, Any]) -> dict[str, float]:
+    """The stages that end at the PLC: verdict → write acknowledged, and the whole way from the photo-eye."""
+    if values["acknowledged_ns"] is None:
+        return {}
+    return {
+        "write": round((values["acknowledged_ns"] - values["decided_ns"]) / 1e6, 3),
+        "total": round((values["acknowledged_ns"] - values["triggered_ns"]) / 1e6, 3),
+    }
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection beside the writer's. Raises ConfigError when there is no journal at `path`."""
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        connection.row_factory = sqlite3.Row
+        connection.execute("SELECT 1 FROM inspections LIMIT 1")
+    except sqlite3.Error as error:
+        raise ConfigError(f"journal {path}: {error}: give the journal of a station that has run") from error
+    return connection
+
+
+def rows_since(connection: sqlite3.Connection, message_id: int, limit: int) -> list[sqlite3.Row]:
+    """Completed rows after `message_id`, oldest first, up to the first that is still open."""
+    return connection.execute(
+        "SELECT * FROM inspections WHERE message_id > ? AND message_id < "
+        "(SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0) "
+        "ORDER BY message_id LIMIT ?",
+        (message_id, limit),
+    ).fetchall()
+
+
+def extent(connection: sqlite3.Connection) -> tuple[int, int]:
+    """First and last completed message_id, (0, 0) for an empty journal."""
+    row = connection.execute(
+        "SELECT coalesce(min(message_id), 0), coalesce(max(message_id), 0) FROM inspections WHERE completed = 1"
+    ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def _evidence(decision: Decision) -> str:
+    seen = decision.evidence
+    if seen is None:
+        return "{}"
+    return json.dumps({
+        "defects": [asdict(defect) for defect in seen.judgement.defects],
+        "peak_scores": seen.judgement.peak_scores,
+        "latencies_ms": {name: round(value, 3) for name, value in seen.stages_ms.items()},
+    })  # fmt: skip
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        damaged = path.exists() and not _whole(path)
+        if damaged:
+            aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+            path.rename(aside)
+            log.error("journal %s is damaged: set aside as %s, a new one begins", path, aside.name)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_CREATE)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if damaged:
+            # ids are never reused: go on beyond any id the lost file can have given
+            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('inspections', ?)", (int(time.time()),))
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError(f"journal {path}: {error}: make [station] state_dir a folder this user may write") from error
+    return connection
+
+
+def _whole(path: Path) -> bool:
+    try:
+        with sqlite3.connect(path) as connection:
+            return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
+    except sqlite3.DatabaseError:
+        return False

@@ -1,0 +1,139 @@
+"""Class map → defects in millimetres → verdict, by the recipe. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, radians, sin
+
+import cv2
+import numpy as np
+
+from agent.errors import ConfigError
+from agent.inspection import Defect, Image, Judgement, Reason, Verdict
+from agent.model_contract import ModelContract
+from agent.preprocess import Letterbox
+from agent.recipe import Action, Recipe
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Image pixels → the robot's millimetres: scale, then rotation about the image origin, then offset."""
+
+    x_mm_per_px: float
+    y_mm_per_px: float
+    origin_x_mm: float = 0.0
+    origin_y_mm: float = 0.0
+    rotation_deg: float = 0.0
+
+    def to_robot(self, x_px: float, y_px: float) -> tuple[float, float]:
+        """A point of the image, in the robot frame."""
+        x_mm, y_mm = x_px * self.x_mm_per_px, y_px * self.y_mm_per_px
+        turn = radians(self.rotation_deg)
+        return (
+            self.origin_x_mm + x_mm * cos(turn) - y_mm * sin(turn),
+            self.origin_y_mm + x_mm * sin(turn) + y_mm * cos(turn),
+        )
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The segmenter's answer for one frame: uint8 HxW maps in model pixels, and where the image lies in them."""
+
+    class_map: Image
+    score_map: Image
+    box: Letterbox
+
+
+class Judge:
+    """Applies one recipe to segmentations of one model.
+
+    Raises ConfigError when the recipe names a class that the model does not know or leaves one out:
+    a defect without a rule would pass unseen.
+    """
+
+    def __init__(self, recipe: Recipe, calibration: Calibration, contract: ModelContract) -> None:
+        missing = set(contract.defect_classes) ^ set(recipe.classes)
+        if missing:
+            raise ConfigError(
+                f"recipe '{recipe.name}' and model disagree about class {', '.join(sorted(missing))}: "
+                f"give a rule for each of {', '.join(contract.defect_classes)} and no other"
+            )
+        self._classes = contract.classes
+        self._rules = recipe.classes
+        self._calibration = calibration
+        self._min_scores = {
+            name: contract.thresholds[name] if rule.min_score is None else rule.min_score
+            for name, rule in recipe.classes.items()
+        }
+        self._threshold_by_index = np.full(256, 255, np.uint8)
+        for index, name in enumerate(contract.defect_classes, start=1):
+            # a threshold of 0 would make the whole part a defect; 1/255 is the least score there is
+            self._threshold_by_index[index] = max(1, round(self._min_scores[name] * 255))
+
+    def judge(self, segmentation: Segmentation) -> Judgement:
+        """PASS, or REJECT with the defects that caused it; small or ignored ones are listed too."""
+        classes = segmentation.class_map[segmentation.box.inside]
+        scores = segmentation.score_map[segmentation.box.inside]
+        over = scores >= self._threshold_by_index[classes]
+        defects = self._defects(classes, scores, over, segmentation.box) if over.any() else ()
+        actions = self._actions(defects)
+        rejected = bool(actions - {Action.IGNORE})
+        return Judgement(
+            Verdict.REJECT if rejected else Verdict.PASS,
+            Reason.DEFECT if rejected else Reason.OK,
+            defects,
+            alarm=Action.REJECT_AND_ALARM in actions,
+            peak_scores=self._peak_scores(classes, scores),
+        )
+
+    def _defects(self, classes: Image, scores: Image, over: np.ndarray, box: Letterbox) -> tuple[Defect, ...]:
+        found: list[Defect] = []
+        for index in np.unique(classes[over]):
+            region = (over & (classes == index)).astype(np.uint8)
+            count, labels, stats, centroids = cv2.connectedComponentsWithStats(region, connectivity=8)
+            for label in range(1, count):
+                left, top, width, height = (int(value) for value in stats[label, :4])
+                window = np.s_[top : top + height, left : left + width]
+                inside = labels[window] == label
+                centre = (float(centroids[label, 0]) + box.left_px, float(centroids[label, 1]) + box.top_px)
+                found.append(self._measure(self._classes[int(index)], inside, scores[window], centre, box))
+        return tuple(sorted(found, key=lambda defect: -defect.area_mm2))
+
+    def _measure(
+        self, name: str, inside: np.ndarray, scores: Image, centre: tuple[float, float], box: Letterbox
+    ) -> Defect:
+        x_mm, y_mm = self._calibration.to_robot(*box.to_image(*centre))
+        scale_x, scale_y = self._calibration.x_mm_per_px / box.scale, self._calibration.y_mm_per_px / box.scale
+        area_mm2 = int(inside.sum()) * scale_x * scale_y
+        length_mm = _length_mm(inside, scale_x, scale_y)
+        score = float(scores[inside].max()) / 255
+        rule = self._rules[name]
+        counts = (
+            area_mm2 >= rule.min_area_mm2
+            and length_mm >= rule.min_length_mm
+            and (not rule.zones or any(zone.contains(x_mm, y_mm) for zone in rule.zones))
+        )
+        return Defect(name, score, area_mm2, length_mm, x_mm, y_mm, counts)
+
+    def _actions(self, defects: tuple[Defect, ...]) -> set[Action]:
+        """The actions of all rules with more counting regions than they tolerate."""
+        return {rule.action for name, rule in self._rules.items() if _counting(defects, name) > rule.max_count}
+
+    def _peak_scores(self, classes: Image, scores: Image) -> dict[str, float]:
+        """Highest score per class on the part, thresholds aside."""
+        peaks = np.zeros(len(self._classes), np.uint8)
+        for index in range(1, len(self._classes)):
+            peaks[index] = scores.max(where=classes == index, initial=0)
+        return {name: round(float(peaks[i]) / 255, 3) for i, name in enumerate(self._classes) if i}
+
+
+def _counting(defects: tuple[Defect, ...], name: str) -> int:
+    return sum(defect.counts and defect.name == name for defect in defects)
+
+
+def _length_mm(inside: np.ndarray, scale_x: float, scale_y: float) -> float:
+    """Longer side of the smallest rectangle around the region, in mm; a pixel has its own size."""
+    points = cv2.findNonZero(inside.astype(np.uint8)).reshape(-1, 2).astype(np.float32)
+    hull = cv2.convexHull(points * np.array([scale_x, scale_y], np.float32))
+    sides = cv2.minAreaRect(hull)[1]
+    return float(max(sides)) + max(scale_x, scale_y)

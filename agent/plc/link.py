@@ -1,0 +1,251 @@
+"""The PLC link: a thread that exchanges blocks with the PLC, and the station's two calls, `triggers` and `deliver`.
+
+One FC03 and one FC16 a cycle; a new verdict is written at once. Reconnecting is ours; health is the PLC's
+counter moving, never "connected".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+
+from agent.config import PlcConfig
+from agent.errors import Fault
+from agent.health import Health
+from agent.inspection import PlcAction, Reason, Trigger, Verdict
+from agent.journal import Journal
+from agent.plc.handshake import Closed, Decision, Handshake, Observation
+from agent.plc.modbus import LinkError, ModbusConnection
+from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, READ_LIMIT_WORDS, WRITE_LIMIT_WORDS, Ctrl, Status
+
+log = logging.getLogger(__name__)
+
+assert PLC_BLOCK.count <= READ_LIMIT_WORDS and AGENT_BLOCK.count <= WRITE_LIMIT_WORDS
+RECONNECT_S = 0.2
+DRAIN_S = 1.0
+PROGRESS_LIMIT_S = 2.0
+
+
+class PlcLink:
+    """Opens with its thread running; `wait_for_plc` blocks until the map is read. Close it when done.
+
+    `handshake` is this link's alone. Every settled decision is given to `journal` before it goes on the wire,
+    and every finished part with what the PLC did with it.
+    """
+
+    def __init__(self, config: PlcConfig, handshake: Handshake, journal: Journal, health: Health) -> None:
+        self._config, self._handshake, self._journal, self._health = config, handshake, journal, health
+        self._lock = threading.Lock()
+        self._triggers: SimpleQueue[Trigger] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._seen_map = threading.Event()
+        self._ready = False
+        self._trouble = ""
+        self._plc_heartbeat, self._plc_moved_ns = -1, 0
+        self._ctrl = Ctrl(0)
+        self._ticked_ns = time.monotonic_ns()
+        self._loop = asyncio.new_event_loop()
+        self._wake = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="plc-link", daemon=True)
+        self._thread.start()
+
+    # --- the station's side --------------------------------------------------------------------------------------
+
+    def wait_for_plc(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
+        """Block until the PLC's map has been read; `waiting` is told why not, about once a second."""
+        while not self._seen_map.wait(1.0):
+            if stop.is_set():
+                return False
+            self._raise_failure()
+            waiting(self._trouble or f"PLC {self._config.host}:{self._config.port}: connecting")
+        return True
+
+    def set_ready(self) -> None:
+        """Model, camera and PLC are good: show READY, so that the PLC enables triggers."""
+        self._ready = True
+
+    def triggers(self, stop: threading.Event, idle: Callable[[], None]) -> Iterator[Trigger]:
+        """Every part to inspect, in order, until `stop`; `idle` is called between them, ten times a second or more.
+
+        Raises Fault when the link's thread has died.
+        """
+        while not stop.is_set():
+            idle()
+            try:
+                yield self._triggers.get(timeout=0.1)
+            except Empty:
+                self._raise_failure()
+
+    def progressing(self) -> bool:
+        """Has the link's thread come round lately, PLC there or not?"""
+        return time.monotonic_ns() - self._ticked_ns < PROGRESS_LIMIT_S * 1e9
+
+    def exposed(self, trigger: Trigger) -> None:
+        """Tell the PLC that this part's photo is taken."""
+        with self._lock:
+            self._handshake.exposed(trigger.seq)
+
+    def deliver(self, decision: Decision) -> bool:
+        """Settle, journal, send. False: the part had been settled by its deadline; this verdict is only recorded."""
+        with self._lock:
+            settled = self._handshake.settle(decision)
+        if settled is None:
+            return False
+        if not self._journal.commit(settled) and self._journal.required:
+            settled = self._unrecorded(settled)
+        with self._lock:
+            self._handshake.release(settled)
+        self._loop.call_soon_threadsafe(self._wake.set)
+        return True
+
+    def close(self) -> None:
+        """Let the PLC decide the parts already settled, show it OFFLINE, then end the thread."""
+        end_s = time.monotonic() + DRAIN_S
+        while self._thread.is_alive() and self._handshake.undecided() and time.monotonic() < end_s:
+            time.sleep(0.01)
+        self._ready = False
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._wake.set)
+        self._thread.join(timeout=2.0)
+
+    def _unrecorded(self, settled: Decision) -> Decision:
+        with self._lock:
+            return self._handshake.withdraw(settled, Reason.JOURNAL, "the journal row was not on disk in time")
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise Fault(f"PLC link ended: {self._failure}") from self._failure
+
+    # --- the link's thread -------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._exchange_forever())
+        except BaseException as error:
+            log.exception("PLC link ended")
+            self._failure = error
+        finally:
+            self._loop.close()
+
+    async def _exchange_forever(self) -> None:
+        """Connect, exchange until something fails, connect again; deadlines run on meanwhile."""
+        while not self._stopping.is_set():
+            try:
+                plc = self._config
+                async with ModbusConnection(plc.host, plc.port, plc.device_id, plc.timeout_ms) as connection:
+                    await self._exchange(connection)
+            except LinkError as error:
+                self._report(str(error))
+                self._tick(time.monotonic_ns())
+                await self._sleep(RECONNECT_S)
+
+    async def _exchange(self, connection: ModbusConnection) -> None:
+        """Read, then write, once a cycle; between two cycles write every new verdict at once."""
+        next_cycle_s = time.monotonic()
+        while not self._stopping.is_set():
+            await self._read(connection)
+            await self._write(connection)
+            next_cycle_s = max(next_cycle_s + self._config.cycle_ms / 1000, time.monotonic())
+            while await self._woken_before(next_cycle_s) and not self._stopping.is_set():
+                await self._write(connection)
+        await self._write(connection)
+
+    async def _woken_before(self, deadline_s: float) -> bool:
+        """True when a verdict (or the end) rings before `deadline_s`."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), max(0.0, deadline_s - time.monotonic()))
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
+
+    async def _read(self, connection: ModbusConnection) -> None:
+        sent_ns = time.monotonic_ns()
+        words = await connection.read(PLC_BLOCK.base, PLC_BLOCK.count)
+        received_ns = time.monotonic_ns()
+        with self._lock:
+            seen = self._handshake.observe(words, sent_ns, received_ns)
+        self._note(seen, words, received_ns)
+        self._tick(received_ns)
+
+    def _note(self, seen: Observation, words: list[int], now_ns: int) -> None:
+        if seen.torn:
+            self._report(self._handshake.explain_torn(words))
+            return
+        if seen.heartbeat != self._plc_heartbeat:
+            self._plc_heartbeat, self._plc_moved_ns = seen.heartbeat, now_ns
+        self._ctrl = seen.ctrl
+        if seen.born:
+            self._journal.begin_epoch(*seen.born)
+            log.info("PLC epoch %d, newest trigger %d", *seen.born)
+        for decision in seen.settled:
+            self._settled_here(decision)
+        for trigger in seen.triggers:
+            self._triggers.put(trigger)
+        self._report("" if self._plc_alive(now_ns) else "PLC heartbeat stands still: is its program running?")
+        self._seen_map.set()
+
+    def _tick(self, now_ns: int) -> None:
+        """What must happen whether or not the PLC answers: deadlines, finished parts, the end of a hung process."""
+        self._ticked_ns = now_ns
+        with self._lock:
+            expired, closed = self._handshake.expire(now_ns), self._handshake.close(now_ns)
+        for decision in expired:
+            self._settled_here(decision)
+        for part in closed:
+            self._finished(part)
+        hung = self._health.hung(now_ns)
+        if hung is not None:
+            log.critical("stage '%s' hangs over its budget of %.0f ms: exit for a clean restart", hung.name, hung.budget_ms)
+            os._exit(1)
+
+    def _settled_here(self, decision: Decision) -> None:
+        """NO_DECISION is safe at once: it does not wait for its row."""
+        log.warning("part %d: no decision (%s: %s)", decision.trigger.part_id, decision.reason.name, decision.detail)
+        self._journal.enqueue(decision)
+        with self._lock:
+            self._handshake.release(decision)
+
+    def _finished(self, part: Closed) -> None:
+        if part.verdict is not Verdict.PASS and part.plc_action is PlcAction.PASSED:
+            log.critical("part %d: the PLC passed it although the verdict was %s", part.decision.trigger.part_id, part.verdict)
+        self._journal.complete(part)
+
+    async def _write(self, connection: ModbusConnection) -> None:
+        now_ns = time.monotonic_ns()
+        with self._lock:
+            words = self._handshake.block(self._status(now_ns), self._health.alive(now_ns))
+        await connection.write(AGENT_BLOCK.base, words)
+        with self._lock:
+            self._handshake.acknowledged(words, time.monotonic_ns())
+
+    def _status(self, now_ns: int) -> Status:
+        if self._stopping.is_set():
+            return Status(0)
+        status = Status.ONLINE
+        if self._ready and self._plc_alive(now_ns):
+            status |= Status.READY
+        return status | (Status.BYPASSED if self._ctrl & Ctrl.BYPASS else Status(0))
+
+    def _plc_alive(self, now_ns: int) -> bool:
+        return now_ns - self._plc_moved_ns <= self._config.lost_after_ms * 1e6
+
+    def _report(self, trouble: str) -> None:
+        """Log each change of the link's state once."""
+        if trouble != self._trouble:
+            log.warning("%s", trouble) if trouble else log.info("PLC link is good")
+        self._trouble = trouble
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait between two attempts to connect, while deadlines run on."""
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s and not self._stopping.is_set():
+            await asyncio.sleep(0.02)
+            self._tick(time.monotonic_ns())

@@ -1,0 +1,262 @@
+"""The one table that knows addresses: profile A, holding registers, PLC = Modbus TCP server.
+
+Addresses are zero-based PDU addresses (HR0 = 40001). u32 = high word first. Both blocks carry a copy of
+their head word as their last register: writer tail, data, head; reader head, data, tail; unequal = torn.
+Slots prove themselves: verdict and outcome words are `code XOR seq`, so an old word beside a new seq is
+neither PASS nor anything else (slot = seq mod 16, hence two seqs of one slot share their low four bits, in
+which all codes differ).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+MAP_ID = 0x5601
+"""'V', map major 1."""
+RING_SLOTS = 16
+DETAIL_SLOTS = 4
+MAX_SEQ = 65535
+READ_LIMIT_WORDS = 125
+WRITE_LIMIT_WORDS = 121
+"""FC23's limit; FC16 would take 123."""
+
+
+class VerdictCode(IntEnum):
+    """Result ring: 0 and anything not listed is REJECT to the PLC."""
+
+    PASS = 0x5AA5
+    REJECT = 0xA55A
+    NO_DECISION = 0x3CC3
+
+
+class OutcomeCode(IntEnum):
+    """Outcome ring: which verdict the PLC had copied when the part reached its decision point."""
+
+    PASSED = 0x5AA5
+    REJECTED = 0xA55A
+    NO_DECISION = 0x3CC3
+    NO_VERDICT = 0xC33C
+
+
+class Ctrl(IntFlag):
+    """PLC → agent, CTRL."""
+
+    TRIGGER_ENABLE = 1
+    LINE_RUNNING = 2
+    SET_OFFLINE = 4
+    CLEAR_FAULT = 8
+    BYPASS = 16
+    REJECT_ALL = 32
+    HW_TRIGGER = 64
+
+
+class Status(IntFlag):
+    """Agent → PLC, STATUS."""
+
+    ONLINE = 1
+    READY = 2
+    ACQUIRING = 4
+    BUSY = 8
+    RESULT_PENDING = 16
+    MISSED_ACQ = 32
+    RING_OVERRUN = 64
+    FAULT = 128
+    WARN = 256
+    DEGRADED = 512
+    CMD_FAILED = 1024
+    CAMERA_DOWN = 2048
+    PART_ID_ERROR = 4096
+    SIMULATED = 8192
+    BYPASSED = 16384
+
+
+@dataclass(frozen=True)
+class Register:
+    """One value: `words` registers at `offset`; a raw count times `scale` is the value in `unit`."""
+
+    name: str
+    offset: int
+    meaning: str
+    words: int = 1
+    scale: float = 1.0
+    signed: bool = False
+    unit: str = ""
+
+    def encode(self, value: float) -> tuple[int, ...]:
+        """Value → registers, saturating at the ends of the range."""
+        bits = 16 * self.words
+        low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if self.signed else (0, (1 << bits) - 1)
+        raw = min(high, max(low, round(value / self.scale))) & ((1 << bits) - 1)
+        return tuple((raw >> (16 * i)) & 0xFFFF for i in reversed(range(self.words)))
+
+    def decode(self, words: list[int]) -> float:
+        """Registers → value."""
+        raw = 0
+        for word in words[: self.words]:
+            raw = raw << 16 | word
+        if self.signed and raw >> (16 * self.words - 1):
+            raw -= 1 << (16 * self.words)
+        return raw * self.scale if self.scale != 1.0 else raw
+
+
+@dataclass(frozen=True)
+class Ring:
+    """`slots` equal groups of registers; a sequence number has its place at seq mod slots."""
+
+    name: str
+    offset: int
+    slots: int
+    registers: tuple[Register, ...]
+
+    @property
+    def slot_words(self) -> int:
+        return sum(register.words for register in self.registers)
+
+    def start(self, seq: int) -> int:
+        """Offset in the block of the slot of `seq`."""
+        return self.offset + (seq % self.slots) * self.slot_words
+
+
+@dataclass(frozen=True)
+class Block:
+    """One contiguous run of holding registers that travels in one request."""
+
+    name: str
+    base: int
+    registers: tuple[Register, ...]
+    rings: tuple[Ring, ...]
+
+    @property
+    def count(self) -> int:
+        """Registers in the block."""
+        return max(end for _, end, _ in self.spans())
+
+    def get(self, words: list[int], name: str) -> int:
+        """The raw (unscaled) value of a register in the block's words."""
+        register = self._by_name(name)
+        return int(register.decode(words[register.offset : register.offset + register.words]))
+
+    def put(self, words: list[int], name: str, value: float) -> None:
+        """Write a value into the block's words."""
+        register = self._by_name(name)
+        words[register.offset : register.offset + register.words] = register.encode(value)
+
+    def slot(self, words: list[int], ring: str, seq: int) -> dict[str, float]:
+        """The values of the slot where `seq` has its place (whoever wrote it last)."""
+        found = self._ring(ring)
+        start = found.start(seq)
+        return {r.name: r.decode(words[start + r.offset : start + r.offset + r.words]) for r in found.registers}
+
+    def put_slot(self, words: list[int], ring: str, seq: int, values: dict[str, float]) -> None:
+        """Fill the slot of `seq`; every register of the slot must be named."""
+        found = self._ring(ring)
+        start = found.start(seq)
+        for register in found.registers:
+            at = start + register.offset
+            words[at : at + register.words] = register.encode(values[register.name])
+
+    def spans(self) -> Iterator[tuple[int, int, str]]:
+        """(first, end, name) of everything in the block, for the overlap check and the printed map."""
+        for register in self.registers:
+            yield register.offset, register.offset + register.words, register.name
+        for ring in self.rings:
+            yield ring.offset, ring.offset + ring.slots * ring.slot_words, ring.name
+
+    def _by_name(self, name: str) -> Register:
+        return _INDEX[self.name, name]
+
+    def _ring(self, name: str) -> Ring:
+        return next(ring for ring in self.rings if ring.name == name)
+
+
+PLC_BLOCK = Block(
+    "PLC → agent",
+    base=0,
+    registers=(
+        Register("MAP_ID", 0, "0x5601; the agent refuses another map"),
+        Register("TRIG_HEAD", 1, "seq of the newest trigger, 1..65535, 0 = none yet; written last"),
+        Register("PLC_EPOCH", 2, "+1 (retentive) at PLC start and whenever the part queue is cleared"),
+        Register("CTRL", 3, "b0 TRIGGER_ENABLE b1 LINE_RUNNING b2 SET_OFFLINE b3 CLEAR_FAULT b4 BYPASS b5 REJECT_ALL "
+                 "b6 HW_TRIGGER"),
+        Register("PLC_HB", 4, "counter, +1 at least every 100 ms"),
+        Register("PLC_MS", 5, "millisecond clock of the scan, wraps", unit="ms"),
+        Register("DECIDE_MS", 6, "time from trigger to the decision point", unit="ms"),
+        Register("LINE_MM_S", 7, "belt speed", unit="mm/s"),
+        Register("JOB_SELECT", 8, "recipe asked for"),
+        Register("CMD", 9, "command, runs once per new CMD_SEQ"),
+        Register("CMD_ARG", 10, "its argument"),
+        Register("CMD_SEQ", 11, "its sequence"),
+        Register("RES_ACK_SEQ", 12, "newest result the PLC has copied (diagnostic)"),
+        Register("ENC_NOW", 13, "encoder count now", words=2),
+        Register("DECIDED_SEQ", 15, "newest part that passed the decision point"),
+        Register("TRIG_TAIL", 100, "copy of TRIG_HEAD; written first"),
+    ),
+    rings=(
+        Ring("TRIGGER", 20, RING_SLOTS, (
+            Register("seq", 0, "1..65535"),
+            Register("part_id", 1, "the PLC's number of the part", words=2),
+            Register("ms", 3, "PLC_MS when the photo-eye fired", unit="ms"),
+        )),
+        Ring("OUTCOME", 84, RING_SLOTS, (
+            Register("word", 0, "outcome code XOR seq, written at the decision point"),
+        )),
+    ),
+)  # fmt: skip
+
+AGENT_BLOCK = Block(
+    "agent → PLC",
+    base=200,
+    registers=(
+        Register("MAP_ID", 0, "0x5601"),
+        Register("RES_HEAD", 1, "seq of the newest result"),
+        Register("STATUS", 2, "b0 ONLINE b1 READY b2 ACQUIRING b3 BUSY b4 RESULT_PENDING b5 MISSED_ACQ b6 RING_OVERRUN "
+                 "b7 FAULT b8 WARN b9 DEGRADED b10 CMD_FAILED b11 CAMERA_DOWN b12 PART_ID_ERROR b13 SIMULATED "
+                 "b14 BYPASSED"),
+        Register("AGENT_HB", 3, "counter; advances only while every stage makes progress"),
+        Register("AGENT_EPOCH", 4, "+1 (persisted) at each start of the agent"),
+        Register("PLC_EPOCH_ECHO", 5, "the PLC_EPOCH these results belong to"),
+        Register("PLC_HB_ECHO", 6, "the PLC_HB last read: shows the round trip alive"),
+        Register("TRIG_ACK_SEQ", 7, "newest trigger accepted"),
+        Register("EXPOSED_SEQ", 8, "newest trigger whose photo is taken: the part may move"),
+        Register("ERROR_CODE", 9, "reason of the newest NO_DECISION, 0 = none"),
+        Register("MISSED_CNT", 10, "triggers without a frame, wraps"),
+        Register("LATE_CNT", 11, "verdicts too late for their part, wraps"),
+        Register("JOB_CURRENT", 12, "recipe in use"),
+        Register("CMD_ACK_SEQ", 13, "newest command run"),
+        Register("LATENCY_01MS", 14, "last trigger seen → verdict", scale=0.1, unit="ms"),
+        Register("MODEL_ID", 15, "first 16 bits of the model's sha256"),
+        Register("RES_TAIL", 114, "copy of RES_HEAD"),
+    ),
+    rings=(
+        Ring("RESULT", 18, RING_SLOTS, (
+            Register("seq", 0, "of the trigger this answers"),
+            Register("verdict", 1, "verdict code XOR seq"),
+            Register("part_lo", 2, "low word of its part_id"),
+            Register("reason", 3, "0 ok, 1 defect, else why no decision"),
+        )),
+        Ring("DETAIL", 82, DETAIL_SLOTS, (
+            Register("seq", 0, "of the trigger this answers"),
+            Register("class", 1, "of the worst defect, 0 = none"),
+            Register("count", 2, "defects that count"),
+            Register("area", 3, "worst defect", scale=0.01, unit="mm²"),
+            Register("x", 4, "its centroid in the robot frame", scale=0.1, signed=True, unit="mm"),
+            Register("y", 5, "its centroid in the robot frame", scale=0.1, signed=True, unit="mm"),
+            Register("score", 6, "its score", scale=0.001),
+            Register("seq_copy", 7, "= seq when the slot is whole"),
+        )),
+    ),
+)  # fmt: skip
+
+_INDEX = {(block.name, register.name): register for block in (PLC_BLOCK, AGENT_BLOCK) for register in block.registers}
+
+
+def next_seq(seq: int) -> int:
+    """The sequence number after `seq`; 0 is skipped."""
+    return seq % MAX_SEQ + 1
+
+
+def seq_distance(older: int, newer: int) -> int:
+    """How many triggers `newer` is ahead of `older`, 0..65534; 0 (none yet) counts as the one before 1."""
+    return (newer - older) % MAX_SEQ

@@ -1,0 +1,149 @@
+"""Results over ZeroMQ: a lossy PUB for everybody, and a ROUTER that answers "since message_id N" from the journal.
+
+One thread owns both sockets and encodes the images; a full queue drops the live message, never the row.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import zmq
+from pydantic import ValidationError
+
+from agent.config import PublisherConfig
+from agent.errors import ConfigError
+from agent.inspection import Image
+from agent.journal import extent, open_reader, rows_since, to_message
+from agent.messages import PayloadPart, ReplayReply, ReplayRequest, ResultMessage, StatusMessage, topic
+from agent.plc.handshake import Closed
+
+log = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 256
+SEND_HIGH_WATER = 64
+STATUS_S = 1.0
+
+
+class Publisher:
+    """Binds both endpoints at once (ConfigError when one is taken) and starts its thread."""
+
+    def __init__(self, config: PublisherConfig, line: str, station: str, agent_epoch: int, journal_path: Path) -> None:
+        self._config, self._line, self._station, self._agent_epoch = config, line, station, agent_epoch
+        self._journal_path = journal_path
+        self._context = zmq.Context()
+        self._results = _bind(self._context, zmq.PUB, config.results, "results")
+        self._replay = _bind(self._context, zmq.ROUTER, config.replay, "replay")
+        self._queue: deque[tuple[ResultMessage, Closed | None]] = deque(maxlen=QUEUE_LIMIT)
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve_forever, name="publisher", daemon=True)
+        self._thread.start()
+
+    def publish(self, message: ResultMessage, closed: Closed | None) -> None:
+        """Queue a completed row; never blocks. The oldest queued one gives way (the journal still has it)."""
+        self._queue.append((message, closed))
+        os.eventfd_write(self._bell, 1)
+
+    def close(self) -> None:
+        """Send what is queued and release the endpoints."""
+        self._stopping.set()
+        os.eventfd_write(self._bell, 1)
+        self._thread.join(timeout=2.0)
+
+    # --- the publisher's thread --------------------------------------------------------------------------------
+
+    def _serve_forever(self) -> None:
+        history = open_reader(self._journal_path)
+        poller = zmq.Poller()
+        poller.register(self._bell, zmq.POLLIN)
+        poller.register(self._replay, zmq.POLLIN)
+        next_status_s = 0.0
+        while not self._stopping.is_set():
+            events = dict(poller.poll(100))
+            self._send_queued()
+            if self._replay in events:
+                self._answer(history)
+            if time.monotonic() >= next_status_s:
+                self._send_status(history)
+                next_status_s = time.monotonic() + STATUS_S
+        self._send_queued()
+        history.close()
+        self._context.destroy(linger=200)
+        os.close(self._bell)
+
+    def _send_queued(self) -> None:
+        try:
+            os.eventfd_read(self._bell)
+        except BlockingIOError:
+            pass  # nothing rang: the poll timed out or the other socket woke us
+        while self._queue:
+            message, closed = self._queue.popleft()
+            payload = self._payload(closed) if closed else []
+            message.parts = [part for part, _ in payload]
+            head = topic(self._line, self._station, "result").encode()
+            self._results.send_multipart([head, message.to_bytes(), *(data for _, data in payload)])
+
+    def _payload(self, closed: Closed) -> list[tuple[PayloadPart, bytes]]:
+        seen = closed.decision.evidence
+        wanted = self._config.images
+        if seen is None or wanted == "none" or (wanted == "not_passed" and closed.verdict.value == "pass"):
+            return []
+        payload = []
+        if seen.frame is not None:
+            data = _encode(".jpg", seen.frame.image)
+            payload.append((PayloadPart(name="frame", mime="image/jpeg", nbytes=len(data)), data))
+        if seen.class_map is not None:
+            data = _encode(".png", seen.class_map)
+            payload.append((PayloadPart(name="class_map", mime="image/png", nbytes=len(data)), data))
+        return payload
+
+    def _send_status(self, history: sqlite3.Connection) -> None:
+        status = StatusMessage(
+            line=self._line,
+            station=self._station,
+            agent_epoch=self._agent_epoch,
+            last_message_id=extent(history)[1],
+            utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+        self._results.send_multipart([topic(self._line, self._station, "status").encode(), status.to_bytes()])
+
+    def _answer(self, history: sqlite3.Connection) -> None:
+        """One request, one answer; a request that is not understood is told so."""
+        identity, *rest = self._replay.recv_multipart()
+        first, last = extent(history)
+        try:
+            request = ReplayRequest.model_validate_json(rest[-1] if rest else b"")
+        except ValidationError as error:
+            refusal = ReplayReply(first_message_id=first, last_message_id=last, count=0, error=str(error).splitlines()[0])
+            self._replay.send_multipart([identity, b"", refusal.to_bytes()])
+            return
+        rows = rows_since(history, request.since, request.limit)
+        reply = ReplayReply(first_message_id=first, last_message_id=last, count=len(rows))
+        messages = [to_message(row, self._line, self._station).to_bytes() for row in rows]
+        self._replay.send_multipart([identity, b"", reply.to_bytes(), *messages])
+
+
+def _bind(context: zmq.Context[zmq.Socket[bytes]], kind: int, endpoint: str, what: str) -> zmq.Socket[bytes]:
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.LINGER, 200)
+    socket.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER)
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        context.destroy(linger=0)
+        raise ConfigError(
+            f"publisher.{what} = '{endpoint}': {error.strerror.lower()}: stop the other program or choose another endpoint"
+        ) from error
+    return socket
+
+
+def _encode(suffix: str, image: Image) -> bytes:
+    return bytes(cv2.imencode(suffix, image)[1])

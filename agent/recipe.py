@@ -1,0 +1,78 @@
+"""What counts as a defect: one TOML file a product, with a hash that appears in every result."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.toml import load_toml
+
+
+class Action(str, Enum):
+    """What a defect that meets its rule's limits does to the part."""
+
+    REJECT = "reject"
+    REJECT_AND_ALARM = "reject_and_alarm"
+    IGNORE = "ignore"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Zone(_Strict):
+    """A rectangle in the station's millimetres."""
+
+    x_min_mm: float
+    y_min_mm: float
+    x_max_mm: float
+    y_max_mm: float
+
+    def contains(self, x_mm: float, y_mm: float) -> bool:
+        return self.x_min_mm <= x_mm <= self.x_max_mm and self.y_min_mm <= y_mm <= self.y_max_mm
+
+
+class ClassRule(_Strict):
+    """Limits of one defect class; a region counts when it meets all of them."""
+
+    min_score: float | None = Field(default=None, ge=0, le=1)
+    """None: the threshold that the model file brings for this class."""
+    min_area_mm2: float = Field(default=0.0, ge=0)
+    min_length_mm: float = Field(default=0.0, ge=0)
+    max_count: int = Field(default=0, ge=0)
+    """So many counting regions are still tolerated."""
+    zones: tuple[Zone, ...] = ()
+    """Only regions with their centroid in one of these count; none = everywhere."""
+    action: Action = Action.REJECT
+
+
+class FrameLimits(_Strict):
+    """A photo outside these is no proof of anything: NO_DECISION(frame_quality)."""
+
+    min_mean_grey: float = Field(default=0.0, ge=0, le=255)
+    max_mean_grey: float = Field(default=255.0, ge=0, le=255)
+    max_saturated: float = Field(default=1.0, ge=0, le=1)
+    """Share of pixels at 255."""
+
+
+class Recipe(_Strict):
+    """One product's rules."""
+
+    name: str = Field(min_length=1)
+    job: int = Field(ge=1, le=65535)
+    """The number by which the PLC asks for this recipe."""
+    frame: FrameLimits = FrameLimits()
+    classes: dict[str, ClassRule]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the rules themselves: comments and layout of the file do not change it."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe; ConfigError names the file, the key and the remedy."""
+    return load_toml(path, Recipe, "recipe")

@@ -1,0 +1,153 @@
+"""ONNX Runtime around one model file: contract check, provider check, bound buffers, self-test."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+
+from agent.errors import ConfigError, NoDecision
+from agent.inspection import Image, Reason
+from agent.judge import Segmentation
+from agent.model_contract import CLASS_MAP, INPUT, SCORE_MAP, VALID, GoldenSample, ModelContract, Provider, parse_contract
+from agent.preprocess import Letterbox, letterbox
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+POISON = 255
+"""What the output buffers hold before a run: no class, no valid flag, and as a score the surest defect."""
+
+
+class Segmenter:
+    """One model on one provider. An object that exists is usable: everything is checked in the constructor.
+
+    `path`: the ONNX file. `threads`: CPU threads of a run. Raises ConfigError when the file is no model,
+    carries no contract, has other tensors than its contract says, or the provider is not active.
+    """
+
+    def __init__(self, path: Path, provider: Provider = "cpu", threads: int = 2) -> None:
+        self.sha256 = _sha256(path)
+        self._session = _open_session(path, provider, threads)
+        self.contract: ModelContract = parse_contract(
+            dict(self._session.get_modelmeta().custom_metadata_map), f"model {path}"
+        )
+        self.provider = provider
+        spec = self.contract.input
+        _check_tensors(self._session, self.contract, path)
+        self._input = np.zeros((spec.batch, spec.height_px, spec.width_px, spec.channels), np.uint8)
+        self._class_map = np.empty((spec.batch, spec.height_px, spec.width_px), np.uint8)
+        self._score_map = np.empty_like(self._class_map)
+        self._valid = np.empty(spec.batch, np.uint8)
+        self._binding = self._bind()
+
+    def segment(self, image: Image) -> Segmentation:
+        """uint8 HxW or HxWxC → class and score maps of its best defect class per pixel.
+
+        Raises NoDecision(OUTPUT_INVALID) when the graph left an output unwritten or a logit was not finite.
+        """
+        self._input[0], box = letterbox(image, self.contract.input)
+        self.run_bound()
+        return self._checked(box)
+
+    def run_bound(self) -> None:
+        """One run of the graph over the bound buffers, poisoned first."""
+        self._class_map.fill(POISON)
+        self._score_map.fill(POISON)
+        self._valid.fill(POISON)
+        self._session.run_with_iobinding(self._binding)
+
+    def self_test(self) -> None:
+        """Run the golden samples of the file on this device; ConfigError when an answer is out of tolerance."""
+        for sample in self.contract.golden:
+            found = self._areas_px(self.segment(_decode(sample)))
+            for name, expected in sample.areas_px.items():
+                if abs(found[name] - expected) > sample.tolerance_px:
+                    raise ConfigError(
+                        f"model self-test '{sample.name}': {name} covers {found[name]} px, the trained model gave "
+                        f"{expected} ± {sample.tolerance_px}: this device computes differently, do not use it"
+                    )
+
+    def _areas_px(self, segmentation: Segmentation) -> dict[str, int]:
+        thresholds = {name: max(1, round(score * 255)) for name, score in self.contract.thresholds.items()}
+        return {
+            name: int(((segmentation.class_map == index) & (segmentation.score_map >= thresholds[name])).sum())
+            for index, name in enumerate(self.contract.defect_classes, start=1)
+        }
+
+    def _bind(self) -> ort.IOBinding:
+        binding = self._session.io_binding()
+        arrays = {CLASS_MAP: self._class_map, SCORE_MAP: self._score_map, VALID: self._valid}
+        binding.bind_input(INPUT, "cpu", 0, np.uint8, self._input.shape, self._input.ctypes.data)
+        for name, array in arrays.items():
+            binding.bind_output(name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
+        return binding
+
+    def _checked(self, box: Letterbox) -> Segmentation:
+        if self._valid[0] != 1 or self._class_map.max() >= len(self.contract.classes):
+            raise NoDecision(Reason.OUTPUT_INVALID, "the model's output is not finite or was not written")
+        return Segmentation(self._class_map[0].copy(), self._score_map[0].copy(), box)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"model {path}: {error.strerror}: check [model] path") from error
+
+
+def _open_session(path: Path, provider: Provider, threads: int) -> ort.InferenceSession:
+    """A session on exactly the provider asked for: ONNX Runtime would fall back silently, we refuse."""
+    wanted = PROVIDERS[provider]
+    ort.set_default_logger_severity(4)  # it would print its fallback story; our one line says what matters
+    if wanted not in ort.get_available_providers():
+        raise ConfigError(
+            f"provider '{provider}' is not in this onnxruntime ({', '.join(ort.get_available_providers())}): "
+            "install the 'cuda' extra or ask for provider = \"cpu\""
+        )
+    try:
+        session = ort.InferenceSession(str(path), _options(threads), providers=[wanted])
+    except Exception as error:  # ORT raises a dozen unrelated types for a bad file
+        raise ConfigError(f"model {path}: not a usable ONNX file ({_first_line(error)}): export it again") from error
+    active = session.get_providers()
+    if active[0] != wanted:
+        raise ConfigError(
+            f"provider '{provider}' was asked for but {active[0]} is active: mend the driver or CUDA "
+            "libraries, or ask for provider = \"cpu\""
+        )
+    return session
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    # a spinning pool starves the PLC link's thread between two parts
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _check_tensors(session: ort.InferenceSession, contract: ModelContract, path: Path) -> None:
+    spec = contract.input
+    maps = [spec.batch, spec.height_px, spec.width_px]
+    wanted = {INPUT: [*maps, spec.channels], CLASS_MAP: maps, SCORE_MAP: maps, VALID: [spec.batch]}
+    tensors = [*session.get_inputs(), *session.get_outputs()]
+    found = {tensor.name: tensor.shape for tensor in tensors}
+    if found != wanted or any(tensor.type != "tensor(uint8)" for tensor in tensors):
+        raise ConfigError(f"model {path}: tensors {found} are not the contract's {wanted} in uint8: export it again")
+
+
+def _decode(sample: GoldenSample) -> Image:
+    png = np.frombuffer(base64.b64decode(sample.png_base64), np.uint8)
+    image = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise ConfigError(f"golden sample '{sample.name}' is not an image: export the model again")
+    return np.asarray(image, np.uint8)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:160]

@@ -1,0 +1,12 @@
+"""Where the files that come with Linegate lie: in the installed package, or in the checkout's root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def shipped(relative: str) -> Path:
+    """The path of e.g. 'config/demo.toml' or 'models/magnetic_tile.onnx'."""
+    package = Path(__file__).parent
+    installed = package / "shipped" / relative
+    return installed if installed.exists() else package.parent / relative

@@ -1,0 +1,161 @@
+"""The inspection loop: trigger → frame → segment → judge → PLC. Open this file first.
+
+Each part gets exactly one decision. "Could not inspect" is NO_DECISION; whatever is unexpected is NO_DECISION
+and the end of the process, which systemd starts again clean.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from agent.agent_epoch import next_agent_epoch
+from agent.cameras import Camera
+from agent.cameras.folder import FolderDriver
+from agent.cameras.simulated import SimulatedDriver
+from agent.config import Config, FolderCamera
+from agent.errors import Fault, NoDecision
+from agent.frame_check import check_frame
+from agent.health import Health, Stage
+from agent.inspection import Inspection, Reason, Trigger, Verdict
+from agent.journal import Identity, Journal
+from agent.judge import Calibration, Judge
+from agent.plc.handshake import Decision, Handshake, Timing
+from agent.plc.link import PlcLink
+from agent.publisher import Publisher
+from agent.recipe import Recipe, load_recipe
+from agent.segmenter import Segmenter
+from agent.service import Watchdog, notify
+
+log = logging.getLogger(__name__)
+
+SEGMENT_BUDGET_MS = 250.0
+SWITCH_INTERVAL_S = 0.0005
+"""How long a busy thread may keep the interpreter from the PLC link; Python's default is ten times that."""
+
+
+class Station:
+    """The deadline path of one station; every part of it is open and checked."""
+
+    def __init__(self, camera: Camera, segmenter: Segmenter, judge: Judge, recipe: Recipe, link: PlcLink,
+                 grabbing: Stage, segmenting: Stage) -> None:  # fmt: skip
+        self._camera, self._segmenter, self._judge, self._recipe = camera, segmenter, judge, recipe
+        self._link, self._grabbing, self._segmenting = link, grabbing, segmenting
+
+    def run(self, stop: threading.Event, idle: Callable[[], None]) -> None:
+        """Inspect part after part until `stop`. Raises Fault for whatever only a clean start can mend."""
+        for trigger in self._link.triggers(stop, idle):
+            watch = Stopwatch()
+            try:
+                self._link.deliver(self._inspect(trigger, watch))
+            except NoDecision as cause:
+                self._link.deliver(no_decision(trigger, cause.reason, str(cause)))
+            except Exception as error:  # the one fault boundary: no PASS, and a clean restart
+                self._link.deliver(no_decision(trigger, _reason_of(error), str(error)))
+                raise error if isinstance(error, Fault) else Fault(f"inspection failed: {error!r}") from error
+
+    def _inspect(self, trigger: Trigger, watch: Stopwatch) -> Decision:
+        with self._grabbing.busy(), watch.section("grab"):
+            frame = self._camera.grab(trigger)
+            self._link.exposed(trigger)
+            check_frame(frame, self._recipe.frame)
+        with self._segmenting.busy(), watch.section("segment"):
+            segmentation = self._segmenter.segment(frame.image)
+        with watch.section("judge"):
+            judgement = self._judge.judge(segmentation)
+        seen = Inspection(trigger, judgement, watch.stages_ms, time.monotonic_ns(), frame, segmentation.class_map)
+        return Decision(trigger, judgement.verdict, judgement.reason, seen.decided_ns, evidence=seen)
+
+
+@dataclass
+class Stopwatch:
+    """How long each stage of one part took."""
+
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """Time what happens inside under `name`."""
+        begun_ns = time.monotonic_ns()
+        yield
+        self.stages_ms[name] = (time.monotonic_ns() - begun_ns) / 1e6
+
+
+def no_decision(trigger: Trigger, reason: Reason, detail: str) -> Decision:
+    """The decision for a part that could not be inspected."""
+    log.warning("part %d: no decision (%s: %s)", trigger.part_id, reason.name.lower(), detail)
+    return Decision(trigger, Verdict.NO_DECISION, reason, time.monotonic_ns(), detail)
+
+
+def _reason_of(error: Exception) -> Reason:
+    return Reason.CAMERA_LOST if isinstance(error, Fault) else Reason.INFERENCE_ERROR
+
+
+def run_station(config: Config, stop: threading.Event) -> None:
+    """Open everything in order, say READY, run the loop, close in reverse; raises ConfigError or Fault."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    with ExitStack() as opened:
+        station, link = open_station(config, stop, opened)
+        watchdog = Watchdog(link.progressing)
+        if stop.is_set():
+            return
+        gc.collect()
+        gc.freeze()
+        link.set_ready()
+        log.info("READY: line %s, station %s", config.station.line, config.station.name)
+        notify("READY=1\nSTATUS=inspecting")
+        station.run(stop, watchdog.feed)
+        notify("STOPPING=1")
+
+
+def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tuple[Station, PlcLink]:
+    """Model (self-tested), camera, journal, publisher, PLC; waits, visibly, for a camera or PLC that is not there."""
+    segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads)
+    segmenter.self_test()
+    recipe = load_recipe(config.recipe)
+    judge = Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
+    epoch = next_agent_epoch(config.station.state_dir)
+    log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
+
+    camera = open_camera(config, stop)
+    opened.callback(camera.close)
+    journal_path = config.station.state_dir / "journal.sqlite"
+    identity = Identity(config.station.line, config.station.name, epoch, segmenter.sha256, recipe.name,
+                        recipe.sha256, recipe.job, isinstance(camera, SimulatedDriver))  # fmt: skip
+    journal = Journal(journal_path, identity, config.journal.wait_ms, config.journal.required)
+    opened.callback(journal.close)
+    publisher = Publisher(config.publisher, config.station.line, config.station.name, epoch, journal_path)
+    opened.callback(publisher.close)
+    journal.on_completed(publisher.publish)
+
+    grabbing = Stage("grab", config.trigger.frame_timeout_ms + config.trigger.capture_window_ms)
+    segmenting = Stage("segment", SEGMENT_BUDGET_MS)
+    timing = Timing(config.trigger.capture_window_ms, config.plc.guard_ms, config.plc.scan_ms)
+    handshake = Handshake(timing, epoch, identity.simulated, int(segmenter.sha256[:4], 16), recipe.job,
+                          segmenter.contract.classes)  # fmt: skip
+    link = PlcLink(config.plc, handshake, journal, Health((grabbing, segmenting)))
+    opened.callback(link.close)
+    link.wait_for_plc(_waiting, stop)
+    return Station(camera, segmenter, judge, recipe, link, grabbing, segmenting), link
+
+
+def open_camera(config: Config, stop: threading.Event) -> Camera:
+    """The driver that the config names, alive."""
+    if isinstance(config.camera, FolderCamera):
+        return FolderDriver(config.camera)
+    driver = SimulatedDriver(config.camera, config.trigger)
+    while not stop.is_set() and not driver.wait_until_alive(1.0):
+        _waiting(f"camera {config.camera.endpoint}: no sign of life yet")
+    return driver
+
+
+def _waiting(what: str) -> None:
+    log.info("waiting: %s", what)
+    notify(f"STATUS=waiting: {what}\nEXTEND_TIMEOUT_USEC=5000000")
+

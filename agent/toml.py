@@ -1,0 +1,59 @@
+"""TOML file → pydantic model, every mistake reported at once: key, what is wrong, nearest known key."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from agent.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_toml(path: Path, model: type[Model], kind: str) -> Model:
+    """Parse `path` into `model`. ConfigError: no such file, broken TOML, unknown, missing or wrong keys."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return model.model_validate(values, context={"folder": path.resolve().parent})
+    except OSError as error:
+        raise ConfigError(f"{kind} {path}: {error.strerror}: check the path") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{kind} {path}: not UTF-8 text: save it as UTF-8 TOML") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{kind} {path}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(_describe(problem, model) for problem in error.errors())
+        raise ConfigError(f"{kind} {path}: {problems}") from error
+
+
+def _describe(problem: Any, model: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "file"
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(model, problem["loc"][:-1])
+        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        return f"unknown key '{key}'" + (f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(known)})")
+    if problem["type"] == "missing":
+        return f"missing key '{key}'"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"'{key}': {message} (found {problem['input']!r})" if problem["loc"] else message
+
+
+def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Names of the fields at `location` of the model tree; dict keys and union tags are stepped over."""
+    for step in location:
+        field = model.model_fields.get(str(step))
+        nested = _models_in(field.annotation) if field else []
+        tagged = [m for m in nested if str(step) in (m.__name__.lower(), getattr(m, "driver_name", ""))]
+        if nested:
+            model = (tagged or nested)[0]
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models_in(argument)]
