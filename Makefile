@@ -21,7 +21,7 @@ demo: .venv/agent
 	@$(BIN)/linegate demo $(if $(IMAGES),--images "$(IMAGES)")
 
 bench: .venv/agent
-	@$(BIN)/linegate bench config/demo.toml
+	@$(BIN)/linegate bench
 
 train: .venv/all
 	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/dvc repro

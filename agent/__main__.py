@@ -46,7 +46,9 @@ def check(config: ConfigArgument) -> None:
 
 @app.command()
 def demo(
-    images: Annotated[Path | None, typer.Option(help="Folder of the magnetic-tile data set; default: rendered tiles.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the magnetic-tile data set; default: rendered tiles.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="How long the belt runs.")] = 30.0,
     rate: Annotated[float, typer.Option(min=0.5, max=50, help="Parts per second.")] = 10.0,
     defects: Annotated[float, typer.Option(min=0, max=1, help="Share of parts with a defect.")] = 0.3,
@@ -54,9 +56,10 @@ def demo(
 ) -> None:
     """Simulated line, no hardware: PLC and belt, station, live view, summary.  Example: linegate demo --seconds 30"""
     with exit_on_error():
-        from agent.demo import DemoOptions, run_demo
+        from agent.demo import run_demo
+        from agent.local_line import LineOptions
 
-        sys.exit(run_demo(DemoOptions(images, seconds, rate, defects, seed)))
+        sys.exit(run_demo(LineOptions(images, seconds, rate, defects, seed)))
 
 
 @app.command()
@@ -75,15 +78,16 @@ def watch(
 
 @app.command()
 def bench(
-    config: ConfigArgument,
-    parts: Annotated[int, typer.Option(min=10, help="Parts per row of the table.")] = 400,
-    rate: Annotated[float, typer.Option(min=1, help="Parts per second at real cadence.")] = 20.0,
+    model: Annotated[Path | None, typer.Option(help="Another model than the shipped one.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long the line runs.")] = 30.0,
+    rate: Annotated[float, typer.Option(min=1, max=100, help="Parts per second.")] = 20.0,
 ) -> None:
-    """Measure the deadline path on this machine.  Example: linegate bench config/demo.toml"""
+    """Measure the deadline path on this machine, at real cadence.  Example: linegate bench --rate 20"""
     with exit_on_error():
         from agent.bench import run_bench
+        from agent.local_line import LineOptions
 
-        run_bench(config, parts, rate)
+        run_bench(LineOptions(seconds=seconds, rate_per_s=rate, model=model))
 
 
 @plc_app.command("sim")
@@ -99,7 +103,9 @@ def plc_sim(
     scan_ms: Annotated[float, typer.Option(min=1, max=200, help="Scan time of the PLC program.")] = 5.0,
     decide_ms: Annotated[int, typer.Option(min=10, max=30000, help="Photo-eye to decision point.")] = 400,
     epoch: Annotated[int, typer.Option(min=1, max=65535, help="PLC_EPOCH of this start.")] = 1,
-    truth_log: Annotated[Path | None, typer.Option(help="JSON lines: each part, what it was, what the arm did.")] = None,
+    truth_log: Annotated[
+        Path | None, typer.Option(help="JSON lines: each part, what it was, what the arm did.")
+    ] = None,
 ) -> None:
     """A PLC with belt, photo-eye, camera and reject arm.  Example: linegate plc sim --rate 10 --parts 300"""
     with exit_on_error():

@@ -23,5 +23,7 @@ def next_agent_epoch(state_dir: Path) -> int:
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}: make [station] state_dir a writable folder of this station alone") from error
+        raise ConfigError(
+            f"{path}: {error}: make [station] state_dir a writable folder of this station alone"
+        ) from error
     return epoch

@@ -27,13 +27,17 @@ def check_config(path: Path) -> None:
     console = Console(highlight=False)
     console.print(f"{path}: good", style="green")
     console.print(f"  station  {config.station.line}/{config.station.name}, state in {config.station.state_dir}")
-    console.print(f"  camera   {config.camera.driver}, trigger {config.trigger.mode}, jitter {config.trigger_jitter_ms:.0f} ms")
+    console.print(
+        f"  camera   {config.camera.driver}, trigger {config.trigger.mode}, jitter {config.trigger_jitter_ms:.0f} ms"
+    )
     console.print(f"  model    {segmenter.sha256[:12]} on {segmenter.provider}, self-test passed")
     console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
     console.print(f"  PLC      {config.plc.host}:{config.plc.port}")
     for endpoint in (config.publisher.results, config.publisher.replay):
         if "127.0.0.1" not in endpoint and not endpoint.startswith("ipc://"):
-            console.print(f"  warning  {endpoint} is open to the network and results travel unencrypted", style="yellow")
+            console.print(
+                f"  warning  {endpoint} is open to the network and results travel unencrypted", style="yellow"
+            )
 
 
 def show_model(path: Path) -> None:

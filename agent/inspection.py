@@ -7,7 +7,7 @@ journal's, `trigger_seq` the PLC's wrapping u16.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """What Linegate says of a part. Only PASS lets it through."""
 
     PASS = "pass"
@@ -47,7 +47,7 @@ class Reason(IntEnum):
     AGENT_DOWN = 60
 
 
-class PlcAction(str, Enum):
+class PlcAction(StrEnum):
     """What the PLC says it did with the part (its own outcome words), once it has decided."""
 
     PASSED = "passed"

@@ -18,34 +18,30 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from agent.errors import ConfigError
 from agent.inspection import Reason, Trigger, Verdict
-from agent.messages import DefectRecord, ResultMessage
-from agent.plc.handshake import Closed, Decision
+from agent.journal_file import open_writer, to_message
+from agent.messages import ResultMessage
+from agent.plc.decision import Closed, Decision
 from agent.plc.register_map import next_seq, seq_distance
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
 RETRY_S = 0.2
-_CREATE = """
-CREATE TABLE IF NOT EXISTS inspections (
-    message_id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL, plc_epoch INTEGER NOT NULL, agent_epoch INTEGER NOT NULL,
-    trigger_seq INTEGER NOT NULL, part_id INTEGER NOT NULL,
-    triggered_ns INTEGER NOT NULL, decided_ns INTEGER NOT NULL, decided_utc TEXT NOT NULL,
-    verdict TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, evidence TEXT NOT NULL,
-    bypass INTEGER NOT NULL, model_sha256 TEXT NOT NULL, recipe TEXT NOT NULL, recipe_sha256 TEXT NOT NULL,
-    job INTEGER NOT NULL, simulated INTEGER NOT NULL,
-    completed INTEGER NOT NULL DEFAULT 0, acknowledged_ns INTEGER, in_time INTEGER,
-    plc_action TEXT NOT NULL DEFAULT 'unknown', late_verdict TEXT
-);
-CREATE INDEX IF NOT EXISTS incomplete ON inspections (message_id) WHERE completed = 0;
-"""
 _COLUMNS = (
-    "kind plc_epoch agent_epoch trigger_seq part_id triggered_ns decided_ns decided_utc verdict reason detail "
-    "evidence bypass model_sha256 recipe recipe_sha256 job simulated"
-).split()
+    *("kind", "plc_epoch", "agent_epoch", "trigger_seq", "part_id", "triggered_ns", "decided_ns", "decided_utc"),
+    *(
+        "verdict",
+        "reason",
+        "detail",
+        "evidence",
+        "bypass",
+        "model_sha256",
+        "recipe",
+        "recipe_sha256",
+        "job",
+        "simulated",
+    ),
+)
 _INSERT = f"INSERT INTO inspections ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
 
 
@@ -77,7 +73,7 @@ class Journal:
         self.required = required
         self._identity, self._wait_s = identity, wait_ms / 1000
         self._listeners: list[Listener] = []
-        self._db = _open(path)
+        self._db = open_writer(path)
         self._open_rows: dict[tuple[int, int], int] = {}
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._close_rows_of_the_dead()
@@ -92,7 +88,7 @@ class Journal:
     def commit(self, decision: Decision) -> bool:
         """Record a decision; False when it was not on disk within the wait (it stays queued)."""
         done = threading.Event()
-        self._queue.put(lambda: (self._insert(decision), done.set())[1])
+        self._queue.put(lambda: self._insert(decision, done))
         on_disk = done.wait(self._wait_s)
         if not on_disk:
             log.warning("journal: row of part %d not on disk within its wait: queued", decision.trigger.part_id)
@@ -134,13 +130,15 @@ class Journal:
                 complained = True
                 time.sleep(RETRY_S)
 
-    def _insert(self, decision: Decision) -> None:
+    def _insert(self, decision: Decision, done: threading.Event | None = None) -> None:
         trigger = decision.trigger
         row = self._row(trigger, decision.verdict, decision.reason, decision.detail, decision.settled_ns)
         row["evidence"] = _evidence(decision)
         cursor = self._db.execute(_INSERT, row)
         self._open_rows[trigger.plc_epoch, trigger.seq] = int(cursor.lastrowid or 0)
         self._last = (trigger.plc_epoch, trigger.seq)
+        if done:
+            done.set()
 
     def _complete(self, closed: Closed) -> None:
         trigger = closed.decision.trigger
@@ -219,61 +217,6 @@ class Journal:
         self._db.execute("UPDATE inspections SET completed = 1 WHERE completed = 0")
 
 
-def to_message(row: sqlite3.Row, line: str, station: str) -> ResultMessage:
-    """A completed row as it is published, live and in every replay."""
-    values = dict(row)
-    evidence = json.loads(values.pop("evidence"))
-    del values["completed"]
-    return ResultMessage(
-        line=line,
-        station=station,
-        valid=values["verdict"] != Verdict.NO_DECISION.value,
-        defects=[DefectRecord(**defect) for defect in evidence.get("defects", [])],
-        peak_scores=evidence.get("peak_scores", {}),
-        latencies_ms=evidence.get("latencies_ms", {}) | _acknowledge_ms(values),
-        **values,
-    )
-
-
-def _acknowledge_ms(values: dict[str, Any]) -> dict[str, float]:
-    """The stages that end at the PLC: verdict → write acknowledged, and the whole way from the photo-eye."""
-    if values["acknowledged_ns"] is None:
-        return {}
-    return {
-        "write": round((values["acknowledged_ns"] - values["decided_ns"]) / 1e6, 3),
-        "total": round((values["acknowledged_ns"] - values["triggered_ns"]) / 1e6, 3),
-    }
-
-
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A read-only connection beside the writer's. Raises ConfigError when there is no journal at `path`."""
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        connection.row_factory = sqlite3.Row
-        connection.execute("SELECT 1 FROM inspections LIMIT 1")
-    except sqlite3.Error as error:
-        raise ConfigError(f"journal {path}: {error}: give the journal of a station that has run") from error
-    return connection
-
-
-def rows_since(connection: sqlite3.Connection, message_id: int, limit: int) -> list[sqlite3.Row]:
-    """Completed rows after `message_id`, oldest first, up to the first that is still open."""
-    return connection.execute(
-        "SELECT * FROM inspections WHERE message_id > ? AND message_id < "
-        "(SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0) "
-        "ORDER BY message_id LIMIT ?",
-        (message_id, limit),
-    ).fetchall()
-
-
-def extent(connection: sqlite3.Connection) -> tuple[int, int]:
-    """First and last completed message_id, (0, 0) for an empty journal."""
-    row = connection.execute(
-        "SELECT coalesce(min(message_id), 0), coalesce(max(message_id), 0) FROM inspections WHERE completed = 1"
-    ).fetchone()
-    return int(row[0]), int(row[1])
-
-
 def _evidence(decision: Decision) -> str:
     seen = decision.evidence
     if seen is None:
@@ -283,33 +226,3 @@ def _evidence(decision: Decision) -> str:
         "peak_scores": seen.judgement.peak_scores,
         "latencies_ms": {name: round(value, 3) for name, value in seen.stages_ms.items()},
     })  # fmt: skip
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        damaged = path.exists() and not _whole(path)
-        if damaged:
-            aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-            path.rename(aside)
-            log.error("journal %s is damaged: set aside as %s, a new one begins", path, aside.name)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_CREATE)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        if damaged:
-            # ids are never reused: go on beyond any id the lost file can have given
-            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('inspections', ?)", (int(time.time()),))
-    except (OSError, sqlite3.Error) as error:
-        raise ConfigError(f"journal {path}: {error}: make [station] state_dir a folder this user may write") from error
-    return connection
-
-
-def _whole(path: Path) -> bool:
-    try:
-        with sqlite3.connect(path) as connection:
-            return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
-    except sqlite3.DatabaseError:
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import cos, radians, sin
 
@@ -42,6 +43,8 @@ class Segmentation:
     class_map: Image
     score_map: Image
     box: Letterbox
+    run_ms: float = 0.0
+    """The bare run of the model."""
 
 
 class Judge:
@@ -74,7 +77,7 @@ class Judge:
         """PASS, or REJECT with the defects that caused it; small or ignored ones are listed too."""
         classes = segmentation.class_map[segmentation.box.inside]
         scores = segmentation.score_map[segmentation.box.inside]
-        over = scores >= self._threshold_by_index[classes]
+        over = scores >= cv2.LUT(classes, self._threshold_by_index)
         defects = self._defects(classes, scores, over, segmentation.box) if over.any() else ()
         actions = self._actions(defects)
         rejected = bool(actions - {Action.IGNORE})
@@ -87,26 +90,35 @@ class Judge:
         )
 
     def _defects(self, classes: Image, scores: Image, over: np.ndarray, box: Letterbox) -> tuple[Defect, ...]:
-        found: list[Defect] = []
-        for index in np.unique(classes[over]):
-            region = (over & (classes == index)).astype(np.uint8)
-            count, labels, stats, centroids = cv2.connectedComponentsWithStats(region, connectivity=8)
-            for label in range(1, count):
-                left, top, width, height = (int(value) for value in stats[label, :4])
-                window = np.s_[top : top + height, left : left + width]
-                inside = labels[window] == label
-                centre = (float(centroids[label, 0]) + box.left_px, float(centroids[label, 1]) + box.top_px)
-                found.append(self._measure(self._classes[int(index)], inside, scores[window], centre, box))
+        """Connected regions of one class each, the largest first; only the window that holds any is searched."""
+        left, top, width, height = cv2.boundingRect(over.view(np.uint8))
+        window = np.s_[top : top + height, left : left + width]
+        classes, scores, over = classes[window], scores[window], over[window]
+        corner = left + box.left_px, top + box.top_px
+        found = [
+            defect
+            for index in np.unique(classes[over])
+            for defect in self._regions(int(index), (over & (classes == index)).view(np.uint8), scores, corner, box)
+        ]
         return tuple(sorted(found, key=lambda defect: -defect.area_mm2))
 
-    def _measure(
-        self, name: str, inside: np.ndarray, scores: Image, centre: tuple[float, float], box: Letterbox
-    ) -> Defect:
+    def _regions(
+        self, index: int, mask: Image, scores: Image, corner: tuple[int, int], box: Letterbox
+    ) -> Iterator[Defect]:
+        count, labels, stats, centroids = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        for label in range(1, count):
+            left, top, width, height = (int(value) for value in stats[label, :4])
+            window = np.s_[top : top + height, left : left + width]
+            centre = float(centroids[label, 0]) + corner[0], float(centroids[label, 1]) + corner[1]
+            inside = (labels[window] == label).view(np.uint8)
+            yield self._measure(self._classes[index], inside, scores[window], centre, box)
+
+    def _measure(self, name: str, inside: Image, scores: Image, centre: tuple[float, float], box: Letterbox) -> Defect:
         x_mm, y_mm = self._calibration.to_robot(*box.to_image(*centre))
         scale_x, scale_y = self._calibration.x_mm_per_px / box.scale, self._calibration.y_mm_per_px / box.scale
-        area_mm2 = int(inside.sum()) * scale_x * scale_y
+        area_mm2 = cv2.countNonZero(inside) * scale_x * scale_y
         length_mm = _length_mm(inside, scale_x, scale_y)
-        score = float(scores[inside].max()) / 255
+        score = cv2.minMaxLoc(scores, mask=inside)[1] / 255
         rule = self._rules[name]
         counts = (
             area_mm2 >= rule.min_area_mm2
@@ -121,19 +133,19 @@ class Judge:
 
     def _peak_scores(self, classes: Image, scores: Image) -> dict[str, float]:
         """Highest score per class on the part, thresholds aside."""
-        peaks = np.zeros(len(self._classes), np.uint8)
-        for index in range(1, len(self._classes)):
-            peaks[index] = scores.max(where=classes == index, initial=0)
-        return {name: round(float(peaks[i]) / 255, 3) for i, name in enumerate(self._classes) if i}
+        return {
+            name: round(cv2.minMaxLoc(scores, mask=(classes == index).view(np.uint8))[1] / 255, 3)
+            for index, name in enumerate(self._classes)
+            if index
+        }
 
 
 def _counting(defects: tuple[Defect, ...], name: str) -> int:
     return sum(defect.counts and defect.name == name for defect in defects)
 
 
-def _length_mm(inside: np.ndarray, scale_x: float, scale_y: float) -> float:
+def _length_mm(inside: Image, scale_x: float, scale_y: float) -> float:
     """Longer side of the smallest rectangle around the region, in mm; a pixel has its own size."""
-    points = cv2.findNonZero(inside.astype(np.uint8)).reshape(-1, 2).astype(np.float32)
-    hull = cv2.convexHull(points * np.array([scale_x, scale_y], np.float32))
-    sides = cv2.minAreaRect(hull)[1]
-    return float(max(sides)) + max(scale_x, scale_y)
+    outline = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0][0]
+    points = outline.reshape(-1, 2).astype(np.float32) * np.array([scale_x, scale_y], np.float32)
+    return float(max(cv2.minAreaRect(points)[1])) + max(scale_x, scale_y)

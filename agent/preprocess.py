@@ -41,9 +41,7 @@ def fit(height_px: int, width_px: int, spec: InputSpec) -> Letterbox:
     """Centre an image in the model input; shrink it if it must, never enlarge it."""
     scale = min(1.0, spec.height_px / height_px, spec.width_px / width_px)
     new_height, new_width = max(1, round(height_px * scale)), max(1, round(width_px * scale))
-    return Letterbox(
-        scale, (spec.width_px - new_width) // 2, (spec.height_px - new_height) // 2, new_width, new_height
-    )
+    return Letterbox(scale, (spec.width_px - new_width) // 2, (spec.height_px - new_height) // 2, new_width, new_height)
 
 
 def letterbox(image: Image, spec: InputSpec) -> tuple[Image, Letterbox]:

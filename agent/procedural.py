@@ -88,7 +88,8 @@ def _light(rng: np.random.Generator, height_px: int, width_px: int) -> Field:
 
 def _expose(rng: np.random.Generator, surface: Field) -> Image:
     """One of many exposures: mean grey 60…190, clipped as a sensor clips."""
-    return np.clip(surface * rng.uniform(60, 190) / max(float(surface.mean()), 1e-6), 0, 255).astype(np.uint8)
+    grey = surface * rng.uniform(60, 190) / max(float(surface.mean()), 1e-6)
+    return np.asarray(np.clip(grey, 0, 255), np.uint8)
 
 
 def _shade(surface: Field, mask: Image, region: Image, factor: float, index: int, soft_px: float = 0.7) -> None:
@@ -147,7 +148,11 @@ def _uneven(rng: np.random.Generator, surface: Field, mask: Image, index: int) -
     """A large area ground to another depth: a step in brightness along a wavy border."""
     height, width = mask.shape
     x = np.linspace(-1, 1, width)[None, :]
-    border = rng.uniform(0.15, 0.45) + rng.uniform(-0.15, 0.15) * x + 0.03 * np.sin(rng.uniform(2, 6) * x + rng.uniform(0, 6))
+    border = (
+        rng.uniform(0.15, 0.45)
+        + rng.uniform(-0.15, 0.15) * x
+        + 0.03 * np.sin(rng.uniform(2, 6) * x + rng.uniform(0, 6))
+    )
     region = (np.linspace(0, 1, height)[:, None] < border).astype(np.uint8)
     if rng.random() < 0.5:
         region = region[::-1].copy()

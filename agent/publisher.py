@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from pydantic import ValidationError
 from agent.config import PublisherConfig
 from agent.errors import ConfigError
 from agent.inspection import Image
-from agent.journal import extent, open_reader, rows_since, to_message
+from agent.journal_file import extent, open_reader, rows_since, to_message
 from agent.messages import PayloadPart, ReplayReply, ReplayRequest, ResultMessage, StatusMessage, topic
-from agent.plc.handshake import Closed
+from agent.plc.decision import Closed
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +81,8 @@ class Publisher:
         os.close(self._bell)
 
     def _send_queued(self) -> None:
-        try:
+        with suppress(BlockingIOError):  # nothing rang: the poll timed out or the other socket woke us
             os.eventfd_read(self._bell)
-        except BlockingIOError:
-            pass  # nothing rang: the poll timed out or the other socket woke us
         while self._queue:
             message, closed = self._queue.popleft()
             payload = self._payload(closed) if closed else []
@@ -122,7 +121,9 @@ class Publisher:
         try:
             request = ReplayRequest.model_validate_json(rest[-1] if rest else b"")
         except ValidationError as error:
-            refusal = ReplayReply(first_message_id=first, last_message_id=last, count=0, error=str(error).splitlines()[0])
+            refusal = ReplayReply(
+                first_message_id=first, last_message_id=last, count=0, error=str(error).splitlines()[0]
+            )
             self._replay.send_multipart([identity, b"", refusal.to_bytes()])
             return
         rows = rows_since(history, request.since, request.limit)
@@ -140,7 +141,8 @@ def _bind(context: zmq.Context[zmq.Socket[bytes]], kind: int, endpoint: str, wha
     except zmq.ZMQError as error:
         context.destroy(linger=0)
         raise ConfigError(
-            f"publisher.{what} = '{endpoint}': {error.strerror.lower()}: stop the other program or choose another endpoint"
+            f"publisher.{what} = '{endpoint}': {error.strerror.lower()}: "
+            "stop the other program or choose another endpoint"
         ) from error
     return socket
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.toml import load_toml
 
 
-class Action(str, Enum):
+class Action(StrEnum):
     """What a defect that meets its rule's limits does to the part."""
 
     REJECT = "reject"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,16 @@ import onnxruntime as ort
 from agent.errors import ConfigError, NoDecision
 from agent.inspection import Image, Reason
 from agent.judge import Segmentation
-from agent.model_contract import CLASS_MAP, INPUT, SCORE_MAP, VALID, GoldenSample, ModelContract, Provider, parse_contract
+from agent.model_contract import (
+    CLASS_MAP,
+    INPUT,
+    SCORE_MAP,
+    VALID,
+    GoldenSample,
+    ModelContract,
+    Provider,
+    parse_contract,
+)
 from agent.preprocess import Letterbox, letterbox
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -49,15 +59,11 @@ class Segmenter:
         Raises NoDecision(OUTPUT_INVALID) when the graph left an output unwritten or a logit was not finite.
         """
         self._input[0], box = letterbox(image, self.contract.input)
-        self.run_bound()
-        return self._checked(box)
-
-    def run_bound(self) -> None:
-        """One run of the graph over the bound buffers, poisoned first."""
-        self._class_map.fill(POISON)
-        self._score_map.fill(POISON)
-        self._valid.fill(POISON)
+        for output in (self._class_map, self._score_map, self._valid):
+            output.fill(POISON)
+        begun_ns = time.monotonic_ns()
         self._session.run_with_iobinding(self._binding)
+        return self._checked(box, (time.monotonic_ns() - begun_ns) / 1e6)
 
     def self_test(self) -> None:
         """Run the golden samples of the file on this device; ConfigError when an answer is out of tolerance."""
@@ -69,6 +75,10 @@ class Segmenter:
                         f"model self-test '{sample.name}': {name} covers {found[name]} px, the trained model gave "
                         f"{expected} ± {sample.tolerance_px}: this device computes differently, do not use it"
                     )
+
+    def golden_images(self) -> list[Image]:
+        """The images of the golden samples, for a rehearsal."""
+        return [_decode(sample) for sample in self.contract.golden]
 
     def _areas_px(self, segmentation: Segmentation) -> dict[str, int]:
         thresholds = {name: max(1, round(score * 255)) for name, score in self.contract.thresholds.items()}
@@ -85,10 +95,10 @@ class Segmenter:
             binding.bind_output(name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
         return binding
 
-    def _checked(self, box: Letterbox) -> Segmentation:
+    def _checked(self, box: Letterbox, run_ms: float) -> Segmentation:
         if self._valid[0] != 1 or self._class_map.max() >= len(self.contract.classes):
             raise NoDecision(Reason.OUTPUT_INVALID, "the model's output is not finite or was not written")
-        return Segmentation(self._class_map[0].copy(), self._score_map[0].copy(), box)
+        return Segmentation(self._class_map[0].copy(), self._score_map[0].copy(), box, run_ms)
 
 
 def _sha256(path: Path) -> str:
@@ -115,7 +125,7 @@ def _open_session(path: Path, provider: Provider, threads: int) -> ort.Inference
     if active[0] != wanted:
         raise ConfigError(
             f"provider '{provider}' was asked for but {active[0]} is active: mend the driver or CUDA "
-            "libraries, or ask for provider = \"cpu\""
+            'libraries, or ask for provider = "cpu"'
         )
     return session
 

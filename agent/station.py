@@ -26,7 +26,8 @@ from agent.health import Health, Stage
 from agent.inspection import Inspection, Reason, Trigger, Verdict
 from agent.journal import Identity, Journal
 from agent.judge import Calibration, Judge
-from agent.plc.handshake import Decision, Handshake, Timing
+from agent.plc.decision import Decision, Timing
+from agent.plc.handshake import Handshake
 from agent.plc.link import PlcLink
 from agent.publisher import Publisher
 from agent.recipe import Recipe, load_recipe
@@ -67,6 +68,7 @@ class Station:
             check_frame(frame, self._recipe.frame)
         with self._segmenting.busy(), watch.section("segment"):
             segmentation = self._segmenter.segment(frame.image)
+        watch.stages_ms["run"] = segmentation.run_ms
         with watch.section("judge"):
             judgement = self._judge.judge(segmentation)
         seen = Inspection(trigger, judgement, watch.stages_ms, time.monotonic_ns(), frame, segmentation.class_map)
@@ -120,6 +122,8 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     segmenter.self_test()
     recipe = load_recipe(config.recipe)
     judge = Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
+    for sample in segmenter.golden_images():  # the first part must not pay for OpenCV's first call
+        judge.judge(segmenter.segment(sample))
     epoch = next_agent_epoch(config.station.state_dir)
     log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
 
@@ -158,4 +162,3 @@ def open_camera(config: Config, stop: threading.Event) -> Camera:
 def _waiting(what: str) -> None:
     log.info("waiting: %s", what)
     notify(f"STATUS=waiting: {what}\nEXTEND_TIMEOUT_USEC=5000000")
-

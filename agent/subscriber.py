@@ -18,7 +18,7 @@ def subscribe(results: str, replay: str, since: int | None = None) -> Iterator[R
     `results`, `replay`: the station's two endpoints. `since`: begin after this message_id; None: from now on.
     Raises Fault when the station does not answer a replay request.
     """
-    live = zmq.Context.instance().socket(zmq.SUB)
+    live: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
     live.setsockopt(zmq.LINGER, 0)
     live.subscribe(f"insp/{MAJOR}/".encode())
     live.connect(results)
@@ -41,7 +41,7 @@ def subscribe(results: str, replay: str, since: int | None = None) -> Iterator[R
 
 def request_since(endpoint: str, message_id: int, limit: int = 500) -> list[ResultMessage]:
     """One replay request: up to `limit` completed results after `message_id`. Raises Fault without an answer."""
-    socket = zmq.Context.instance().socket(zmq.REQ)
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REQ)
     socket.setsockopt(zmq.LINGER, 0)
     try:
         socket.connect(endpoint)

@@ -25,7 +25,9 @@ from agent.procedural import DEFECT_CLASSES
 SIDE_PX = 64
 
 
-def write_tiny_model(path: Path, *, valid: int = 1, expected_px: int | None = None, contract: str | None = None) -> Path:
+def write_tiny_model(
+    path: Path, *, valid: int = 1, expected_px: int | None = None, contract: str | None = None
+) -> Path:
     """score = 255 - grey, class 1 everywhere. `valid`, `expected_px`, `contract`: ways to make it wrong."""
     shape = [1, SIDE_PX, SIDE_PX]
     nodes = [

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
+from typing import Any
 
 import numpy as np
 import zmq
@@ -84,16 +85,15 @@ class SimulatedDriver:
         self._socket.close(linger=0)
 
 
-def _frame(header: dict[str, object], data: bytes) -> Frame:
-    shape = header["shape"]
+def _frame(header: dict[str, Any], data: bytes) -> Frame:
     pixels = np.frombuffer(data, np.uint8)
-    complete = isinstance(shape, list) and pixels.size == int(np.prod(shape))
-    image = pixels.reshape(shape) if complete else pixels
-    return Frame(image, int(str(header["frame_id"])), int(str(header["captured_ns"])), complete=complete, simulated=True)
+    complete = pixels.size == int(np.prod(header["shape"]))
+    image = pixels.reshape(header["shape"]) if complete else pixels
+    return Frame(image, header["frame_id"], header["captured_ns"], complete=complete, simulated=True)
 
 
 def _connect(endpoint: str) -> zmq.Socket[bytes]:
-    socket = zmq.Context.instance().socket(zmq.PULL)
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PULL)
     socket.setsockopt(zmq.RCVHWM, BUFFERS)
     try:
         socket.connect(endpoint)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from agent.inspection import Inspection, PlcAction, Reason, Trigger, Verdict
+from agent.inspection import PlcAction, Reason, Trigger, Verdict
+from agent.plc.decision import NO_CTRL, Closed, Decision, Observation, Timing
 from agent.plc.register_map import (
     AGENT_BLOCK,
-    DETAIL_SLOTS,
     MAP_ID,
     PLC_BLOCK,
     RING_SLOTS,
@@ -25,6 +25,7 @@ from agent.plc.register_map import (
 )
 
 MS = 1_000_000
+NO_STATUS = Status(0)
 NEVER_LOST = RING_SLOTS - 1
 """At the wrap 65535 → 1 one slot is left out, so only so many newest triggers are sure to be in the ring."""
 OUTCOME_PATIENCE_MS = 1000
@@ -43,40 +44,6 @@ _ACTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Timing:
-    """The limits of DESIGN §3.3, all in ms."""
-
-    capture_window_ms: float
-    guard_ms: float
-    scan_ms: float
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was settled for one part, and by when it must be at the PLC."""
-
-    trigger: Trigger
-    verdict: Verdict
-    reason: Reason
-    settled_ns: int
-    detail: str = ""
-    evidence: Inspection | None = None
-    """What the station saw; None where nothing was inspected."""
-
-
-@dataclass(frozen=True)
-class Closed:
-    """The end of one part: the verdict as the PLC has it, and what it did with the part."""
-
-    decision: Decision
-    verdict: Verdict
-    reason: Reason
-    acknowledged_ns: int | None
-    plc_action: PlcAction
-    late_verdict: Verdict | None = None
-
-
 @dataclass
 class _Part:
     trigger: Trigger
@@ -85,20 +52,6 @@ class _Part:
     acknowledged_ns: int | None = None
     action: PlcAction | None = None
     late: Verdict | None = None
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What one read of the PLC's block brought."""
-
-    triggers: tuple[Trigger, ...] = ()
-    settled: tuple[Decision, ...] = ()
-    """Parts that must not be photographed any more: stale, overrun, or of an epoch that ended."""
-    torn: bool = False
-    born: tuple[int, int] | None = None
-    """(plc_epoch, TRIG_HEAD) at the first good read of an epoch: what lies before it was not ours to inspect."""
-    heartbeat: int = 0
-    ctrl: Ctrl = Ctrl(0)
 
 
 @dataclass
@@ -114,11 +67,11 @@ class Handshake:
     """Class names in the model's order: the PLC gets the index."""
     _plc_epoch: int | None = None
     _heartbeat_echo: int = 0
-    _ctrl: Ctrl = Ctrl(0)
+    _ctrl: Ctrl = NO_CTRL
     _last_seq: int = 0
     _parts: dict[int, _Part] = field(default_factory=dict)
     _words: list[int] = field(default_factory=lambda: [0] * AGENT_BLOCK.count)
-    _sticky: Status = Status(0)
+    _sticky: Status = NO_STATUS
     _missed: int = 0
     _late: int = 0
     _heartbeat: int = 0
@@ -133,7 +86,7 @@ class Handshake:
         self._heartbeat_echo = PLC_BLOCK.get(words, "PLC_HB")
         ctrl = Ctrl(PLC_BLOCK.get(words, "CTRL"))
         if ctrl & ~self._ctrl & Ctrl.CLEAR_FAULT:
-            self._sticky = Status(0)
+            self._sticky = NO_STATUS
         self._ctrl = ctrl
         epoch = PLC_BLOCK.get(words, "PLC_EPOCH")
         dropped, born = self._enter_epoch(epoch, head, received_ns) if epoch != self._plc_epoch else ((), None)
@@ -265,7 +218,7 @@ class Handshake:
         for seq in list(self._parts):
             part = self._parts[seq]
             patience_ns = int((self.timing.guard_ms + OUTCOME_PATIENCE_MS) * MS)
-            if part.decision is None or not part.released and part.decision.trigger.plc_epoch == self._plc_epoch:
+            if part.decision is None or (not part.released and part.decision.trigger.plc_epoch == self._plc_epoch):
                 break
             if part.action is None and now_ns < part.trigger.deadline_ns + patience_ns:
                 break
@@ -290,8 +243,8 @@ class Handshake:
     def block(self, status: Status, alive: bool) -> list[int]:
         """The whole block as it should stand now; `alive` lets the heartbeat advance."""
         self._heartbeat = (self._heartbeat + alive) & 0xFFFF
-        pending = Status.RESULT_PENDING if any(part.decision is None for part in self._parts.values()) else Status(0)
-        status |= self._sticky | pending | (Status.SIMULATED if self.simulated else Status(0))
+        pending = Status.RESULT_PENDING if any(part.decision is None for part in self._parts.values()) else NO_STATUS
+        status |= self._sticky | pending | (Status.SIMULATED if self.simulated else NO_STATUS)
         for name, value in (
             ("MAP_ID", MAP_ID),
             ("STATUS", status),

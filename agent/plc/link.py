@@ -19,13 +19,13 @@ from agent.errors import Fault
 from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.journal import Journal
-from agent.plc.handshake import Closed, Decision, Handshake, Observation
+from agent.plc.decision import Closed, Decision, Observation
+from agent.plc.handshake import Handshake
 from agent.plc.modbus import LinkError, ModbusConnection
-from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, READ_LIMIT_WORDS, WRITE_LIMIT_WORDS, Ctrl, Status
+from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Ctrl, Status
 
 log = logging.getLogger(__name__)
 
-assert PLC_BLOCK.count <= READ_LIMIT_WORDS and AGENT_BLOCK.count <= WRITE_LIMIT_WORDS
 RECONNECT_S = 0.2
 DRAIN_S = 1.0
 PROGRESS_LIMIT_S = 2.0
@@ -203,7 +203,9 @@ class PlcLink:
             self._finished(part)
         hung = self._health.hung(now_ns)
         if hung is not None:
-            log.critical("stage '%s' hangs over its budget of %.0f ms: exit for a clean restart", hung.name, hung.budget_ms)
+            log.critical(
+                "stage '%s' hangs over its budget of %.0f ms: exit for a clean restart", hung.name, hung.budget_ms
+            )
             os._exit(1)
 
     def _settled_here(self, decision: Decision) -> None:
@@ -215,7 +217,9 @@ class PlcLink:
 
     def _finished(self, part: Closed) -> None:
         if part.verdict is not Verdict.PASS and part.plc_action is PlcAction.PASSED:
-            log.critical("part %d: the PLC passed it although the verdict was %s", part.decision.trigger.part_id, part.verdict)
+            log.critical(
+                "part %d: the PLC passed it although the verdict was %s", part.decision.trigger.part_id, part.verdict
+            )
         self._journal.complete(part)
 
     async def _write(self, connection: ModbusConnection) -> None:

@@ -28,7 +28,12 @@ def _rows(block: Block) -> list[tuple[int, str, str, str]]:
         start = block.base + ring.offset
         step = ring.slot_words
         rows += [
-            (start + r.offset, f"{ring.name}[0].{_name(r)}", _unit(r), f"{r.meaning}; slot n at HR{start + r.offset} + {step}·n")
+            (
+                start + r.offset,
+                f"{ring.name}[0].{_name(r)}",
+                _unit(r),
+                f"{r.meaning}; slot n at HR{start + r.offset} + {step}·n",
+            )
             for r in ring.registers
         ]
     return sorted(rows)

@@ -58,9 +58,7 @@ class ModbusConnection:
 
     async def write(self, address: int, values: list[int]) -> None:
         """FC16: the echo must name this address and count, or LinkError."""
-        answer = await self._call(
-            self._client.write_registers(address, values, device_id=self._device_id), "write"
-        )
+        answer = await self._call(self._client.write_registers(address, values, device_id=self._device_id), "write")
         right = type(answer) is WriteMultipleRegistersResponse
         if not right or (answer.address, answer.count) != (address, len(values)):
             raise LinkError(f"PLC {self._where}: wrote {len(values)} registers at {address}, echo was {_shape(answer)}")
@@ -69,7 +67,9 @@ class ModbusConnection:
         try:
             answer: ModbusPDU = await asyncio.wait_for(request, self._timeout_s * 1.5)  # type: ignore[arg-type]
         except (ModbusException, OSError, TimeoutError) as error:
-            raise LinkError(f"PLC {self._where}: no answer to a {what} within {self._timeout_s * 1000:.0f} ms") from error
+            raise LinkError(
+                f"PLC {self._where}: no answer to a {what} within {self._timeout_s * 1000:.0f} ms"
+            ) from error
         if answer.isError():
             raise LinkError(f"PLC {self._where}: {what} refused, Modbus exception {answer.exception_code}")
         return answer

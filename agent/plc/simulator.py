@@ -70,15 +70,13 @@ class SimulatedLine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await server.shutdown()
+        await server.shutdown()  # type: ignore[no-untyped-call]
         self._camera.close(linger=0)
         self._truth.close()
 
     async def _serve(self) -> ModbusTcpServer:
         registers = SimData(0, count=AGENT_BLOCK.base + AGENT_BLOCK.count + 1, datatype=DataType.REGISTERS)
-        server = ModbusTcpServer(
-            SimDevice(1, simdata=[registers]), address=(self._options.host, self._options.port)
-        )
+        server = ModbusTcpServer(SimDevice(1, simdata=[registers]), address=(self._options.host, self._options.port))
         try:
             await server.serve_forever(background=True)
         except (OSError, RuntimeError) as error:
@@ -148,7 +146,7 @@ async def simulate(belt: Belt, truth: TruthLog, options: LineOptions) -> None:
 
 
 def _camera_socket(endpoint: str) -> zmq.Socket[bytes]:
-    socket = zmq.Context.instance().socket(zmq.PUSH)
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
     socket.setsockopt(zmq.SNDHWM, 4)
     socket.setsockopt(zmq.LINGER, 0)
     try:

@@ -1,0 +1,56 @@
+"""`linegate bench`: the deadline path at real cadence, each part against the bare run of its own model call."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from contextlib import ExitStack
+
+import numpy as np
+import onnxruntime as ort
+from rich.console import Console
+
+from agent.demo_view import add_percentiles, latency_table
+from agent.local_line import LineOptions, LocalLine
+from agent.messages import ResultMessage
+
+AFTER_FRAME = ("segment", "judge", "write")
+"""Frame in hand → PLC write acknowledged."""
+
+
+def run_bench(options: LineOptions) -> None:
+    """Run the local line and print the table; the PLC simulator's process shares this computer."""
+    console = Console(highlight=False)
+    with ExitStack() as running:
+        with console.status(f"{options.parts} parts at {options.rate_per_s:g}/s …"):
+            line = running.enter_context(LocalLine(options))
+            end_s = time.monotonic() + options.seconds + 10
+            while not line.finished and time.monotonic() < end_s:
+                line.check_alive()
+                time.sleep(0.5)
+        messages = [message for message in line.messages if set(AFTER_FRAME) <= set(message.latencies_ms)]
+    console.print(_machine(options))
+    table = latency_table(messages)
+    totals, overheads = path_ms(messages)
+    add_percentiles(table, "frame in hand → PLC write acknowledged", totals)
+    add_percentiles(table, "  of this, not the bare run (overhead)", overheads)
+    console.print(table)
+    bare = np.median([message.latencies_ms["run"] for message in messages])
+    console.print(f"whole path / bare run at the median: {np.median(totals) / bare:.2f} ×")
+
+
+def path_ms(messages: list[ResultMessage]) -> tuple[list[float], list[float]]:
+    """(frame in hand → acknowledged, the same less the bare run) of each part."""
+    totals = [sum(message.latencies_ms[stage] for stage in AFTER_FRAME) for message in messages]
+    overheads = [total - message.latencies_ms["run"] for total, message in zip(totals, messages, strict=True)]
+    return totals, overheads
+
+
+def _machine(options: LineOptions) -> str:
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as cpuinfo:
+        model = next((line.split(":")[1].strip() for line in cpuinfo if line.startswith("model name")), "unknown CPU")
+    return (
+        f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, ONNX Runtime {ort.__version__}, "
+        f"provider cpu, {options.parts} parts at {options.rate_per_s:g}/s"
+    )

@@ -1,0 +1,58 @@
+"""The records that pass between station, handshake, link and journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.inspection import Inspection, PlcAction, Reason, Trigger, Verdict
+from agent.plc.register_map import Ctrl
+
+NO_CTRL = Ctrl(0)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The limits of DESIGN §3.3, all in ms."""
+
+    capture_window_ms: float
+    guard_ms: float
+    scan_ms: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was settled for one part, and by when it must be at the PLC."""
+
+    trigger: Trigger
+    verdict: Verdict
+    reason: Reason
+    settled_ns: int
+    detail: str = ""
+    evidence: Inspection | None = None
+    """What the station saw; None where nothing was inspected."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The end of one part: the verdict as the PLC has it, and what it did with the part."""
+
+    decision: Decision
+    verdict: Verdict
+    reason: Reason
+    acknowledged_ns: int | None
+    plc_action: PlcAction
+    late_verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one read of the PLC's block brought."""
+
+    triggers: tuple[Trigger, ...] = ()
+    settled: tuple[Decision, ...] = ()
+    """Parts that must not be photographed any more: stale, overrun, or of an epoch that ended."""
+    torn: bool = False
+    born: tuple[int, int] | None = None
+    """(plc_epoch, TRIG_HEAD) at the first good read of an epoch: what lies before it was not ours to inspect."""
+    heartbeat: int = 0
+    ctrl: Ctrl = NO_CTRL
