@@ -20,7 +20,7 @@ def print_results(results: str, replay: str, since: int | None, as_json: bool) -
         if as_json:
             print(message.model_dump_json(by_alias=True), flush=True)
         else:
-            console.print(result_line(message))
+            console.print(result_line(message), soft_wrap=True)
 
 
 def result_line(message: ResultMessage) -> Text:

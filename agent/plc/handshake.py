@@ -226,9 +226,9 @@ class Handshake:
             del self._parts[seq]
         return tuple(closed)
 
-    def undecided(self) -> bool:
-        """Is the PLC yet to say what became of a part?"""
-        return any(part.action is None for part in list(self._parts.values()))
+    def undecided(self) -> set[int]:
+        """Parts with a verdict of which the PLC is yet to say what became."""
+        return {seq for seq, part in self._parts.items() if part.decision is not None and part.action is None}
 
     def _settle_no_decision(self, part: _Part, reason: Reason, detail: str, now_ns: int) -> Decision:
         part.decision = Decision(part.trigger, Verdict.NO_DECISION, reason, now_ns, detail)

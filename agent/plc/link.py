@@ -107,13 +107,18 @@ class PlcLink:
     def close(self) -> None:
         """Let the PLC decide the parts already settled, show it OFFLINE, then end the thread."""
         end_s = time.monotonic() + DRAIN_S
-        while self._thread.is_alive() and self._handshake.undecided() and time.monotonic() < end_s:
+        settled = self._undecided()
+        while self._thread.is_alive() and settled & self._undecided() and time.monotonic() < end_s:
             time.sleep(0.01)
         self._ready = False
         self._stopping.set()
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._wake.set)
         self._thread.join(timeout=2.0)
+
+    def _undecided(self) -> set[int]:
+        with self._lock:
+            return self._handshake.undecided()
 
     def _unrecorded(self, settled: Decision) -> Decision:
         with self._lock:
