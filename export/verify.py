@@ -1,0 +1,77 @@
+"""Stage verify: the agent's own segmenter on real test photos against torch; only a passing file becomes the model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from agent.errors import ConfigError, exit_on_error
+from agent.judge import Calibration, Judge
+from agent.recipe import load_recipe
+from agent.segmenter import Segmenter
+from export.comparison import Difference, compare
+from export.to_onnx import EXPORTED
+from trainer.evaluate import side_samples
+from trainer.inference import TorchSegmenter
+from trainer.model import load_model
+from trainer.params import Params, VerifyParams, load_params
+
+SHIPPED = Path("models/magnetic_tile.onnx")
+REPORT = Path("reports/verify.json")
+NAMED = 5
+
+
+def differences(params: Params, exported: Segmenter) -> list[Difference]:
+    model = load_model()
+    samples = side_samples(params, "test")
+    if len(samples) < params.verify.images:
+        raise ConfigError(
+            f"{len(samples)} test photos, verify.images asks for {params.verify.images}: raise split.test_share or lower it"
+        )
+    calibration = Calibration(params.evaluate.mm_per_px, params.evaluate.mm_per_px)
+    judge = Judge(load_recipe(params.evaluate.recipe), calibration, exported.contract)
+    return compare(samples, TorchSegmenter(model.network, model.spec), exported, judge, params.verify.score_step)
+
+
+def report(found: list[Difference]) -> dict[str, float]:
+    return {
+        "images": len(found),
+        "flips": sum(one.flipped for one in found),
+        "disagreement": sum(one.disagreement for one in found) / len(found),
+        "worst_disagreement": max(one.disagreement for one in found),
+        "worst_score_difference": max(one.score for one in found) / 255,
+    }
+
+
+def refuse(found: list[Difference], limits: VerifyParams) -> None:
+    """ConfigError names the images that decide or look otherwise than the trained model's."""
+    flipped = [one.name for one in found if one.flipped]
+    if flipped:
+        raise ConfigError(f"{EXPORTED}: verdict differs from the trained model's on {_names(flipped)}: not shipped")
+    apart = [one.name for one in found if one.disagreement > limits.disagreement]
+    if apart:
+        raise ConfigError(f"{EXPORTED}: more than {limits.disagreement:.2%} of pixels differ on {_names(apart)}: not shipped")
+
+
+def _names(images: list[str]) -> str:
+    more = f" and {len(images) - NAMED} more" if len(images) > NAMED else ""
+    return ", ".join(images[:NAMED]) + more
+
+
+def main() -> None:
+    params = load_params()
+    exported = Segmenter(EXPORTED)
+    exported.self_test()
+    found = differences(params, exported)
+    REPORT.write_text(json.dumps(report(found), indent=2) + "\n")
+    print(REPORT.read_text(), end="")
+    refuse(found, params.verify)
+    SHIPPED.parent.mkdir(exist_ok=True)
+    shutil.copyfile(EXPORTED, SHIPPED)
+    print(f"{SHIPPED} verified on {len(found)} photos")
+
+
+if __name__ == "__main__":
+    with exit_on_error():
+        main()

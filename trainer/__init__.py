@@ -1,0 +1,1 @@
+"""The training pipeline: load, split, train, evaluate. Never imported by the agent."""

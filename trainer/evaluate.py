@@ -1,0 +1,136 @@
+"""Stage evaluate: thresholds from the validation groups, then pixel and part scores on the test groups."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from agent.errors import exit_on_error
+from agent.inspection import Judgement, Verdict
+from agent.judge import Segmentation
+from agent.preprocess import letterbox, letterbox_mask
+from agent.recipe import load_recipe
+from trainer.dataset import Sample, load_samples, procedural_samples
+from trainer.inference import TorchSegmenter
+from trainer.judging import judge_with
+from trainer.model import load_model
+from trainer.overlay import Case, sheet
+from trainer.params import Params, load_params
+from trainer.part_scores import part_scores
+from trainer.pixel_scores import PixelScores, dice, predicted_mask
+from trainer.split_table import read_split
+from trainer.thresholds import Segmented, choose_thresholds
+from trainer.tiles import GOOD
+
+METRICS = Path("reports/metrics.json")
+PARTS = Path("reports/parts.csv")
+WORST = Path("reports/worst_cases.png")
+WORST_CASES = 30
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One test tile: truth and prediction in model pixels, and what the line would do with it."""
+
+    sample: Sample
+    segmentation: Segmentation
+    judgement: Judgement
+    truth: np.ndarray
+
+    @property
+    def dice(self) -> float | None:
+        """None where no pixel score is possible: a good tile, or an empty mask."""
+        return dice(predicted_mask(self.segmentation) > 0, self.truth > 0) if self.truth.any() else None
+
+    @property
+    def wrong(self) -> bool:
+        return (self.judgement.verdict is Verdict.REJECT) == (self.sample.label == GOOD)
+
+
+def side_samples(params: Params, side: str) -> list[Sample]:
+    """All photos of one side, those with empty masks too: at part level their label counts."""
+    return load_samples([row for row in read_split() if row.side == side], params.classes)
+
+
+def judged(samples: list[Sample], segment: Callable[..., Segmentation], thresholds: dict[str, float], params: Params) -> list[Judged]:
+    judge = judge_with(load_recipe(params.evaluate.recipe), thresholds, params.evaluate.mm_per_px)
+    found = []
+    for sample in samples:
+        segmentation = segment(sample.image)
+        truth = letterbox_mask(sample.mask, params.input)
+        found.append(Judged(sample, segmentation, judge.judge(segmentation), truth))
+    return found
+
+
+def validated_thresholds(params: Params, segmenter: TorchSegmenter) -> dict[str, float]:
+    samples = side_samples(params, "validation")
+    samples += procedural_samples(params.evaluate.seed + 1, params.evaluate.procedural_tiles // 3, params.classes)
+    tiles = [Segmented(sample.label, segmenter.segment(sample.image)) for sample in samples]
+    recipe = load_recipe(params.evaluate.recipe)
+    return choose_thresholds(tiles, params.classes, recipe, params.evaluate.mm_per_px, params.evaluate.overkill)
+
+
+def scores(tiles: list[Judged], classes: tuple[str, ...]) -> dict[str, float]:
+    pixels = PixelScores(classes)
+    for tile in tiles:
+        if tile.sample.label == GOOD or tile.truth.any():
+            pixels.add(predicted_mask(tile.segmentation), tile.truth)
+    labels = [tile.sample.label for tile in tiles]
+    return {**part_scores(labels, [tile.judgement.verdict for tile in tiles], classes), **pixels.result()}
+
+
+def write_parts(tiles: list[Judged], classes: tuple[str, ...]) -> None:
+    with PARTS.open("w", newline="") as sink:
+        writer = csv.writer(sink, lineterminator="\n")
+        writer.writerow(["image", "label", "verdict", "dice", *(f"peak_{name}" for name in classes)])
+        for tile in tiles:
+            score = "" if tile.dice is None else f"{tile.dice:.4f}"
+            peaks = [tile.judgement.peak_scores[name] for name in classes]
+            writer.writerow([tile.sample.name, tile.sample.label, tile.judgement.verdict.value, score, *peaks])
+
+
+def write_worst(tiles: list[Judged], params: Params) -> None:
+    """Wrong verdicts first, escapes before overkill, then the lowest Dice."""
+    def badness(tile: Judged) -> tuple[bool, bool, float]:
+        return not tile.wrong, tile.sample.label == GOOD, 1.0 if tile.dice is None else tile.dice
+
+    cases = [
+        Case(
+            letterbox(tile.sample.image, params.input)[0],
+            tile.truth,
+            predicted_mask(tile.segmentation),
+            f"{tile.sample.label}: {tile.judgement.verdict.value} {Path(tile.sample.name).stem}",
+        )
+        for tile in sorted(tiles, key=badness)[:WORST_CASES]
+    ]
+    cv2.imwrite(str(WORST), sheet(cases))
+
+
+def main() -> None:
+    params = load_params()
+    model = load_model()
+    segmenter = TorchSegmenter(model.network, model.spec)
+    thresholds = validated_thresholds(params, segmenter)
+    tiles = judged(side_samples(params, "test"), segmenter.segment, thresholds, params)
+    rendered = procedural_samples(params.evaluate.seed, params.evaluate.procedural_tiles, params.classes)
+    metrics = {
+        "thresholds": thresholds,
+        "test": scores(tiles, params.classes),
+        "procedural": scores(judged(rendered, segmenter.segment, thresholds, params), params.classes),
+    }
+    METRICS.parent.mkdir(exist_ok=True)
+    METRICS.write_text(json.dumps(metrics, indent=2) + "\n")
+    write_parts(tiles, params.classes)
+    write_worst(tiles, params)
+    print(json.dumps(metrics, indent=2))
+
+
+if __name__ == "__main__":
+    with exit_on_error():
+        main()

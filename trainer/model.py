@@ -1,0 +1,75 @@
+"""The network under Lightning: loss, optimiser, validation. The checkpoint rebuilds it without params.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+
+from agent.errors import ConfigError
+from agent.model_contract import InputSpec
+from trainer.losses import segmentation_loss
+from trainer.network import Network
+from trainer.params import ModelParams, TrainParams
+from trainer.validation import ValidationScores
+
+CHECKPOINT = Path("checkpoints/model.ckpt")
+QUALITY = "quality"
+Batch = tuple[Tensor, Tensor]
+
+
+class SegmentationModel(lightning.LightningModule):
+    """All arguments are plain values, so that Lightning can keep them in the checkpoint."""
+
+    def __init__(self, classes: list[str], input: dict[str, Any], model: dict[str, Any], train: dict[str, Any]) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.classes = tuple(classes)
+        self.spec = InputSpec(**input)
+        self._train = TrainParams(**train)
+        self.network = Network(ModelParams(**model), self.spec, len(classes) + 1)
+        self._scores = ValidationScores(self.classes)
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.network(image)
+        return logits
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        image, truth = batch
+        loss = segmentation_loss(self(image), truth, self._train.defect_weight)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self._scores = ValidationScores(self.classes)
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        image, truth = batch
+        self._scores.add(self(image), truth)
+
+    def on_validation_epoch_end(self) -> None:
+        for name, value in self._scores.result().items():
+            self.log(name, value, prog_bar=name == QUALITY)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        train = self._train
+        optimizer = torch.optim.AdamW(self.parameters(), lr=train.lr, weight_decay=train.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, train.lr, total_steps=max(train.max_steps, 2), pct_start=train.warmup_share
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def load_model(path: Path = CHECKPOINT) -> SegmentationModel:
+    """The trained model in evaluation mode; ConfigError when there is none or it is another program's."""
+    if not path.exists():
+        raise ConfigError(f"{path}: no such checkpoint: run 'dvc repro train' (or 'dvc pull')")
+    try:
+        model = SegmentationModel.load_from_checkpoint(path, map_location="cpu")
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: not a checkpoint of this trainer ({str(error).splitlines()[0]}): train again") from error
+    return model.eval()

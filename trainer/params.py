@@ -1,0 +1,122 @@
+"""params.yaml as types: read once, bounds checked, unknown keys refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import ConfigError
+from agent.model_contract import InputSpec
+
+PARAMS = Path("params.yaml")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataParams(_Strict):
+    url: str = Field(min_length=1)
+    sha256: dict[str, str] = {}
+    timeout_s: float = Field(gt=0)
+    max_unpacked_mb: float = Field(gt=0)
+
+
+class SplitParams(_Strict):
+    similarity: float = Field(gt=0, lt=1)
+    size_slack_px: int = Field(ge=0)
+    validation_share: float = Field(gt=0, lt=0.5)
+    test_share: float = Field(gt=0, lt=0.5)
+    seed: int
+
+
+class ModelParams(_Strict):
+    encoder: str
+    encoder_options: dict[str, Any] = {}
+    encoder_weights: str | None
+    decoder_channels: tuple[int, ...] = Field(min_length=3, max_length=5)
+    """From coarse to fine; their number is the encoder's depth."""
+
+
+class TrainParams(_Strict):
+    seed: int
+    max_steps: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    workers: int = Field(ge=0)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    lr: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    warmup_share: float = Field(ge=0, lt=1)
+    gradient_clip: float = Field(gt=0)
+    ema_decay: float = Field(ge=0, lt=1)
+    validate_every_steps: int = Field(gt=0)
+    defect_weight: float = Field(gt=0)
+
+
+class SamplingParams(_Strict):
+    good_share: float = Field(ge=0, le=1)
+    procedural_share: float = Field(ge=0, le=1)
+    paste_share: float = Field(ge=0, le=1)
+
+
+class AugmentParams(_Strict):
+    rotation_deg: float = Field(ge=0, le=180)
+    scale: float = Field(ge=0, lt=1)
+    shift_px: int = Field(ge=0)
+    gain: float = Field(ge=0)
+    gamma: float = Field(ge=0, lt=1)
+    noise: float = Field(ge=0)
+    blur_px: float = Field(ge=0)
+
+
+class EvaluateParams(_Strict):
+    recipe: Path
+    mm_per_px: float = Field(gt=0)
+    overkill: float = Field(ge=0, lt=1)
+    procedural_tiles: int = Field(ge=0)
+    seed: int
+
+
+class ExportParams(_Strict):
+    opset: int = Field(ge=18)
+    golden_samples: int = Field(ge=2)
+    golden_tolerance_px: int = Field(ge=0)
+
+
+class VerifyParams(_Strict):
+    images: int = Field(gt=0)
+    disagreement: float = Field(ge=0, lt=1)
+    score_step: int = Field(ge=0, le=255)
+
+
+class Params(_Strict):
+    """All of params.yaml."""
+
+    classes: tuple[str, ...] = Field(min_length=1)
+    data: DataParams
+    split: SplitParams
+    input: InputSpec
+    model: ModelParams
+    train: TrainParams
+    sampling: SamplingParams
+    augment: AugmentParams
+    evaluate: EvaluateParams
+    export: ExportParams
+    verify: VerifyParams
+
+
+def load_params(path: Path = PARAMS) -> Params:
+    """Read and check params.yaml; ConfigError names the first wrong key."""
+    try:
+        return Params.model_validate(yaml.safe_load(path.read_text()))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}: run from the repository's root") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the document"
+        raise ConfigError(f"{path}, {key}: {first['msg']}: mend it there or drop the -S that set it") from error

@@ -1,0 +1,57 @@
+"""Move a real defect onto a good tile: more backgrounds for the few defects there are.
+
+The defect travels as a ratio to the grey around it, so that it fits another exposure; one that touches its tile's
+border lands on the same border.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.inspection import Image
+
+MARGIN_PX = 6
+FEATHER_PX = 1.5
+
+
+def paste_defect(rng: np.random.Generator, source: Image, mask: Image, good: Image) -> tuple[Image, Image] | None:
+    """The good tile with the defect of `source`, and its mask; None when the defect is too large for the tile."""
+    rows, columns = _window(mask)
+    patch, region = source[rows, columns].astype(np.float32), mask[rows, columns]
+    height, width = patch.shape
+    if height > good.shape[0] or width > good.shape[1]:
+        return None
+    top = _place(rng, rows, mask.shape[0], good.shape[0])
+    left = _place(rng, columns, mask.shape[1], good.shape[1])
+    target = np.s_[top : top + height, left : left + width]
+    image, truth = good.astype(np.float32), np.zeros(good.shape, np.uint8)
+    image[target] *= _relief(patch, region)
+    truth[target] = region
+    return np.clip(image, 0, 255).astype(np.uint8), truth
+
+
+def _window(mask: Image) -> tuple[slice, slice]:
+    left, top, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    return (
+        slice(max(0, top - MARGIN_PX), min(mask.shape[0], top + height + MARGIN_PX)),
+        slice(max(0, left - MARGIN_PX), min(mask.shape[1], left + width + MARGIN_PX)),
+    )
+
+
+def _place(rng: np.random.Generator, span: slice, source_px: int, target_px: int) -> int:
+    """Where the window starts on the target: the same border if it lies at one, else anywhere."""
+    last = target_px - (span.stop - span.start)
+    if span.start == 0:
+        return 0
+    return last if span.stop == source_px else int(rng.integers(0, last + 1))
+
+
+def _relief(patch: NDArray[np.float32], region: Image) -> NDArray[np.float32]:
+    """Factor per pixel: 1 far from the defect, its brightness against its surroundings inside."""
+    around = patch[region == 0]
+    level = max(float(np.median(around)) if around.size else float(patch.mean()), 8.0)
+    near = cv2.dilate((region > 0).astype(np.float32), np.ones((5, 5), np.uint8))
+    weight = cv2.GaussianBlur(near, (0, 0), FEATHER_PX)
+    return np.asarray(1 + weight * (patch / level - 1), np.float32)

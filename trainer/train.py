@@ -1,0 +1,88 @@
+"""Stage train: split.csv and params.yaml → checkpoints/model.ckpt, the best of the run by validation quality."""
+
+from __future__ import annotations
+
+import warnings
+
+import cv2
+import cv2
+import lightning
+import torch
+from dvclive.lightning import DVCLiveLogger
+from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from agent.errors import exit_on_error
+from trainer.dataset import FixedTiles, TrainingTiles, load_samples, procedural_samples, with_truth
+from trainer.model import CHECKPOINT, QUALITY, SegmentationModel
+from trainer.params import Params, load_params
+from trainer.split_table import read_split
+
+LOG = "reports/train"
+PROCEDURAL_VALIDATION_TILES = 60
+VALIDATION_BATCH = 16
+
+
+def training_tiles(params: Params) -> TrainingTiles:
+    samples = load_samples(with_truth(read_split(), "train"), params.classes)
+    return TrainingTiles(samples, params, params.train.max_steps * params.train.batch_size)
+
+
+def validation_tiles(params: Params) -> FixedTiles:
+    """Real tiles of the validation groups, and procedural ones if the network is to know them."""
+    samples = load_samples(with_truth(read_split(), "validation"), params.classes)
+    if params.sampling.procedural_share:
+        samples += procedural_samples(params.train.seed + 1, PROCEDURAL_VALIDATION_TILES, params.classes)
+    return FixedTiles(samples, params.input)
+
+
+def loader(tiles: Dataset[tuple[Tensor, Tensor]], batch: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
+    return DataLoader(tiles, batch_size=batch, num_workers=workers, worker_init_fn=_one_thread)
+
+
+def _one_thread(_: int) -> None:
+    """Threads inside a worker would fight with the training step."""
+    torch.set_num_threads(1)
+
+
+def trainer(params: Params) -> lightning.Trainer:
+    train = params.train
+    best = ModelCheckpoint(
+        CHECKPOINT.parent, CHECKPOINT.stem, monitor=QUALITY, mode="max", enable_version_counter=False
+    )
+    average = EMAWeightAveraging(
+        decay=train.ema_decay, update_starting_at_step=int(train.warmup_share * train.max_steps)
+    )
+    return lightning.Trainer(
+        max_steps=train.max_steps,
+        val_check_interval=min(train.validate_every_steps, train.max_steps),
+        precision=train.precision,
+        gradient_clip_val=train.gradient_clip,
+        callbacks=[average, best, LearningRateMonitor("step"), TQDMProgressBar(refresh_rate=20)],
+        logger=DVCLiveLogger(dir=LOG, dvcyaml=None, report=None, save_dvc_exp=False),
+        log_every_n_steps=20,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+    )
+
+
+def main() -> None:
+    params = load_params()
+    cv2.setNumThreads(0)  # before any OpenCV call: its thread pool does not survive the fork of the workers
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    cv2.setNumThreads(0)  # a forked worker inherits OpenCV's thread pool without its threads, and waits for ever
+    lightning.seed_everything(params.train.seed, workers=True)
+    model = SegmentationModel(
+        list(params.classes), params.input.model_dump(), params.model.model_dump(), params.train.model_dump()
+    ).to(memory_format=torch.channels_last)
+    trainer(params).fit(
+        model,
+        loader(training_tiles(params), params.train.batch_size, params.train.workers),
+        loader(validation_tiles(params), VALIDATION_BATCH, 0),
+    )
+
+
+if __name__ == "__main__":
+    with exit_on_error():
+        main()
