@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
-from agent.errors import exit_on_error
+from agent.errors import UsageError, exit_on_error
 from agent.model_contract import Provider
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -154,5 +155,15 @@ def _log_to_stderr() -> None:
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
+def main() -> None:
+    """Run the command; bad arguments are one line too."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        if message := error.format_message():  # empty: the help was printed
+            print(f"error: {message.rstrip('.')}: see 'linegate --help'", file=sys.stderr)
+        sys.exit(UsageError.exit_code)
+
+
 if __name__ == "__main__":
-    app()
+    main()

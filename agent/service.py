@@ -21,6 +21,17 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
+def exit_when_a_thread_dies() -> None:
+    """Crash-only: a thread that ends by an exception takes the process with it, for a clean restart."""
+
+    def crash(args: threading.ExceptHookArgs) -> None:
+        name = args.thread.name if args.thread else "?"
+        log.critical("thread '%s' died", name, exc_info=args.exc_value)
+        os._exit(1)
+
+    threading.excepthook = crash
+
+
 def notify(message: str) -> None:
     """Send `READY=1`, `STATUS=…`, `WATCHDOG=1` … to systemd; does nothing where there is none.
 

@@ -32,7 +32,7 @@ from agent.plc.link import PlcLink
 from agent.publisher import Publisher
 from agent.recipe import Recipe, load_recipe
 from agent.segmenter import Segmenter
-from agent.service import Watchdog, notify
+from agent.service import Watchdog, exit_when_a_thread_dies, notify
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +102,7 @@ def _reason_of(error: Exception) -> Reason:
 def run_station(config: Config, stop: threading.Event) -> None:
     """Open everything in order, say READY, run the loop, close in reverse; raises ConfigError or Fault."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    exit_when_a_thread_dies()
     with ExitStack() as opened:
         station, link = open_station(config, stop, opened)
         watchdog = Watchdog(link.progressing)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import zmq
 
-from agent.errors import Fault
+from agent.errors import Fault, UsageError
 from agent.messages import MAJOR, ReplayReply, ReplayRequest, ResultMessage, StatusMessage
 
 REPLAY_TIMEOUT_MS = 3000
@@ -16,12 +16,10 @@ def subscribe(results: str, replay: str, since: int | None = None) -> Iterator[R
     """Yield completed results in order of message_id, each once, for ever.
 
     `results`, `replay`: the station's two endpoints. `since`: begin after this message_id; None: from now on.
-    Raises Fault when the station does not answer a replay request.
+    Raises UsageError for an endpoint that is none, Fault when the station does not answer a replay request.
     """
-    live: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
-    live.setsockopt(zmq.LINGER, 0)
+    live = _open(zmq.SUB, results)
     live.subscribe(f"insp/{MAJOR}/".encode())
-    live.connect(results)
     seen = since
     try:
         while True:
@@ -41,10 +39,8 @@ def subscribe(results: str, replay: str, since: int | None = None) -> Iterator[R
 
 def request_since(endpoint: str, message_id: int, limit: int = 500) -> list[ResultMessage]:
     """One replay request: up to `limit` completed results after `message_id`. Raises Fault without an answer."""
-    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REQ)
-    socket.setsockopt(zmq.LINGER, 0)
+    socket = _open(zmq.REQ, endpoint)
     try:
-        socket.connect(endpoint)
         socket.send(ReplayRequest(since=message_id, limit=limit).to_bytes())
         if not socket.poll(REPLAY_TIMEOUT_MS):
             raise Fault(f"no station answers at {endpoint}: is it running, and is this its publisher.replay endpoint?")
@@ -73,3 +69,14 @@ def _receive(live: zmq.Socket[bytes]) -> ResultMessage | StatusMessage:
             return ResultMessage.model_validate_json(header)
         if topic.endswith(b"/status/"):
             return StatusMessage.model_validate_json(header)
+
+
+def _open(kind: int, endpoint: str) -> zmq.Socket[bytes]:
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+    socket.setsockopt(zmq.LINGER, 0)
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        socket.close()
+        raise UsageError(f"'{endpoint}' is no endpoint: give the station's, as tcp://127.0.0.1:5556") from error
+    return socket

@@ -38,8 +38,19 @@ def _describe(problem: Any, model: type[BaseModel]) -> str:
         return f"unknown key '{key}'" + (f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(known)})")
     if problem["type"] == "missing":
         return f"missing key '{key}'"
+    if problem["type"].startswith("union_tag"):
+        return _describe_choice(key, problem["ctx"], problem["input"])
     message = problem["msg"].removeprefix("Value error, ")
     return f"'{key}': {message} (found {problem['input']!r})" if problem["loc"] else message
+
+
+def _describe_choice(key: str, context: dict[str, str], found: Any) -> str:
+    """A table whose kind is named by one of its keys, which is missing or names no kind."""
+    tag = context["discriminator"].strip("'")
+    choices = context.get("expected_tags", "")
+    if tag not in found:
+        return f"missing key '{key}.{tag}'"
+    return f"'{key}.{tag}': {found[tag]!r} is unknown (one of {choices})"
 
 
 def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

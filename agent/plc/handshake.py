@@ -36,6 +36,13 @@ _VERDICT_CODES = {
     Verdict.REJECT: VerdictCode.REJECT,
     Verdict.NO_DECISION: VerdictCode.NO_DECISION,
 }
+_MISSED = {
+    Reason.CAPTURE_WINDOW: Status.MISSED_ACQ,
+    Reason.FRAME_TIMEOUT: Status.MISSED_ACQ,
+    Reason.CAMERA_LOST: Status.MISSED_ACQ | Status.CAMERA_DOWN,
+    Reason.FRAME_MISMATCH: Status.PART_ID_ERROR,
+    Reason.RING_OVERRUN: Status.RING_OVERRUN,
+}
 _ACTIONS = {
     OutcomeCode.PASSED: PlcAction.PASSED,
     OutcomeCode.REJECTED: PlcAction.REJECTED,
@@ -120,8 +127,6 @@ class Handshake:
             if reason is None:
                 fresh.append(trigger)
                 continue
-            self._missed += 1
-            self._sticky |= Status.RING_OVERRUN if reason is Reason.RING_OVERRUN else Status.MISSED_ACQ
             refused.append(self._settle_no_decision(part, reason, "seen too late for a photo", received_ns))
         return tuple(fresh), tuple(refused)
 
@@ -201,6 +206,7 @@ class Handshake:
         part.released = True
         if decision.verdict is Verdict.NO_DECISION:
             AGENT_BLOCK.put(self._words, "ERROR_CODE", decision.reason)
+            self._count_missed(decision.reason)
         AGENT_BLOCK.put_slot(self._words, "RESULT", seq, {
             "seq": seq,
             "verdict": _VERDICT_CODES[decision.verdict] ^ seq,
@@ -211,6 +217,12 @@ class Handshake:
         AGENT_BLOCK.put(self._words, "LATENCY_01MS", (decision.settled_ns - decision.trigger.seen_ns) / MS)
         AGENT_BLOCK.put(self._words, "RES_HEAD", seq)
         AGENT_BLOCK.put(self._words, "RES_TAIL", seq)
+
+    def _count_missed(self, reason: Reason) -> None:
+        """A part without a photo of its own: counter, and a status bit that stays until CLEAR_FAULT."""
+        if reason in _MISSED:
+            self._missed += 1
+            self._sticky |= _MISSED[reason]
 
     def close(self, now_ns: int) -> tuple[Closed, ...]:
         """Take out the parts that are finished, oldest first; later ones wait, so that order is kept."""

@@ -12,10 +12,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from queue import Empty, SimpleQueue
 
 from agent.config import PlcConfig
-from agent.errors import Fault
 from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.journal import Journal
@@ -51,7 +51,6 @@ class PlcLink:
         self._ticked_ns = time.monotonic_ns()
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
-        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="plc-link", daemon=True)
         self._thread.start()
 
@@ -62,7 +61,6 @@ class PlcLink:
         while not self._seen_map.wait(1.0):
             if stop.is_set():
                 return False
-            self._raise_failure()
             waiting(self._trouble or f"PLC {self._config.host}:{self._config.port}: connecting")
         return True
 
@@ -71,16 +69,13 @@ class PlcLink:
         self._ready = True
 
     def triggers(self, stop: threading.Event, idle: Callable[[], None]) -> Iterator[Trigger]:
-        """Every part to inspect, in order, until `stop`; `idle` is called between them, ten times a second or more.
-
-        Raises Fault when the link's thread has died.
-        """
+        """Every part to inspect, in order, until `stop`; `idle` is called between them, ten times a second or more."""
         while not stop.is_set():
             idle()
             try:
                 yield self._triggers.get(timeout=0.1)
             except Empty:
-                self._raise_failure()
+                continue
 
     def progressing(self) -> bool:
         """Has the link's thread come round lately, PLC there or not?"""
@@ -124,20 +119,11 @@ class PlcLink:
         with self._lock:
             return self._handshake.withdraw(settled, Reason.JOURNAL, "the journal row was not on disk in time")
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise Fault(f"PLC link ended: {self._failure}") from self._failure
-
     # --- the link's thread -------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        try:
+        with closing(self._loop):
             self._loop.run_until_complete(self._exchange_forever())
-        except BaseException as error:
-            log.exception("PLC link ended")
-            self._failure = error
-        finally:
-            self._loop.close()
 
     async def _exchange_forever(self) -> None:
         """Connect, exchange until something fails, connect again; deadlines run on meanwhile."""
@@ -187,11 +173,11 @@ class PlcLink:
         if seen.heartbeat != self._plc_heartbeat:
             self._plc_heartbeat, self._plc_moved_ns = seen.heartbeat, now_ns
         self._ctrl = seen.ctrl
+        for decision in seen.settled:
+            self._settled_here(decision)
         if seen.born:
             self._journal.begin_epoch(*seen.born)
             log.info("PLC epoch %d, newest trigger %d", *seen.born)
-        for decision in seen.settled:
-            self._settled_here(decision)
         for trigger in seen.triggers:
             self._triggers.put(trigger)
         self._report("" if self._plc_alive(now_ns) else "PLC heartbeat stands still: is its program running?")
