@@ -47,6 +47,10 @@ class Segmentation:
     """The bare run of the model."""
 
 
+SPECKS_LISTED = 8
+"""Regions below their rule's area cannot count; so many of each class are measured all the same, for the eye."""
+
+
 class Judge:
     """Applies one recipe to segmentations of one model.
 
@@ -105,8 +109,11 @@ class Judge:
     def _regions(
         self, index: int, mask: Image, scores: Image, corner: tuple[int, int], box: Letterbox
     ) -> Iterator[Defect]:
-        count, labels, stats, centroids = cv2.connectedComponentsWithStats(mask, connectivity=8)
-        for label in range(1, count):
+        _, labels, stats, centroids = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        areas_px = stats[1:, cv2.CC_STAT_AREA]
+        mm2_per_px = self._calibration.x_mm_per_px * self._calibration.y_mm_per_px / box.scale**2
+        large = int((areas_px * mm2_per_px >= self._rules[self._classes[index]].min_area_mm2).sum())
+        for label in np.argsort(-areas_px)[: large + SPECKS_LISTED] + 1:
             left, top, width, height = (int(value) for value in stats[label, :4])
             window = np.s_[top : top + height, left : left + width]
             centre = float(centroids[label, 0]) + corner[0], float(centroids[label, 1]) + corner[1]
