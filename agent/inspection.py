@@ -74,6 +74,11 @@ class Trigger:
     seen_ns: int
     bypass: bool = False
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """(plc_epoch, seq): what makes a trigger itself until the sequence wraps."""
+        return self.plc_epoch, self.seq
+
 
 @dataclass(frozen=True)
 class Frame:

@@ -22,7 +22,7 @@ from agent.inspection import Reason, Trigger, Verdict
 from agent.journal_file import open_writer, to_message
 from agent.messages import ResultMessage
 from agent.plc.decision import Closed, Decision
-from agent.plc.register_map import next_seq, seq_distance
+from agent.plc.register_map import MAX_SEQ, next_seq, seq_distance
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ class Journal:
         self._listeners: list[Listener] = []
         self._db = open_writer(path)
         self._open_rows: dict[tuple[int, int], int] = {}
+        """message_id by trigger key."""
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._close_rows_of_the_dead()
         self._last = self._newest_trigger()
@@ -135,14 +136,14 @@ class Journal:
         row = self._row(trigger, decision.verdict, decision.reason, decision.detail, decision.settled_ns)
         row["evidence"] = _evidence(decision)
         cursor = self._db.execute(_INSERT, row)
-        self._open_rows[trigger.plc_epoch, trigger.seq] = int(cursor.lastrowid or 0)
-        self._last = (trigger.plc_epoch, trigger.seq)
+        self._open_rows[trigger.key] = int(cursor.lastrowid or 0)
+        self._last = trigger.key
         if done:
             done.set()
 
     def _complete(self, closed: Closed) -> None:
         trigger = closed.decision.trigger
-        message_id = self._open_rows[trigger.plc_epoch, trigger.seq]
+        message_id = self._open_rows[trigger.key]
         acknowledged_ns = closed.acknowledged_ns
         self._db.execute(
             "UPDATE inspections SET completed = 1, verdict = ?, reason = ?, acknowledged_ns = ?, in_time = ?, "
@@ -157,15 +158,15 @@ class Journal:
                 message_id,
             ),
         )
-        del self._open_rows[trigger.plc_epoch, trigger.seq]
+        del self._open_rows[trigger.key]
         self._tell(message_id, closed)
 
     def _fill_outage(self, plc_epoch: int, head: int) -> None:
-        """Same epoch: one row a missed trigger. New epoch: one gap row, as nobody knows how many."""
+        """Same epoch: one row a missed trigger. New epoch (or a head that ran back): one gap row, number unknown."""
         if self._last is None:
             return
         last_epoch, seq = self._last
-        if last_epoch != plc_epoch:
+        if last_epoch != plc_epoch or seq_distance(seq, head) > MAX_SEQ // 2:
             self._fill("gap", Trigger(0, 0, plc_epoch, 0, 0, 0, 0), "the PLC began a new epoch")
             self._last = (plc_epoch, head)
             return

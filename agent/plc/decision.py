@@ -8,6 +8,8 @@ from agent.inspection import Inspection, PlcAction, Reason, Trigger, Verdict
 from agent.plc.register_map import Ctrl
 
 NO_CTRL = Ctrl(0)
+MS = 1_000_000
+"""Nanoseconds."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,14 @@ class Timing:
     capture_window_ms: float
     guard_ms: float
     scan_ms: float
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """When a block was asked for and when it came: the PLC's memory was sampled in between."""
+
+    sent_ns: int
+    received_ns: int
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ class PlcLink:
             self._loop.call_soon_threadsafe(self._wake.set)
         self._thread.join(timeout=2.0)
 
-    def _undecided(self) -> set[int]:
+    def _undecided(self) -> set[tuple[int, int]]:
         with self._lock:
             return self._handshake.undecided()
 

@@ -54,6 +54,7 @@ class PlcProgram:
     _heartbeat: int = 0
     _agent_heartbeat: int = -1
     _agent_moved_ms: int = -HEARTBEAT_LIMIT_MS - 1
+    _echoes: int = 0
 
     def scan(self, now_ms: int, edges: list[tuple[int, int]], agent: list[int]) -> list[QueuedPart]:
         """One scan at `now_ms` (never wraps here). `edges`: (part_id, ms) of photo-eye edges since the last one.
@@ -70,16 +71,23 @@ class PlcProgram:
         return decided
 
     def _watch_agent(self, now_ms: int, agent: list[int]) -> None:
-        """READY counts only while the agent's heartbeat moves and it echoes our epoch."""
+        """READY counts only while the agent's heartbeat moves and it echoes our epoch.
+
+        The echo must have stood in an earlier block already: then no slot of the ring can be left over from
+        a write that began before our epoch did.
+        """
         heartbeat = AGENT_BLOCK.get(agent, "AGENT_HB")
+        echoed = AGENT_BLOCK.get(agent, "PLC_EPOCH_ECHO") == self.epoch
         if heartbeat != self._agent_heartbeat:
             self._agent_heartbeat, self._agent_moved_ms = heartbeat, now_ms
+            self._echoes = self._echoes + 1 if echoed else 0
         wanted = Status.ONLINE | Status.READY
         self.agent_ready = (
             now_ms - self._agent_moved_ms <= HEARTBEAT_LIMIT_MS
             and AGENT_BLOCK.get(agent, "MAP_ID") == MAP_ID
             and Status(AGENT_BLOCK.get(agent, "STATUS")) & wanted == wanted
-            and AGENT_BLOCK.get(agent, "PLC_EPOCH_ECHO") == self.epoch
+            and echoed
+            and self._echoes >= 2
         )
 
     def _announce(self, part_id: int, edge_ms: int, agent: list[int]) -> None:

@@ -1,0 +1,92 @@
+"""Slots of the two blocks ↔ records. Pure; the handshake decides what they mean."""
+
+from __future__ import annotations
+
+from agent.inspection import PlcAction, Trigger, Verdict
+from agent.plc.decision import MS, Decision, Sampled, Timing
+from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode, VerdictCode
+
+_VERDICT_CODES = {
+    Verdict.PASS: VerdictCode.PASS,
+    Verdict.REJECT: VerdictCode.REJECT,
+    Verdict.NO_DECISION: VerdictCode.NO_DECISION,
+}
+_ACTIONS = {
+    OutcomeCode.PASSED: PlcAction.PASSED,
+    OutcomeCode.REJECTED: PlcAction.REJECTED,
+    OutcomeCode.NO_DECISION: PlcAction.REJECTED_NO_DECISION,
+    OutcomeCode.NO_VERDICT: PlcAction.REJECTED_NO_VERDICT,
+}
+
+
+def read_trigger(words: list[int], seq: int, sampled: Sampled, timing: Timing, bypass: bool) -> Trigger | None:
+    """The trigger in the ring; None when its slot holds another.
+
+    PLC_MS and the slot's ms are each up to one scan old, so the edge is known to two scans only; the deadline
+    counts from its earliest possible moment.
+    """
+    slot = PLC_BLOCK.slot(words, "TRIGGER", seq)
+    if slot["seq"] != seq:
+        return None
+    age_ms = (PLC_BLOCK.get(words, "PLC_MS") - int(slot["ms"])) & 0xFFFF
+    allowed_ms = PLC_BLOCK.get(words, "DECIDE_MS") - age_ms - timing.guard_ms
+    return Trigger(
+        seq,
+        int(slot["part_id"]),
+        PLC_BLOCK.get(words, "PLC_EPOCH"),
+        earliest_ns=sampled.sent_ns - int((age_ms + 2 * timing.scan_ms) * MS),
+        latest_ns=sampled.received_ns - age_ms * MS,
+        deadline_ns=sampled.sent_ns + int(allowed_ms * MS),
+        seen_ns=sampled.received_ns,
+        bypass=bypass,
+    )
+
+
+def overrun_trigger(words: list[int], seq: int, sampled: Sampled, bypass: bool) -> Trigger:
+    """Stands for a trigger that the ring no longer holds: its part and its time are not known."""
+    sent_ns, epoch = sampled.sent_ns, PLC_BLOCK.get(words, "PLC_EPOCH")
+    return Trigger(seq, 0, epoch, sent_ns, sent_ns, sent_ns, sampled.received_ns, bypass)
+
+
+def read_outcome(words: list[int], seq: int) -> PlcAction | None:
+    """What the PLC did with the part; None while its word does not prove itself."""
+    code = int(PLC_BLOCK.slot(words, "OUTCOME", seq)["word"]) ^ seq
+    return next((action for outcome, action in _ACTIONS.items() if outcome == code), None)
+
+
+def put_result(words: list[int], decision: Decision, classes: tuple[str, ...]) -> None:
+    """Write the decision's slots, the detail of its worst defect, and the heads."""
+    seq = decision.trigger.seq
+    AGENT_BLOCK.put_slot(words, "RESULT", seq, {
+        "seq": seq,
+        "verdict": _VERDICT_CODES[decision.verdict] ^ seq,
+        "part_lo": decision.trigger.part_id & 0xFFFF,
+        "reason": decision.reason,
+    })  # fmt: skip
+    AGENT_BLOCK.put_slot(words, "DETAIL", seq, _detail(decision, classes))
+    AGENT_BLOCK.put(words, "LATENCY_01MS", (decision.settled_ns - decision.trigger.seen_ns) / MS)
+    AGENT_BLOCK.put(words, "RES_HEAD", seq)
+    AGENT_BLOCK.put(words, "RES_TAIL", seq)
+
+
+def holds_result(words: list[int], decision: Decision) -> bool:
+    """Does this block carry the decision's verdict?"""
+    seq = decision.trigger.seq
+    slot = AGENT_BLOCK.slot(words, "RESULT", seq)
+    return slot["seq"] == seq and int(slot["verdict"]) ^ seq == _VERDICT_CODES[decision.verdict]
+
+
+def _detail(decision: Decision, classes: tuple[str, ...]) -> dict[str, float]:
+    counting = [d for d in decision.evidence.judgement.defects if d.counts] if decision.evidence else []
+    worst = max(counting, key=lambda defect: defect.area_mm2, default=None)
+    seq = decision.trigger.seq
+    return {
+        "seq": seq,
+        "class": classes.index(worst.name) if worst else 0,
+        "count": len(counting),
+        "area": worst.area_mm2 if worst else 0,
+        "x": worst.x_mm if worst else 0,
+        "y": worst.y_mm if worst else 0,
+        "score": worst.score if worst else 0,
+        "seq_copy": seq,
+    }
