@@ -26,14 +26,30 @@ SIDE_PX = 64
 
 
 def write_tiny_model(
-    path: Path, *, valid: int = 1, expected_px: int | None = None, contract: str | None = None
+    path: Path,
+    *,
+    valid: int = 1,
+    expected_px: int | None = None,
+    contract: str | None = None,
+    dark_below: int | None = None,
 ) -> Path:
-    """score = 255 - grey, class 1 everywhere. `valid`, `expected_px`, `contract`: ways to make it wrong."""
+    """score = 255 - grey, class 1 everywhere; with `dark_below`: 255 for darker pixels, else 0.
+
+    `valid`, `expected_px`, `contract`: ways to make it wrong.
+    """
     shape = [1, SIDE_PX, SIDE_PX]
+    scoring = (
+        [helper.make_node("Sub", ["white", "plane"], ["inverse"])]
+        if dark_below is None
+        else [
+            helper.make_node("Less", ["plane", "limit"], ["dark"]),
+            helper.make_node("Where", ["dark", "white", "zero"], ["inverse"]),
+        ]
+    )
     nodes = [
         helper.make_node("Cast", [INPUT], ["grey"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMax", ["grey", "axes"], ["plane"], keepdims=0),
-        helper.make_node("Sub", ["white", "plane"], ["inverse"]),
+        *scoring,
         helper.make_node("Cast", ["inverse"], [SCORE_MAP], to=TensorProto.UINT8),
         helper.make_node("Identity", ["ones"], [CLASS_MAP]),
         helper.make_node("Identity", ["flag"], [VALID]),
@@ -41,6 +57,8 @@ def write_tiny_model(
     constants = {
         "axes": np.array([3], np.int64),
         "white": np.array(255, np.float32),
+        "limit": np.array(dark_below or 0, np.float32),
+        "zero": np.array(0, np.float32),
         "ones": np.ones(shape, np.uint8),
         "flag": np.array([valid], np.uint8),
     }

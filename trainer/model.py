@@ -40,7 +40,7 @@ class SegmentationModel(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         image, truth = batch
-        loss = segmentation_loss(self(image), truth, self._train.defect_weight)
+        loss = segmentation_loss(self(image), truth, self._train.highest_weight)
         self.log("loss", loss, prog_bar=True)
         return loss
 

@@ -45,6 +45,9 @@ class TrainParams(_Strict):
     seed: int
     max_steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
+    crop_share: float = Field(ge=0, le=1)
+    crop_batch_size: int = Field(gt=0)
+    crop_px: int = Field(ge=32)
     workers: int = Field(ge=0)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     lr: float = Field(gt=0)
@@ -53,7 +56,7 @@ class TrainParams(_Strict):
     gradient_clip: float = Field(gt=0)
     ema_decay: float = Field(ge=0, lt=1)
     validate_every_steps: int = Field(gt=0)
-    defect_weight: float = Field(gt=0)
+    highest_weight: float = Field(ge=1)
 
 
 class SamplingParams(_Strict):

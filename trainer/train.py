@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import accumulate
 
 import cv2
 import cv2
@@ -10,13 +11,12 @@ import lightning
 import torch
 from dvclive.lightning import DVCLiveLogger
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from agent.errors import exit_on_error
 from trainer.dataset import FixedTiles, TrainingTiles, load_samples, procedural_samples, with_truth
-from trainer.model import CHECKPOINT, QUALITY, SegmentationModel
-from trainer.params import Params, load_params
+from trainer.model import CHECKPOINT, QUALITY, Batch, SegmentationModel
+from trainer.params import Params, TrainParams, load_params
 from trainer.split_table import read_split
 
 LOG = "reports/train"
@@ -24,26 +24,34 @@ PROCEDURAL_VALIDATION_TILES = 60
 VALIDATION_BATCH = 16
 
 
-def training_tiles(params: Params) -> TrainingTiles:
+def training_loader(params: Params) -> DataLoader[Batch]:
+    """First crops in large batches, then whole tiles."""
     samples = load_samples(with_truth(read_split(), "train"), params.classes)
-    return TrainingTiles(samples, params, params.train.max_steps * params.train.batch_size)
+    batches = training_batches(params.train)
+    crops = sum(len(batch) for batch in batches[: crop_steps(params.train)])
+    return DataLoader(
+        TrainingTiles(samples, params, crops), batch_sampler=batches, num_workers=params.train.workers
+    )
 
 
-def validation_tiles(params: Params) -> FixedTiles:
+def training_batches(train: TrainParams) -> list[list[int]]:
+    """Sample numbers of every step."""
+    first = crop_steps(train)
+    sizes = [train.crop_batch_size] * first + [train.batch_size] * (train.max_steps - first)
+    ends = list(accumulate(sizes))
+    return [list(range(end - size, end)) for size, end in zip(sizes, ends)]
+
+
+def crop_steps(train: TrainParams) -> int:
+    return int(train.crop_share * train.max_steps)
+
+
+def validation_loader(params: Params) -> DataLoader[Batch]:
     """Real tiles of the validation groups, and procedural ones if the network is to know them."""
     samples = load_samples(with_truth(read_split(), "validation"), params.classes)
     if params.sampling.procedural_share:
         samples += procedural_samples(params.train.seed + 1, PROCEDURAL_VALIDATION_TILES, params.classes)
-    return FixedTiles(samples, params.input)
-
-
-def loader(tiles: Dataset[tuple[Tensor, Tensor]], batch: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
-    return DataLoader(tiles, batch_size=batch, num_workers=workers, worker_init_fn=_one_thread)
-
-
-def _one_thread(_: int) -> None:
-    """Threads inside a worker would fight with the training step."""
-    torch.set_num_threads(1)
+    return DataLoader(FixedTiles(samples, params.input), batch_size=VALIDATION_BATCH)
 
 
 def trainer(params: Params) -> lightning.Trainer:
@@ -76,11 +84,7 @@ def main() -> None:
     model = SegmentationModel(
         list(params.classes), params.input.model_dump(), params.model.model_dump(), params.train.model_dump()
     ).to(memory_format=torch.channels_last)
-    trainer(params).fit(
-        model,
-        loader(training_tiles(params), params.train.batch_size, params.train.workers),
-        loader(validation_tiles(params), VALIDATION_BATCH, 0),
-    )
+    trainer(params).fit(model, training_loader(params), validation_loader(params))
 
 
 if __name__ == "__main__":

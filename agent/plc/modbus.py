@@ -7,6 +7,7 @@ re-sends timed-out writes (handbook: domain.md §3); here every answer is checke
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from types import TracebackType
 
 from pymodbus.client import AsyncModbusTcpClient
@@ -63,10 +64,10 @@ class ModbusConnection:
         if not right or (answer.address, answer.count) != (address, len(values)):
             raise LinkError(f"PLC {self._where}: wrote {len(values)} registers at {address}, echo was {_shape(answer)}")
 
-    async def _call(self, request: object, what: str) -> ModbusPDU:
+    async def _call(self, request: Awaitable[ModbusPDU], what: str) -> ModbusPDU:
         try:
-            answer: ModbusPDU = await asyncio.wait_for(request, self._timeout_s * 1.5)  # type: ignore[arg-type]
-        except (ModbusException, OSError, TimeoutError) as error:
+            answer = await request
+        except (ModbusException, OSError) as error:
             raise LinkError(
                 f"PLC {self._where}: no answer to a {what} within {self._timeout_s * 1000:.0f} ms"
             ) from error
