@@ -49,9 +49,13 @@ class Station:
         self._camera, self._segmenter, self._judge, self._recipe = camera, segmenter, judge, recipe
         self._link, self._grabbing, self._segmenting = link, grabbing, segmenting
 
-    def run(self, stop: threading.Event, idle: Callable[[], None]) -> None:
+    def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
         """Inspect part after part until `stop`. Raises Fault for whatever only a clean start can mend."""
-        for trigger in self._link.triggers(stop, idle):
+        for trigger in self._link.triggers(stop):
+            progress()
+            if trigger is None:
+                self._camera.check()
+                continue
             watch = Stopwatch()
             try:
                 self._link.deliver(self._inspect(trigger, watch))

@@ -17,6 +17,10 @@ class Camera(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Called while no part is under way: raise Fault when the camera is lost. Idle is not lost."""
+        ...
+
     def close(self) -> None:
         """Release the device."""
         ...

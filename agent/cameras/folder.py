@@ -31,6 +31,9 @@ class FolderDriver:
             raise NoDecision(Reason.FRAME_INCOMPLETE, f"{path} cannot be read as an 8-bit image")
         return Frame(np.asarray(image, np.uint8), self._next, time.monotonic_ns(), simulated=True)
 
+    def check(self) -> None:
+        """Files do not get lost while nobody asks for them."""
+
     def close(self) -> None:
         """Nothing is held open."""
 

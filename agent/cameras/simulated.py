@@ -56,14 +56,18 @@ class SimulatedDriver:
                 self._give_up(trigger, give_up_ns)
                 self._arrived.wait(max(0.0, (give_up_ns - time.monotonic_ns()) / 1e9))
 
+    def check(self) -> None:
+        """Raise Fault when the camera has given no sign of life for LOST_AFTER_S."""
+        if time.monotonic() - self._alive_s > LOST_AFTER_S:
+            raise Fault(f"camera lost: no sign of life for {LOST_AFTER_S:.0f} s")
+
     def close(self) -> None:
         """End the thread and release the socket."""
         self._stopping.set()
         self._thread.join(timeout=1.0)
 
     def _give_up(self, trigger: Trigger, give_up_ns: int) -> None:
-        if time.monotonic() - self._alive_s > LOST_AFTER_S:
-            raise Fault(f"camera lost: no sign of life for {LOST_AFTER_S:.0f} s")
+        self.check()
         if time.monotonic_ns() >= give_up_ns:
             raise NoDecision(Reason.FRAME_TIMEOUT, f"no frame for trigger {trigger.seq}")
 

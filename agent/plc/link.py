@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 RECONNECT_S = 0.2
 DRAIN_S = 1.0
+IDLE_S = 0.1
 PROGRESS_LIMIT_S = 2.0
 
 
@@ -69,14 +70,13 @@ class PlcLink:
         """Model, camera and PLC are good: show READY, so that the PLC enables triggers."""
         self._ready = True
 
-    def triggers(self, stop: threading.Event, idle: Callable[[], None]) -> Iterator[Trigger]:
-        """Every part to inspect, in order, until `stop`; `idle` is called between them, ten times a second or more."""
+    def triggers(self, stop: threading.Event) -> Iterator[Trigger | None]:
+        """Every part to inspect, in order, until `stop`; None when there was none for IDLE_S."""
         while not stop.is_set():
-            idle()
             try:
-                yield self._triggers.get(timeout=0.1)
+                yield self._triggers.get(timeout=IDLE_S)
             except Empty:
-                continue
+                yield None
 
     def progressing(self) -> bool:
         """Has the link's thread come round lately, PLC there or not?"""
