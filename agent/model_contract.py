@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -90,11 +91,22 @@ def parse_contract(metadata: dict[str, str], where: str) -> ModelContract:
     if text is None:
         raise ConfigError(f"{where} carries no Linegate contract: export it with 'python -m export.to_onnx'")
     try:
-        return ModelContract.model_validate_json(text)
+        return ModelContract.model_validate(_this_schema(json.loads(text), where))
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{where}: its contract is not JSON ({error}): export the model again") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "contract"
         raise ConfigError(
-            f"{where}: contract not understood at {field}: {first['msg']} "
-            f"(this agent reads schema {SCHEMA_VERSION}): export the model again"
+            f"{where}: contract not understood at {field}: {first['msg']}: export the model again"
         ) from error
+
+
+def _this_schema(document: dict[str, Any], where: str) -> dict[str, Any]:
+    found = document.get("schema_version")
+    if found != SCHEMA_VERSION:
+        raise ConfigError(
+            f"{where}: contract of schema {found}, this agent reads schema {SCHEMA_VERSION}: "
+            "update the agent or export the model again"
+        )
+    return document

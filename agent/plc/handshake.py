@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import MS, NO_CTRL, Closed, Decision, Observation, Sampled, Timing
+from agent.plc.part import Part
 from agent.plc.register_map import (
     AGENT_BLOCK,
     MAP_ID,
@@ -29,6 +30,8 @@ NEVER_LOST = RING_SLOTS - 1
 """At the wrap 65535 → 1 one slot is left out, so only so many newest triggers are sure to be in the ring."""
 OUTCOME_PATIENCE_MS = 1000
 """After the decision point the PLC's outcome word must show within this, else the part closes as unknown."""
+STALE_MS = 1000
+"""A PLC clock that runs backwards for less than this is an old answer come back; for longer, a PLC restarted."""
 
 _MISSED = {
     Reason.CAPTURE_WINDOW: Status.MISSED_ACQ,
@@ -37,16 +40,6 @@ _MISSED = {
     Reason.FRAME_MISMATCH: Status.PART_ID_ERROR,
     Reason.RING_OVERRUN: Status.RING_OVERRUN,
 }
-
-
-@dataclass
-class _Part:
-    trigger: Trigger
-    decision: Decision | None = None
-    released: bool = False
-    acknowledged_ns: int | None = None
-    action: PlcAction | None = None
-    late: Verdict | None = None
 
 
 @dataclass
@@ -64,7 +57,9 @@ class Handshake:
     _heartbeat_echo: int = 0
     _ctrl: Ctrl = NO_CTRL
     _last_seq: int = 0
-    _parts: dict[tuple[int, int], _Part] = field(default_factory=dict)
+    _last_read: tuple[int, int] = (0, 0)
+    """PLC_MS of the newest good read, and when it came."""
+    _parts: dict[tuple[int, int], Part] = field(default_factory=dict)
     _words: list[int] = field(default_factory=lambda: [0] * AGENT_BLOCK.count)
     _sticky: Status = NO_STATUS
     _missed: int = 0
@@ -78,6 +73,9 @@ class Handshake:
         head = PLC_BLOCK.get(words, "TRIG_HEAD")
         if PLC_BLOCK.get(words, "MAP_ID") != MAP_ID or head != PLC_BLOCK.get(words, "TRIG_TAIL"):
             return Observation(torn=True)
+        if self._stale(words, received_ns):
+            return Observation(torn=True)
+        self._last_read = PLC_BLOCK.get(words, "PLC_MS"), received_ns
         self._heartbeat_echo = PLC_BLOCK.get(words, "PLC_HB")
         ctrl = Ctrl(PLC_BLOCK.get(words, "CTRL"))
         if ctrl & ~self._ctrl & Ctrl.CLEAR_FAULT:
@@ -93,6 +91,13 @@ class Handshake:
         sampled = Sampled(sent_ns, received_ns)
         fresh, refused = self._new_triggers(words, head, sampled, bool(ctrl & Ctrl.BYPASS))
         return Observation(fresh, dropped + refused, False, born, self._heartbeat_echo, ctrl)
+
+    def _stale(self, words: list[int], received_ns: int) -> bool:
+        """An answer older than one already digested would announce parts a second time."""
+        newest_ms, newest_ns = self._last_read
+        ran_back = (PLC_BLOCK.get(words, "PLC_MS") - newest_ms) & 0xFFFF > 0x7FFF
+        same_epoch = PLC_BLOCK.get(words, "PLC_EPOCH") == self._plc_epoch
+        return same_epoch and ran_back and received_ns - newest_ns < STALE_MS * MS
 
     def _enter_epoch(self, epoch: int, head: int, now_ns: int) -> tuple[tuple[Decision, ...], tuple[int, int]]:
         """First read, or the PLC cleared its queue: drop open work, start after what it has announced.
@@ -123,7 +128,7 @@ class Handshake:
                 trigger, reason = overrun_trigger(words, self._last_seq, sampled, bypass), Reason.RING_OVERRUN
             else:
                 reason = Reason.OK if self._photo_allowed(trigger, sampled) else Reason.CAPTURE_WINDOW
-            part = self._parts[trigger.key] = _Part(trigger)
+            part = self._parts[trigger.key] = Part(trigger)
             if reason is Reason.OK:
                 fresh.append(trigger)
             else:
@@ -144,6 +149,8 @@ class Handshake:
         found = PLC_BLOCK.get(words, "MAP_ID")
         if found != MAP_ID:
             return f"PLC map id is {found:#06x}, this agent speaks {MAP_ID:#06x}: load the matching PLC program"
+        if PLC_BLOCK.get(words, "TRIG_HEAD") == PLC_BLOCK.get(words, "TRIG_TAIL"):
+            return "stale read: PLC_MS ran backwards"
         return "torn read: TRIG_HEAD and TRIG_TAIL differ"
 
     # --- decisions ---------------------------------------------------------------------------------------------
@@ -209,7 +216,7 @@ class Handshake:
                 break
             if part.action is None and now_ns < part.trigger.deadline_ns + patience_ns:
                 break
-            closed.append(_closed(part, part.decision))
+            closed.append(part.closed(part.decision))
             del self._parts[key]
         return tuple(closed)
 
@@ -217,7 +224,7 @@ class Handshake:
         """Keys of the parts with a verdict of which the PLC is yet to say what became."""
         return {key for key, part in self._parts.items() if part.decision is not None and part.action is None}
 
-    def _settle_no_decision(self, part: _Part, reason: Reason, detail: str, now_ns: int) -> Decision:
+    def _settle_no_decision(self, part: Part, reason: Reason, detail: str, now_ns: int) -> Decision:
         part.decision = Decision(part.trigger, Verdict.NO_DECISION, reason, now_ns, detail)
         return part.decision
 
@@ -254,15 +261,3 @@ class Handshake:
             waiting = part.decision if part.released and part.acknowledged_ns is None else None
             if waiting is not None and holds_result(words, waiting):
                 part.acknowledged_ns = now_ns
-
-
-def _closed(part: _Part, decision: Decision) -> Closed:
-    """The verdict that stands: what the PLC had when it decided; unsaid, what it confirmed in time."""
-    action = part.action or PlcAction.UNKNOWN
-    in_time = part.acknowledged_ns is not None and part.acknowledged_ns <= part.trigger.deadline_ns
-    lost = action is PlcAction.REJECTED_NO_VERDICT or (action is PlcAction.UNKNOWN and not in_time)
-    if not lost or decision.verdict is Verdict.NO_DECISION:
-        return Closed(decision, decision.verdict, decision.reason, part.acknowledged_ns, action, part.late)
-    return Closed(
-        decision, Verdict.NO_DECISION, Reason.PLC_LINK, part.acknowledged_ns, action, part.late or decision.verdict
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Block, OutcomeCode, Register, VerdictCode
+from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode, VerdictCode
+from agent.plc.registers import Block, Register
 
 
 def print_map() -> None:

@@ -9,9 +9,9 @@ which all codes differ).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+
+from agent.plc.registers import Block, Register, Ring
 
 MAP_ID = 0x5601
 """'V', map major 1."""
@@ -70,105 +70,6 @@ class Status(IntFlag):
     PART_ID_ERROR = 4096
     SIMULATED = 8192
     BYPASSED = 16384
-
-
-@dataclass(frozen=True)
-class Register:
-    """One value: `words` registers at `offset`; a raw count times `scale` is the value in `unit`."""
-
-    name: str
-    offset: int
-    meaning: str
-    words: int = 1
-    scale: float = 1.0
-    signed: bool = False
-    unit: str = ""
-
-    def encode(self, value: float) -> tuple[int, ...]:
-        """Value → registers, saturating at the ends of the range."""
-        bits = 16 * self.words
-        low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if self.signed else (0, (1 << bits) - 1)
-        raw = min(high, max(low, round(value / self.scale))) & ((1 << bits) - 1)
-        return tuple((raw >> (16 * i)) & 0xFFFF for i in reversed(range(self.words)))
-
-    def decode(self, words: list[int]) -> float:
-        """Registers → value."""
-        raw = 0
-        for word in words[: self.words]:
-            raw = raw << 16 | word
-        if self.signed and raw >> (16 * self.words - 1):
-            raw -= 1 << (16 * self.words)
-        return raw * self.scale if self.scale != 1.0 else raw
-
-
-@dataclass(frozen=True)
-class Ring:
-    """`slots` equal groups of registers; a sequence number has its place at seq mod slots."""
-
-    name: str
-    offset: int
-    slots: int
-    registers: tuple[Register, ...]
-
-    @property
-    def slot_words(self) -> int:
-        return sum(register.words for register in self.registers)
-
-    def start(self, seq: int) -> int:
-        """Offset in the block of the slot of `seq`."""
-        return self.offset + (seq % self.slots) * self.slot_words
-
-
-@dataclass(frozen=True)
-class Block:
-    """One contiguous run of holding registers that travels in one request."""
-
-    name: str
-    base: int
-    registers: tuple[Register, ...]
-    rings: tuple[Ring, ...]
-
-    @property
-    def count(self) -> int:
-        """Registers in the block."""
-        return max(end for _, end, _ in self.spans())
-
-    def get(self, words: list[int], name: str) -> int:
-        """The raw (unscaled) value of a register in the block's words."""
-        register = self._by_name(name)
-        return int(register.decode(words[register.offset : register.offset + register.words]))
-
-    def put(self, words: list[int], name: str, value: float) -> None:
-        """Write a value into the block's words."""
-        register = self._by_name(name)
-        words[register.offset : register.offset + register.words] = register.encode(value)
-
-    def slot(self, words: list[int], ring: str, seq: int) -> dict[str, float]:
-        """The values of the slot where `seq` has its place (whoever wrote it last)."""
-        found = self._ring(ring)
-        start = found.start(seq)
-        return {r.name: r.decode(words[start + r.offset : start + r.offset + r.words]) for r in found.registers}
-
-    def put_slot(self, words: list[int], ring: str, seq: int, values: dict[str, float]) -> None:
-        """Fill the slot of `seq`; every register of the slot must be named."""
-        found = self._ring(ring)
-        start = found.start(seq)
-        for register in found.registers:
-            at = start + register.offset
-            words[at : at + register.words] = register.encode(values[register.name])
-
-    def spans(self) -> Iterator[tuple[int, int, str]]:
-        """(first, end, name) of everything in the block, for the overlap check and the printed map."""
-        for register in self.registers:
-            yield register.offset, register.offset + register.words, register.name
-        for ring in self.rings:
-            yield ring.offset, ring.offset + ring.slots * ring.slot_words, ring.name
-
-    def _by_name(self, name: str) -> Register:
-        return _INDEX[self.name, name]
-
-    def _ring(self, name: str) -> Ring:
-        return next(ring for ring in self.rings if ring.name == name)
 
 
 PLC_BLOCK = Block(
@@ -248,8 +149,6 @@ AGENT_BLOCK = Block(
         )),
     ),
 )  # fmt: skip
-
-_INDEX = {(block.name, register.name): register for block in (PLC_BLOCK, AGENT_BLOCK) for register in block.registers}
 
 
 def next_seq(seq: int) -> int:

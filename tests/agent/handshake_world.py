@@ -1,0 +1,275 @@
+"""A world for the handshake: a PLC that scans, an agent as the link runs it, and a wire that lies between them.
+
+Everything that happens is written down and checked at the moment it happens, by what is true and not by what
+either side claims.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from agent.inspection import PlcAction, Reason, Trigger, Verdict
+from agent.plc.decision import Closed, Decision, Timing
+from agent.plc.handshake import Handshake
+from agent.plc.program import PlcProgram, QueuedPart
+from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode, Status
+
+MS = 1_000_000
+SCAN_MS, DECIDE_MS, WINDOW_MS, GUARD_MS = 5, 400, 100, 25
+HISTORY = 40
+GOOD = Status.ONLINE | Status.READY
+ACTION_OF = {
+    OutcomeCode.PASSED: PlcAction.PASSED,
+    OutcomeCode.REJECTED: PlcAction.REJECTED,
+    OutcomeCode.NO_DECISION: PlcAction.REJECTED_NO_DECISION,
+    OutcomeCode.NO_VERDICT: PlcAction.REJECTED_NO_VERDICT,
+}
+PartKey = tuple[int, int]
+"""(plc_epoch, part_id)"""
+
+
+@dataclass
+class Plc:
+    """The PLC program with its memory; scans when the world's clock says so."""
+
+    epoch: int
+    program: PlcProgram
+    agent_words: list[int] = field(default_factory=lambda: [0] * AGENT_BLOCK.count)
+    scanned_ms: int = 0
+    stalled: bool = False
+    edges: list[tuple[int, int]] = field(default_factory=list)
+
+    @staticmethod
+    def started(epoch: int, first_seq: int, agent_words: list[int] | None = None) -> Plc:
+        """As after power-up; `first_seq`: the newest sequence number given so far."""
+        program = PlcProgram(epoch, DECIDE_MS)
+        program._head = first_seq
+        for name in ("TRIG_HEAD", "TRIG_TAIL"):
+            PLC_BLOCK.put(program.words, name, first_seq)
+        return Plc(epoch, program, agent_words or [0] * AGENT_BLOCK.count)
+
+
+@dataclass
+class Agent:
+    """One life of the agent: its handshake, and the triggers that wait for the station."""
+
+    epoch: int
+    handshake: Handshake
+    waiting: deque[Trigger] = field(default_factory=deque)
+    delivered: list[Decision] = field(default_factory=list)
+    held: Decision | None = None
+    """Settled, its journal row not yet on disk."""
+    seen: list[Trigger] = field(default_factory=list)
+    settled: Counter[Trigger] = field(default_factory=Counter)
+    closed: list[Closed] = field(default_factory=list)
+
+    @staticmethod
+    def started(epoch: int) -> Agent:
+        return Agent(epoch, Handshake(Timing(WINDOW_MS, GUARD_MS, SCAN_MS), epoch))
+
+
+class World:
+    """Both sides, the true clock, and the truth about every part."""
+
+    def __init__(self, first_seq: int = 0, now_ms: int = 65_000) -> None:
+        self.now_ms = now_ms  # PLC_MS wraps half a second later
+        self.plc = Plc.started(1, first_seq)
+        self.agent = Agent.started(1)
+        self.parts = 0
+        self.edge_ms: dict[int, int] = {}
+        self.part_of: dict[tuple[int, int], int] = {}
+        self.outcomes: dict[PartKey, OutcomeCode] = {}
+        self.passes: dict[PartKey, set[int]] = {}
+        """Which agent epochs have settled PASS, in time, for this very part."""
+        self.dropped: set[PartKey] = set()
+        self.reads: deque[list[int]] = deque(maxlen=HISTORY)
+        self.writes: deque[list[int]] = deque(maxlen=HISTORY)
+
+    @property
+    def now_ns(self) -> int:
+        return self.now_ms * MS
+
+    # --- the PLC's side ----------------------------------------------------------------------------------------
+
+    def part(self) -> int:
+        """A part reaches the photo-eye now."""
+        self.parts += 1
+        self.edge_ms[self.parts] = self.now_ms
+        self.plc.edges.append((self.parts, self.now_ms))
+        return self.parts
+
+    def advance(self, ms: int) -> None:
+        """Let time pass; the PLC scans unless it stalls."""
+        for _ in range(ms):
+            self.now_ms += 1
+            if self.now_ms % SCAN_MS == 0 and not self.plc.stalled:
+                self.scan()
+
+    def scan(self) -> None:
+        """One scan; every PASS that appears in it must be right and in time."""
+        plc = self.plc
+        had = {part.seq for part in plc.program.queue if part.outcome is OutcomeCode.PASSED}
+        edges, plc.edges = plc.edges, []
+        decided = plc.program.scan(self.now_ms, edges, list(plc.agent_words))
+        plc.scanned_ms = self.now_ms
+        for part in plc.program.queue + decided:
+            self.part_of[plc.epoch, part.seq] = part.part_id
+            if part.outcome is OutcomeCode.PASSED and part.seq not in had:
+                self._check_pass(part)
+        for part in decided:
+            key = plc.epoch, part.part_id
+            assert key not in self.outcomes, "a part was decided twice"
+            self.outcomes[key] = part.outcome
+
+    def _check_pass(self, part: QueuedPart) -> None:
+        assert self.now_ms - part.triggered_ms < DECIDE_MS, "became PASS at or after its decision point"
+        right = self.passes.get((self.plc.epoch, part.part_id), set())
+        assert part.agent_epoch in right, f"part {part.part_id} passes without a PASS of its own"
+
+    def restart_plc(self, keep_memory: bool) -> None:
+        """Power-up with the next epoch: the queue is gone, its parts are rejected; connections break."""
+        old = self.plc
+        self.dropped |= {(old.epoch, part.part_id) for part in old.program.queue}
+        self.dropped |= {(old.epoch, part_id) for part_id, _ in old.edges}
+        self.plc = Plc.started(old.epoch + 1, 0, list(old.agent_words) if keep_memory else None)
+        self.reads.clear()
+        self.writes.clear()
+
+    # --- the wire ----------------------------------------------------------------------------------------------
+
+    def sample(self, request_ms: int = 0, answer_ms: int = 0) -> tuple[list[int], int, int]:
+        """(words, sent_ns, received_ns) of one read whose request and answer take their time."""
+        sent_ns = self.now_ns
+        self.advance(request_ms)
+        words = list(self.plc.program.words)
+        self.advance(answer_ms)
+        return words, sent_ns, self.now_ns
+
+    def observe(self, words: list[int], sent_ns: int, received_ns: int) -> None:
+        """The agent digests a read, as PlcLink does."""
+        agent = self.agent
+        sampled_late_ms = self.now_ms - self.plc.scanned_ms
+        seen = agent.handshake.observe(words, sent_ns, received_ns)
+        for decision in seen.settled:
+            self._settled(decision)
+            agent.handshake.release(decision)
+        for trigger in seen.triggers:
+            self._check_trigger(trigger, sampled_late_ms)
+            agent.seen.append(trigger)
+            agent.waiting.append(trigger)
+        self.tick()
+
+    def _check_trigger(self, trigger: Trigger, sampled_late_ms: int) -> None:
+        assert trigger.part_id == self.part_of[trigger.plc_epoch, trigger.seq], "another part's trigger"
+        age_ms = self.now_ms - self.edge_ms[trigger.part_id]
+        # the PLC's clock is as old as its last scan: nobody can know the age better than that
+        assert age_ms <= WINDOW_MS + max(SCAN_MS, sampled_late_ms), f"a photo would be taken {age_ms} ms late"
+        latest_pass_ms = self.edge_ms[trigger.part_id] + DECIDE_MS
+        slack_ms = max(0, sampled_late_ms - GUARD_MS)
+        assert trigger.deadline_ns <= (latest_pass_ms + slack_ms) * MS, "deadline beyond the decision point"
+
+    def tick(self) -> None:
+        """Deadlines and finished parts."""
+        agent = self.agent
+        for decision in agent.handshake.expire(self.now_ns):
+            self._settled(decision)
+            agent.handshake.release(decision)
+        for closed in agent.handshake.close(self.now_ns):
+            self._check_closed(closed)
+            agent.closed.append(closed)
+
+    def write(self, cut: int | None = None, new_first: bool = True, acknowledged: bool = True) -> None:
+        """The agent writes its block; with `cut` only one side of it arrives, and no acknowledgement comes back."""
+        block = self.agent.handshake.block(GOOD, True)
+        self.writes.append(block)
+        before = self.plc.agent_words
+        if cut is None:
+            self.plc.agent_words = list(block)
+        else:
+            self.plc.agent_words = block[:cut] + before[cut:] if new_first else before[:cut] + block[cut:]
+        if cut is None and acknowledged:
+            self.agent.handshake.acknowledged(block, self.now_ns)
+
+    def cycle(self, ms: int = 10) -> None:
+        """One whole exchange without a fault."""
+        self.advance(ms)
+        sampled = self.sample()
+        self.reads.append(sampled[0])
+        self.observe(*sampled)
+        self.write()
+
+    # --- the station's side ------------------------------------------------------------------------------------
+
+    def deliver(self, trigger: Trigger, verdict: Verdict, hold: bool = False) -> Decision | None:
+        """The station has a verdict; `hold`: its journal row is not on disk yet."""
+        decision = Decision(trigger, verdict, Reason.OK, self.now_ns)
+        self.agent.delivered.append(decision)
+        settled = self.agent.handshake.settle(decision)
+        if settled is None:
+            return None
+        self._settled(settled)
+        self.agent.held = settled
+        if not hold:
+            self.release()
+        return settled
+
+    def release(self) -> None:
+        """The row is on disk: the verdict may go out."""
+        if self.agent.held is not None:
+            self.agent.handshake.release(self.agent.held)
+            self.agent.held = None
+
+    def withdraw(self) -> None:
+        """The row was not on disk in time although it is required."""
+        held = self.agent.held
+        if held is not None:
+            self.passes.get((held.trigger.plc_epoch, held.trigger.part_id), set()).discard(self.agent.epoch)
+            self.agent.held = self.agent.handshake.withdraw(held, Reason.JOURNAL, "not on disk")
+            assert self.agent.held.verdict is Verdict.NO_DECISION
+            self.release()
+
+    def restart_agent(self) -> None:
+        """kill -9 and a new start: the old one's verdicts that are not on the wire are gone."""
+        self.agent = Agent.started(self.agent.epoch + 1)
+        self.reads.clear()
+
+    def _settled(self, decision: Decision) -> None:
+        trigger = decision.trigger
+        self.agent.settled[trigger] += 1
+        assert self.agent.settled[trigger] == 1, f"trigger {trigger.seq} was settled twice"
+        if decision.verdict is Verdict.PASS:
+            assert decision.settled_ns < trigger.deadline_ns, "a PASS was settled after the deadline"
+            self.passes.setdefault((trigger.plc_epoch, trigger.part_id), set()).add(self.agent.epoch)
+
+    def _check_closed(self, closed: Closed) -> None:
+        trigger = closed.decision.trigger
+        agent = self.agent
+        assert agent.settled[trigger] == 1, "closed before it was settled"
+        assert all(trigger != earlier.decision.trigger for earlier in agent.closed[-64:]), "closed twice"
+        outcome = self.outcomes.get((trigger.plc_epoch, trigger.part_id))
+        if closed.plc_action is not PlcAction.UNKNOWN:
+            assert outcome is not None, "the PLC's outcome was known before there was one"
+            assert closed.plc_action is ACTION_OF[outcome]
+        if closed.verdict is Verdict.PASS:
+            assert closed.plc_action in (PlcAction.PASSED, PlcAction.UNKNOWN)
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Let everything open come to its end over a good wire, then draw up the balance."""
+        self.plc.stalled = False
+        self.release()
+        agent = self.agent
+        for _ in range(100):
+            self.cycle(20)
+            if len(agent.closed) == len(agent.settled) >= len(agent.seen) and not self.plc.program.queue:
+                break
+        ended = [closed.decision.trigger for closed in agent.closed]
+        assert set(agent.seen) <= set(ended), "a trigger was never closed"
+        assert len(ended) == len(agent.settled)
+        by_epoch = sorted(ended, key=lambda trigger: trigger.plc_epoch)
+        assert ended == by_epoch, "closed out of order"
+        known = {key for key in self.outcomes} | self.dropped
+        assert len(known) == self.parts, "a part without an outcome"
+        assert not self.dropped & set(self.outcomes), "a part of an ended epoch was decided"

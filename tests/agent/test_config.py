@@ -1,0 +1,113 @@
+"""Configs: every shipped one loads, and every mistake is one clear line with the right exit code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from agent.config import FolderCamera, load_config
+from agent.errors import ConfigError
+from agent.recipe import load_recipe
+from tests.conftest import ROOT, Linegate
+
+SHIPPED = sorted((ROOT / "config").glob("*.toml"))
+DEMO = (ROOT / "config" / "demo.toml").read_text()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_every_shipped_config_loads_with_its_recipe(path: Path) -> None:
+    config = load_config(path)
+    assert load_recipe(config.recipe).classes
+    assert config.model.path.name == "magnetic_tile.onnx"
+    if isinstance(config.camera, FolderCamera):
+        assert any(config.camera.path.iterdir())
+
+
+def test_line_toml_names_every_key() -> None:
+    """The commented file is the reference: no key of the schema is missing from it."""
+    text = (ROOT / "config" / "line.toml").read_text()
+    named = set(re.findall(r"^#? ?([a-z_]+) =", text, re.MULTILINE))
+    config = load_config(ROOT / "config" / "line.toml")
+    for name, table in config:
+        fields = type(table).model_fields if isinstance(table, BaseModel) else {name: None}
+        assert set(fields) <= named, f"[{name}] lacks {set(fields) - named}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("host =", "cycel_ms = 3\nhost =", "unknown key 'plc.cycel_ms' (did you mean 'cycle_ms'?)"),
+        ('host = "127.0.0.1"', "", "missing key 'plc.host'"),
+        ("threads = 2", 'threads = "two"', "'model.threads'"),
+        ("port = 1502", "port = 150200", "'plc.port'"),
+        ('driver = "simulated"', 'driver = "simulatd"', "'camera.driver': 'simulatd' is unknown"),
+        ('driver = "simulated"', "", "missing key 'camera.driver'"),
+        ('provider = "cpu"', 'provider = "gpu"', "'model.provider'"),
+        ('line = "line1"', 'line = "line 1/x"', "'station.line'"),
+        ("[plc]", "[plc", "not valid TOML"),
+        ("min_pitch_ms = 50", "min_pitch_ms = 20", "parts could be confused"),
+        ('mode = "hardware"', 'mode = "announced"', "set trigger.mode = 'hardware'"),
+        (
+            'mode = "hardware"',
+            'mode = "announced"\nbelt_speed_mm_s = 500\nview_slack_mm = 2',
+            "the part drifts 7.5 mm, trigger.view_slack_mm allows 2.0",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_and_remedy(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    path = tmp_path / "station.toml"
+    assert old in DEMO
+    path.write_text(DEMO.replace(old, new, 1))
+    with pytest.raises(ConfigError, match=re.escape(complaint)) as caught:
+        load_config(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(DEMO.replace("threads = 2", "threads = 0").replace("port = 1502", "prt = 1502"))
+    with pytest.raises(ConfigError, match=r"model\.threads.*plc\.prt"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "complaint"),
+    [
+        (["run", "/no/such/file.toml"], 78, "No such file"),
+        (["check", "/no/such/file.toml"], 78, "No such file"),
+        (["demo", "--images", "/no/such/folder"], 78, "give the folder of the unpacked magnetic-tile data set"),
+        (["model", "show", "/no/such/model.onnx"], 78, "No such file"),
+        (["model", "show", "/etc/hostname"], 78, "not a usable ONNX file"),
+        (["plc", "sim", "--camera", "bogus"], 78, "choose another endpoint"),
+        (["watch", "--results", "bogus"], 2, "is no endpoint"),
+        (["demo", "--seconds", "-3"], 2, "--seconds"),
+        (["nosuch"], 2, "No such command"),
+    ],
+)
+def test_bad_input_is_one_line_and_no_traceback(
+    linegate: Linegate, arguments: list[str], exit_code: int, complaint: str
+) -> None:
+    result = linegate(*arguments)
+    assert result.returncode == exit_code
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("error: ")
+    assert complaint in result.stderr
+
+
+def test_every_command_has_help_with_an_example(linegate: Linegate) -> None:
+    for command in (
+        ["run"],
+        ["check"],
+        ["demo"],
+        ["watch"],
+        ["bench"],
+        ["plc", "sim"],
+        ["plc", "map"],
+        ["model", "show"],
+    ):
+        result = linegate(*command, "--help")
+        assert result.returncode == 0
+        assert f"linegate {' '.join(command)}" in result.stdout

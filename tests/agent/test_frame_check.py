@@ -1,0 +1,1 @@
+"""Claimed by the test engineer (04:24): being written now."""

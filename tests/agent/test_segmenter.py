@@ -1,0 +1,97 @@
+"""The segmenter believes no model file and no device unchecked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from agent.errors import ConfigError, NoDecision
+from agent.inspection import Reason
+from agent.model_contract import METADATA_KEY, SCHEMA_VERSION
+from agent.segmenter import Segmenter
+from tests.tiny_model import SIDE_PX, tiny_contract, write_tiny_model
+
+
+def test_a_good_file_passes_its_self_test_and_sees_dark_pixels(tiny_model: Path) -> None:
+    segmenter = Segmenter(tiny_model)
+    segmenter.self_test()
+    image = np.full((SIDE_PX, SIDE_PX), 255, np.uint8)
+    image[5, 9] = 55
+    found = segmenter.segment(image)
+    assert found.score_map[5, 9] == 200
+    assert (found.score_map > 0).sum() == 1
+
+
+def test_two_runs_do_not_share_their_maps(tiny_model: Path) -> None:
+    """The bound buffers are reused; what was handed out must not change under the judge's hands."""
+    segmenter = Segmenter(tiny_model)
+    first = segmenter.segment(np.zeros((SIDE_PX, SIDE_PX), np.uint8))
+    segmenter.segment(np.full((SIDE_PX, SIDE_PX), 255, np.uint8))
+    assert (first.score_map == 255).all()
+
+
+def test_a_device_that_computes_differently_is_refused(tmp_path: Path) -> None:
+    segmenter = Segmenter(write_tiny_model(tmp_path / "m.onnx", expected_px=140))
+    with pytest.raises(ConfigError, match=r"blowhole covers 100 px, the trained model gave 140 ± 2"):
+        segmenter.self_test()
+
+
+def test_an_output_that_is_not_valid_is_no_decision(tmp_path: Path) -> None:
+    segmenter = Segmenter(write_tiny_model(tmp_path / "m.onnx", valid=0))
+    with pytest.raises(NoDecision) as caught:
+        segmenter.segment(np.zeros((SIDE_PX, SIDE_PX), np.uint8))
+    assert caught.value.reason is Reason.OUTPUT_INVALID
+
+
+def without_contract(path: Path) -> None:
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    onnx.save(model, path)
+
+
+def other_shape(path: Path) -> None:
+    model = onnx.load(path)
+    contract = tiny_contract().model_dump() | {"input": {"height_px": 32, "width_px": 64, "channels": 1}}
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(contract)})
+    onnx.save(model, path)
+
+
+def newer_schema(path: Path) -> None:
+    model = onnx.load(path)
+    contract = tiny_contract().model_dump() | {"schema_version": SCHEMA_VERSION + 1, "something_new": 1}
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(contract)})
+    onnx.save(model, path)
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-400])
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (without_contract, "carries no Linegate contract"),
+        (other_shape, "are not the contract's"),
+        (newer_schema, f"schema {SCHEMA_VERSION + 1}"),
+        (truncated, "not a usable ONNX file|carries no Linegate contract|contract not understood"),
+    ],
+)
+def test_a_damaged_or_foreign_file_is_refused_in_one_line(tmp_path: Path, damage: object, complaint: str) -> None:
+    path = write_tiny_model(tmp_path / "m.onnx")
+    damage(path)  # type: ignore[operator]
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        Segmenter(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_provider_that_is_not_active_is_refused_silently_but_for_our_line(
+    tiny_model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match="provider 'cuda'"):
+        Segmenter(tiny_model, provider="cuda")
+    assert capfd.readouterr() == ("", "")
