@@ -80,9 +80,9 @@ class Trigger:
         return self.plc_epoch, self.seq
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
-    """One photo, uint8 HxW (grey) or HxWxC, as the camera gave it."""
+    """One photo, uint8 HxW (grey) or HxWxC, as the camera gave it. Equal only to itself: arrays have no truth value."""
 
     image: Image
     frame_id: int

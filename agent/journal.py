@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,8 @@ from agent.plc.register_map import MAX_SEQ, next_seq, seq_distance
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.2
+OUT_OF_ORDER = 512
+"""No row is written later than so many rows after its neighbour."""
 _COLUMNS = (
     *("kind", "plc_epoch", "agent_epoch", "trigger_seq", "part_id", "triggered_ns", "decided_ns", "decided_utc"),
     *(
@@ -162,18 +164,34 @@ class Journal:
         self._tell(message_id, closed)
 
     def _fill_outage(self, plc_epoch: int, head: int) -> None:
-        """Same epoch: one row a missed trigger. New epoch (or a head that ran back): one gap row, number unknown."""
+        """Same epoch: one row a missed trigger. New epoch (or a head that ran back): one gap row, number unknown.
+
+        Rows are written in the order of decisions, not of triggers: one may be missing behind the newest.
+        """
         if self._last is None:
             return
-        last_epoch, seq = self._last
-        if last_epoch != plc_epoch or seq_distance(seq, head) > MAX_SEQ // 2:
-            self._fill("gap", Trigger(0, 0, plc_epoch, 0, 0, 0, 0), "the PLC began a new epoch")
-            self._last = (plc_epoch, head)
-            return
-        for _ in range(seq_distance(seq, head)):
-            seq = next_seq(seq)
-            self._fill("inspection", Trigger(seq, 0, plc_epoch, 0, 0, 0, 0), "no agent was running")
-        self._last = (plc_epoch, seq)
+        recorded = self._recorded(plc_epoch)
+        oldest = max(recorded, key=lambda seq: seq_distance(seq, head), default=0)
+        if self._last[0] != plc_epoch or seq_distance(oldest, head) > MAX_SEQ // 2:
+            self._fill("gap", Trigger(head, 0, plc_epoch, 0, 0, 0, 0), "the PLC began a new epoch")
+        else:
+            missed = (seq for seq in _after(oldest, head) if seq not in recorded)
+            for seq in missed:
+                self._fill("inspection", Trigger(seq, 0, plc_epoch, 0, 0, 0, 0), "no agent was running")
+        self._last = (plc_epoch, head)
+
+    def _recorded(self, plc_epoch: int) -> set[int]:
+        """The epoch's newest triggers in the file; a gap row stands for all up to its own."""
+        rows = self._db.execute(
+            "SELECT kind, plc_epoch, trigger_seq FROM inspections ORDER BY message_id DESC LIMIT ?", (OUT_OF_ORDER,)
+        ).fetchall()
+        recorded = set()
+        for row in rows:
+            if row["plc_epoch"] == plc_epoch:
+                recorded.add(int(row["trigger_seq"]))
+            if row["kind"] == "gap":
+                break
+        return recorded
 
     def _fill(self, kind: str, trigger: Trigger, detail: str) -> None:
         row = self._row(trigger, Verdict.NO_DECISION, Reason.AGENT_DOWN, detail, time.monotonic_ns())
@@ -216,6 +234,13 @@ class Journal:
     def _close_rows_of_the_dead(self) -> None:
         """A process that died left rows whose end it never saw: what the PLC did stays unknown."""
         self._db.execute("UPDATE inspections SET completed = 1 WHERE completed = 0")
+
+
+def _after(seq: int, head: int) -> Iterator[int]:
+    """The sequence numbers after `seq`, up to `head`."""
+    while seq != head and seq_distance(seq, head):
+        seq = next_seq(seq)
+        yield seq
 
 
 def _evidence(decision: Decision) -> str:

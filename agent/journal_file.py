@@ -39,7 +39,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         damaged = path.exists() and not _whole(path)
         if damaged:
-            aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+            aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
             path.rename(aside)
             log.error("journal %s is damaged: set aside as %s, a new one begins", path, aside.name)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
@@ -49,8 +49,9 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.executescript(_CREATE)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         if damaged:
-            # ids are never reused: go on beyond any id the lost file can have given
-            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('inspections', ?)", (int(time.time()),))
+            # ids are never reused: go on beyond any id the lost file can have given at less than 1000 parts/s
+            beyond = time.time_ns() // 1_000_000
+            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('inspections', ?)", (beyond,))
     except (OSError, sqlite3.Error) as error:
         raise ConfigError(f"journal {path}: {error}: make [station] state_dir a folder this user may write") from error
     return connection

@@ -44,6 +44,8 @@ class Publisher:
         self._replay = _bind(self._context, zmq.ROUTER, config.replay, "replay")
         self._queue: deque[tuple[ResultMessage, Closed | None]] = deque(maxlen=QUEUE_LIMIT)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK)
+        self._bell_lock = threading.Lock()
+        """A number of a closed file may be another file's by then: nobody rings after `close`."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve_forever, name="publisher", daemon=True)
         self._thread.start()
@@ -51,13 +53,18 @@ class Publisher:
     def publish(self, message: ResultMessage, closed: Closed | None) -> None:
         """Queue a completed row; never blocks. The oldest queued one gives way (the journal still has it)."""
         self._queue.append((message, closed))
-        os.eventfd_write(self._bell, 1)
+        with self._bell_lock:
+            if not self._stopping.is_set():
+                os.eventfd_write(self._bell, 1)
 
     def close(self) -> None:
-        """Send what is queued and release the endpoints."""
-        self._stopping.set()
-        os.eventfd_write(self._bell, 1)
+        """Send what is queued and release the endpoints; what is published after this stays in the journal."""
+        with self._bell_lock:
+            self._stopping.set()
+            os.eventfd_write(self._bell, 1)
         self._thread.join(timeout=2.0)
+        if not self._thread.is_alive():
+            os.close(self._bell)
 
     # --- the publisher's thread --------------------------------------------------------------------------------
 
@@ -78,7 +85,6 @@ class Publisher:
         self._send_queued()
         history.close()
         self._context.destroy(linger=200)
-        os.close(self._bell)
 
     def _send_queued(self) -> None:
         with suppress(BlockingIOError):  # nothing rang: the poll timed out or the other socket woke us

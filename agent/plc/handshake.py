@@ -23,7 +23,7 @@ from agent.plc.register_map import (
     next_seq,
     seq_distance,
 )
-from agent.plc.slots import holds_result, overrun_trigger, put_result, read_outcome, read_trigger
+from agent.plc.slots import holds_result, overrun_trigger, put_result, read_outcome, read_trigger, why_unusable
 
 NO_STATUS = Status(0)
 NEVER_LOST = RING_SLOTS - 1
@@ -71,9 +71,8 @@ class Handshake:
     def observe(self, words: list[int], sent_ns: int, received_ns: int) -> Observation:
         """Digest one read of PLC_BLOCK; `sent_ns`/`received_ns` bracket the moment it was sampled."""
         head = PLC_BLOCK.get(words, "TRIG_HEAD")
-        if PLC_BLOCK.get(words, "MAP_ID") != MAP_ID or head != PLC_BLOCK.get(words, "TRIG_TAIL"):
-            return Observation(torn=True)
-        if self._stale(words, received_ns):
+        whole = PLC_BLOCK.get(words, "MAP_ID") == MAP_ID and head == PLC_BLOCK.get(words, "TRIG_TAIL")
+        if not whole or self._ran_back(words, received_ns):
             return Observation(torn=True)
         self._last_read = PLC_BLOCK.get(words, "PLC_MS"), received_ns
         self._heartbeat_echo = PLC_BLOCK.get(words, "PLC_HB")
@@ -92,12 +91,12 @@ class Handshake:
         fresh, refused = self._new_triggers(words, head, sampled, bool(ctrl & Ctrl.BYPASS))
         return Observation(fresh, dropped + refused, False, born, self._heartbeat_echo, ctrl)
 
-    def _stale(self, words: list[int], received_ns: int) -> bool:
+    def _ran_back(self, words: list[int], received_ns: int) -> bool:
         """An answer older than one already digested would announce parts a second time."""
         newest_ms, newest_ns = self._last_read
-        ran_back = (PLC_BLOCK.get(words, "PLC_MS") - newest_ms) & 0xFFFF > 0x7FFF
-        same_epoch = PLC_BLOCK.get(words, "PLC_EPOCH") == self._plc_epoch
-        return same_epoch and ran_back and received_ns - newest_ns < STALE_MS * MS
+        older = (PLC_BLOCK.get(words, "PLC_MS") - newest_ms) & 0xFFFF > 0x7FFF
+        recently = received_ns - newest_ns < STALE_MS * MS
+        return older and recently and PLC_BLOCK.get(words, "PLC_EPOCH") == self._plc_epoch
 
     def _enter_epoch(self, epoch: int, head: int, now_ns: int) -> tuple[tuple[Decision, ...], tuple[int, int]]:
         """First read, or the PLC cleared its queue: drop open work, start after what it has announced.
@@ -136,8 +135,9 @@ class Handshake:
         return tuple(fresh), tuple(refused)
 
     def _photo_allowed(self, trigger: Trigger, sampled: Sampled) -> bool:
-        """An old trigger's part has moved on: what is under the lens now is another part."""
-        return sampled.received_ns - trigger.latest_ns <= self.timing.capture_window_ms * MS
+        """An old trigger's part has moved on; the answer may have been under way for the whole exchange."""
+        oldest_ns = trigger.latest_ns - (sampled.received_ns - sampled.sent_ns)
+        return sampled.received_ns - oldest_ns <= self.timing.capture_window_ms * MS
 
     def _read_outcomes(self, words: list[int]) -> None:
         for part in self._parts.values():
@@ -146,12 +146,7 @@ class Handshake:
 
     def explain_torn(self, words: list[int]) -> str:
         """Why a read could not be used, for a person."""
-        found = PLC_BLOCK.get(words, "MAP_ID")
-        if found != MAP_ID:
-            return f"PLC map id is {found:#06x}, this agent speaks {MAP_ID:#06x}: load the matching PLC program"
-        if PLC_BLOCK.get(words, "TRIG_HEAD") == PLC_BLOCK.get(words, "TRIG_TAIL"):
-            return "stale read: PLC_MS ran backwards"
-        return "torn read: TRIG_HEAD and TRIG_TAIL differ"
+        return why_unusable(words)
 
     # --- decisions ---------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ re-sends timed-out writes (handbook: domain.md §3); here every answer is checke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 from pymodbus.client import AsyncModbusTcpClient
@@ -51,7 +51,7 @@ class ModbusConnection:
     async def read(self, address: int, count: int) -> list[int]:
         """FC03: exactly `count` registers, or LinkError."""
         answer = await self._call(
-            self._client.read_holding_registers(address, count=count, device_id=self._device_id), "read"
+            lambda: self._client.read_holding_registers(address, count=count, device_id=self._device_id), "read"
         )
         if type(answer) is not ReadHoldingRegistersResponse or len(answer.registers) != count:
             raise LinkError(f"PLC {self._where}: asked for {count} registers at {address}, got {_shape(answer)}")
@@ -59,14 +59,17 @@ class ModbusConnection:
 
     async def write(self, address: int, values: list[int]) -> None:
         """FC16: the echo must name this address and count, or LinkError."""
-        answer = await self._call(self._client.write_registers(address, values, device_id=self._device_id), "write")
+        answer = await self._call(
+            lambda: self._client.write_registers(address, values, device_id=self._device_id), "write"
+        )
         right = type(answer) is WriteMultipleRegistersResponse
         if not right or (answer.address, answer.count) != (address, len(values)):
             raise LinkError(f"PLC {self._where}: wrote {len(values)} registers at {address}, echo was {_shape(answer)}")
 
-    async def _call(self, request: Awaitable[ModbusPDU], what: str) -> ModbusPDU:
+    async def _call(self, request: Callable[[], Awaitable[ModbusPDU]], what: str) -> ModbusPDU:
+        """pymodbus raises at the call itself, not only when awaited, if the connection has gone meanwhile."""
         try:
-            answer = await request
+            answer = await request()
         except (ModbusException, OSError) as error:
             raise LinkError(
                 f"PLC {self._where}: no answer to a {what} within {self._timeout_s * 1000:.0f} ms"

@@ -65,7 +65,7 @@ class PlcProgram:
         for part_id, edge_ms in edges:
             self._announce(part_id, edge_ms, agent)
         if self.agent_ready:
-            self._copy_verdicts(agent)
+            self._copy_verdicts(now_ms, agent)
         decided = self._decide(now_ms)
         self._write_header(now_ms, agent)
         return decided
@@ -99,13 +99,15 @@ class PlcProgram:
         PLC_BLOCK.put(self.words, "TRIG_HEAD", seq)
         self._head = seq
 
-    def _copy_verdicts(self, agent: list[int]) -> None:
-        """Take over the verdict of every queued part whose slot proves itself."""
+    def _copy_verdicts(self, now_ms: int, agent: list[int]) -> None:
+        """Take over the verdict of every queued part whose slot proves itself, before its decision point."""
         if AGENT_BLOCK.get(agent, "RES_HEAD") != AGENT_BLOCK.get(agent, "RES_TAIL"):
             return
         for part in self.queue:
             if part.outcome is not OutcomeCode.NO_VERDICT or part.agent_epoch != AGENT_BLOCK.get(agent, "AGENT_EPOCH"):
                 continue
+            if now_ms - part.triggered_ms >= self.decide_ms:
+                continue  # a scan that came late finds verdicts written after the decision point
             slot = AGENT_BLOCK.slot(agent, "RESULT", part.seq)
             word = int(slot["verdict"]) ^ part.seq
             if slot["seq"] == part.seq and slot["part_lo"] == part.part_id & 0xFFFF and word in _VERDICTS:

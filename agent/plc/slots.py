@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.inspection import PlcAction, Trigger, Verdict
 from agent.plc.decision import MS, Decision, Sampled, Timing
-from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode, VerdictCode
+from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK, OutcomeCode, VerdictCode
 
 _VERDICT_CODES = {
     Verdict.PASS: VerdictCode.PASS,
@@ -46,6 +46,16 @@ def overrun_trigger(words: list[int], seq: int, sampled: Sampled, bypass: bool) 
     """Stands for a trigger that the ring no longer holds: its part and its time are not known."""
     sent_ns, epoch = sampled.sent_ns, PLC_BLOCK.get(words, "PLC_EPOCH")
     return Trigger(seq, 0, epoch, sent_ns, sent_ns, sent_ns, sampled.received_ns, bypass)
+
+
+def why_unusable(words: list[int]) -> str:
+    """What is wrong with a read that was discarded, for a person."""
+    found = PLC_BLOCK.get(words, "MAP_ID")
+    if found != MAP_ID:
+        return f"PLC map id is {found:#06x}, this agent speaks {MAP_ID:#06x}: load the matching PLC program"
+    if PLC_BLOCK.get(words, "TRIG_HEAD") == PLC_BLOCK.get(words, "TRIG_TAIL"):
+        return "stale read: PLC_MS ran backwards"
+    return "torn read: TRIG_HEAD and TRIG_TAIL differ"
 
 
 def read_outcome(words: list[int], seq: int) -> PlcAction | None:

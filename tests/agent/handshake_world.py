@@ -247,7 +247,8 @@ class World:
         agent = self.agent
         assert agent.settled[trigger] == 1, "closed before it was settled"
         assert all(trigger != earlier.decision.trigger for earlier in agent.closed[-64:]), "closed twice"
-        outcome = self.outcomes.get((trigger.plc_epoch, trigger.part_id))
+        part_id = self.part_of.get((trigger.plc_epoch, trigger.seq))
+        outcome = self.outcomes.get((trigger.plc_epoch, part_id)) if part_id else None
         if closed.plc_action is not PlcAction.UNKNOWN:
             assert outcome is not None, "the PLC's outcome was known before there was one"
             assert closed.plc_action is ACTION_OF[outcome]
@@ -270,6 +271,6 @@ class World:
         assert len(ended) == len(agent.settled)
         by_epoch = sorted(ended, key=lambda trigger: trigger.plc_epoch)
         assert ended == by_epoch, "closed out of order"
-        known = {key for key in self.outcomes} | self.dropped
+        known = set(self.outcomes) | self.dropped
         assert len(known) == self.parts, "a part without an outcome"
         assert not self.dropped & set(self.outcomes), "a part of an ended epoch was decided"

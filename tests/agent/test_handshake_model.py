@@ -7,17 +7,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from agent.inspection import Verdict
+from agent.inspection import PlcAction, Reason, Trigger, Verdict
+from agent.plc.decision import Decision, Timing
+from agent.plc.handshake import Handshake
+from agent.plc.part import Part
+from agent.plc.program import PlcProgram
 from agent.plc.register_map import (
     AGENT_BLOCK,
     PLC_BLOCK,
+    RING_SLOTS,
+    Ctrl,
     OutcomeCode,
+    Status,
+    VerdictCode,
 )
-from tests.agent.handshake_world import SCAN_MS, World
+from tests.agent.handshake_world import DECIDE_MS, GOOD, GUARD_MS, MS, SCAN_MS, WINDOW_MS, World
 
 verdicts = st.sampled_from([Verdict.PASS, Verdict.PASS, Verdict.REJECT, Verdict.NO_DECISION])
 
@@ -142,3 +151,293 @@ TestHandshakeMachine = HandshakeMachine.TestCase
 TestHandshakeMachine.settings = settings(
     max_examples=100, stateful_step_count=40, phases=[Phase.generate, Phase.shrink]
 )
+
+
+# --- DESIGN §3.3, one amendment a test -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world() -> World:
+    """A line that runs: the agent is READY at the PLC, no part on the belt yet."""
+    world = World()
+    for _ in range(3):
+        world.cycle()
+    return world
+
+
+def announced(world: World) -> Trigger:
+    """A part has passed the photo-eye and the agent has seen its trigger."""
+    world.part()
+    world.cycle()
+    return world.agent.waiting.popleft()
+
+
+def outcome_of(world: World, trigger: Trigger) -> OutcomeCode:
+    world.finish()
+    return world.outcomes[trigger.plc_epoch, trigger.part_id]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome", "action"),
+    [
+        (Verdict.PASS, OutcomeCode.PASSED, PlcAction.PASSED),
+        (Verdict.REJECT, OutcomeCode.REJECTED, PlcAction.REJECTED),
+        (Verdict.NO_DECISION, OutcomeCode.NO_DECISION, PlcAction.REJECTED_NO_DECISION),
+    ],
+)
+def test_a_verdict_in_time_reaches_the_arm(
+    world: World, verdict: Verdict, outcome: OutcomeCode, action: PlcAction
+) -> None:
+    trigger = announced(world)
+    world.deliver(trigger, verdict)
+    assert outcome_of(world, trigger) is outcome
+    (closed,) = world.agent.closed
+    assert (closed.verdict, closed.plc_action, closed.late_verdict) == (verdict, action, None)
+    assert closed.acknowledged_ns is not None
+
+
+def test_a_part_without_a_verdict_is_rejected_and_closed_as_no_decision(world: World) -> None:
+    trigger = announced(world)
+    assert outcome_of(world, trigger) is OutcomeCode.NO_DECISION, "the agent says it itself, at its deadline"
+    (closed,) = world.agent.closed
+    assert (closed.verdict, closed.reason) == (Verdict.NO_DECISION, Reason.DEADLINE)
+
+
+def test_a_verdict_the_plc_never_got_is_no_decision_in_the_record(world: World) -> None:
+    """The PLC decided without a verdict: a PASS that it never had must not stand in the journal as PASS."""
+    trigger = announced(world)
+    world.deliver(trigger, Verdict.PASS)
+    world.advance(DECIDE_MS)
+    assert outcome_of(world, trigger) is OutcomeCode.NO_VERDICT
+    (closed,) = world.agent.closed
+    assert (closed.verdict, closed.reason, closed.late_verdict) == (Verdict.NO_DECISION, Reason.PLC_LINK, Verdict.PASS)
+
+
+def test_a_new_seq_beside_an_old_pass_word_is_no_pass(world: World) -> None:
+    """A slot torn anywhere between two results of the same place: nothing of the older one counts."""
+    first = announced(world)
+    world.deliver(first, Verdict.PASS)
+    while (trigger := announced(world)).seq % RING_SLOTS != first.seq % RING_SLOTS:
+        world.deliver(trigger, Verdict.PASS)
+    start = next(ring for ring in AGENT_BLOCK.rings if ring.name == "RESULT").start(trigger.seq)
+    before = list(world.plc.agent_words)
+    assert before[start + 1] == VerdictCode.PASS ^ first.seq
+    for name in ("RES_HEAD", "RES_TAIL"):
+        AGENT_BLOCK.put(before, name, trigger.seq)
+    before[start], before[start + 2] = trigger.seq, trigger.part_id & 0xFFFF
+    world.plc.agent_words = before
+    world.advance(2 * SCAN_MS)
+    part = next(part for part in world.plc.program.queue if part.seq == trigger.seq)
+    assert part.outcome is OutcomeCode.NO_VERDICT
+
+
+@pytest.mark.parametrize("cut", range(1, AGENT_BLOCK.count))
+def test_a_block_torn_at_any_word_gives_a_pass_only_with_its_whole_slot(world: World, cut: int) -> None:
+    """The PLC scans a half-written block: head first or tail first, never a PASS the agent did not settle."""
+    passed, other = announced(world), announced(world)
+    world.deliver(passed, Verdict.PASS)
+    world.deliver(other, Verdict.REJECT)
+    world.write(cut, new_first=bool(cut % 2))
+    world.advance(SCAN_MS)
+    found = {part.seq: part.outcome for part in world.plc.program.queue}
+    assert found[passed.seq] is OutcomeCode.NO_VERDICT, "half a block was believed: head and tail differed"
+    assert found[other.seq] is OutcomeCode.NO_VERDICT
+
+
+@pytest.mark.parametrize("wrong", ["AGENT_EPOCH", "PLC_EPOCH_ECHO", "MAP_ID", "STATUS", "RES_TAIL"])
+def test_a_pass_from_a_block_that_does_not_prove_itself_is_not_copied(world: World, wrong: str) -> None:
+    trigger = announced(world)
+    world.deliver(trigger, Verdict.PASS)
+    block = world.agent.handshake.block(GOOD, True)
+    AGENT_BLOCK.put(block, wrong, AGENT_BLOCK.get(block, wrong) ^ 2)
+    world.plc.agent_words = block
+    world.advance(2 * SCAN_MS)
+    assert world.plc.program.queue[0].outcome is OutcomeCode.NO_VERDICT
+
+
+@pytest.mark.parametrize("wrong", ["seq", "verdict", "part_lo"])
+def test_a_slot_with_one_wrong_bit_is_no_pass(world: World, wrong: str) -> None:
+    trigger = announced(world)
+    world.deliver(trigger, Verdict.PASS)
+    block = world.agent.handshake.block(GOOD, True)
+    slot = AGENT_BLOCK.slot(block, "RESULT", trigger.seq)
+    AGENT_BLOCK.put_slot(block, "RESULT", trigger.seq, slot | {wrong: int(slot[wrong]) ^ 0x0100})
+    world.plc.agent_words = block
+    world.advance(2 * SCAN_MS)
+    assert world.plc.program.queue[0].outcome is OutcomeCode.NO_VERDICT
+
+
+def test_a_read_whose_head_and_tail_differ_is_discarded(world: World) -> None:
+    world.part()
+    world.advance(SCAN_MS)
+    words, sent_ns, received_ns = world.sample()
+    torn = list(words)
+    PLC_BLOCK.put(torn, "TRIG_TAIL", 0)
+    seen = world.agent.handshake.observe(torn, sent_ns, received_ns)
+    assert seen.torn
+    assert seen.triggers == seen.settled == ()
+    assert len(world.agent.handshake.observe(words, sent_ns, received_ns).triggers) == 1, "the next good read has it"
+
+
+def test_an_old_answer_that_comes_back_announces_nothing_twice(world: World) -> None:
+    old, _, _ = world.sample()
+    triggers = [announced(world) for _ in range(3)]
+    again = world.agent.handshake.observe(old, world.now_ns, world.now_ns)
+    assert again.torn
+    world.cycle()
+    assert not world.agent.waiting
+    assert len(triggers) == len(world.agent.settled) + 3
+
+
+@pytest.mark.parametrize(("late_ms", "allowed"), [(WINDOW_MS - 20, True), (WINDOW_MS + 10, False)])
+def test_a_trigger_beyond_the_capture_window_is_never_photographed(world: World, late_ms: int, allowed: bool) -> None:
+    world.part()
+    world.cycle(late_ms)
+    assert bool(world.agent.waiting) is allowed
+    reasons = [closed.decision.reason for closed in world.agent.closed] or [d.reason for d in settled_by(world)]
+    assert reasons == ([] if allowed else [Reason.CAPTURE_WINDOW])
+
+
+def test_the_time_an_answer_takes_counts_towards_the_capture_window(world: World) -> None:
+    world.part()
+    world.advance(SCAN_MS)
+    world.observe(*world.sample(answer_ms=WINDOW_MS + SCAN_MS))
+    assert not world.agent.waiting, "it was young when sampled, but it is old now"
+
+
+@pytest.mark.parametrize(("before_deadline_ms", "verdict"), [(1, Verdict.PASS), (0, Verdict.NO_DECISION)])
+def test_the_last_moment_for_a_pass_is_decide_ms_less_the_guard(
+    world: World, before_deadline_ms: int, verdict: Verdict
+) -> None:
+    trigger = announced(world)
+    edge_ns = world.edge_ms[trigger.part_id] * MS
+    assert trigger.deadline_ns <= edge_ns + (DECIDE_MS - GUARD_MS + SCAN_MS) * MS
+    decision = Decision(trigger, Verdict.PASS, Reason.OK, trigger.deadline_ns - before_deadline_ms)
+    settled = world.agent.handshake.settle(decision)
+    assert settled is not None
+    assert settled.verdict is verdict
+
+
+def test_after_its_decision_point_nothing_becomes_pass_even_when_a_scan_comes_late(world: World) -> None:
+    trigger = announced(world)
+    world.deliver(trigger, Verdict.PASS)
+    world.plc.stalled = True
+    world.advance(DECIDE_MS)
+    world.write()  # the communication processor takes it although the program stands still
+    assert outcome_of(world, trigger) is OutcomeCode.NO_VERDICT
+
+
+def test_the_agent_epoch_is_latched_at_the_trigger(world: World) -> None:
+    """A restarted agent may not pass a part that was announced to the one before it."""
+    trigger = announced(world)
+    world.restart_agent()
+    for _ in range(3):
+        world.cycle()
+    assert world.plc.program.agent_ready
+    impostor = Part(trigger)
+    world.agent.handshake._parts[trigger.key] = impostor
+    world.deliver(trigger, Verdict.PASS)
+    world.passes.clear()
+    world.write()
+    world.advance(2 * SCAN_MS)
+    assert world.plc.program.queue[0].outcome is OutcomeCode.NO_VERDICT
+
+
+def test_a_new_plc_epoch_drops_open_work(world: World) -> None:
+    trigger = announced(world)
+    world.restart_plc(keep_memory=True)
+    world.cycle()
+    (closed,) = world.agent.closed
+    assert (closed.reason, closed.plc_action) == (Reason.EPOCH_CHANGED, PlcAction.UNKNOWN)
+    assert world.deliver(trigger, Verdict.PASS) is None
+    block = world.agent.handshake.block(GOOD, True)
+    assert AGENT_BLOCK.get(block, "PLC_EPOCH_ECHO") == world.plc.epoch
+    assert AGENT_BLOCK.slot(block, "RESULT", trigger.seq)["verdict"] == 0, "results of the old epoch are wiped out"
+
+
+def test_a_verdict_withdrawn_after_the_epoch_ended_does_no_harm(world: World) -> None:
+    """The journal was slow (required = true), and the PLC restarted in between."""
+    world.deliver(announced(world), Verdict.PASS, hold=True)
+    world.restart_plc(keep_memory=False)
+    world.cycle()
+    world.withdraw()
+    world.finish()
+    assert all(closed.verdict is Verdict.NO_DECISION for closed in world.agent.closed)
+
+
+@pytest.mark.parametrize("unseen", [15, 16, 17, 40])
+@pytest.mark.parametrize("first_seq", [0, 65_520])
+def test_what_the_ring_no_longer_holds_is_ring_overrun(unseen: int, first_seq: int) -> None:
+    world = World(first_seq)
+    for _ in range(3):
+        world.cycle()
+    for _ in range(unseen):
+        world.part()
+        world.advance(1)
+    world.cycle(SCAN_MS)
+    lost = [d for d in settled_by(world) if d.reason is Reason.RING_OVERRUN]
+    assert len(lost) == max(0, unseen - (RING_SLOTS - 1))
+    assert len(world.agent.waiting) == min(unseen, RING_SLOTS - 1)
+    status = Status(AGENT_BLOCK.get(world.agent.handshake.block(GOOD, True), "STATUS"))
+    assert (Status.RING_OVERRUN in status) == bool(lost)
+    world.finish()
+
+
+def test_sticky_bits_stay_until_clear_fault_rises(world: World) -> None:
+    world.part()
+    world.cycle(WINDOW_MS * 2)
+    handshake = world.agent.handshake
+    assert Status.MISSED_ACQ in Status(AGENT_BLOCK.get(handshake.block(GOOD, True), "STATUS"))
+    for ctrl, sticky in ((Ctrl.CLEAR_FAULT, False), (Ctrl.CLEAR_FAULT, False), (Ctrl(0), False)):
+        world.advance(SCAN_MS)
+        words, sent_ns, received_ns = world.sample()
+        PLC_BLOCK.put(words, "CTRL", ctrl)
+        handshake.observe(words, sent_ns, received_ns)
+        assert (Status.MISSED_ACQ in Status(AGENT_BLOCK.get(handshake.block(GOOD, True), "STATUS"))) is sticky
+
+
+def test_a_silent_heartbeat_keeps_the_plc_from_copying(world: World) -> None:
+    trigger = announced(world)
+    world.deliver(trigger, Verdict.PASS)
+    frozen = world.agent.handshake.block(GOOD, alive=False)
+    program = PlcProgram(1, decide_ms=10_000)
+    for now_ms in range(0, 2000, SCAN_MS):
+        program.scan(now_ms, [(trigger.part_id, now_ms)] if now_ms == 1000 else [], frozen)
+    assert not program.agent_ready
+    assert program.queue[0].outcome is OutcomeCode.NO_VERDICT
+
+
+def test_seventy_thousand_parts_over_the_wrap() -> None:
+    """Every part its own verdict, every id in step, each settled and closed once, in order."""
+    verdicts = (Verdict.PASS, Verdict.REJECT, Verdict.PASS, Verdict.NO_DECISION)
+    outcomes = {Verdict.PASS: 0x5AA5, Verdict.REJECT: 0xA55A, Verdict.NO_DECISION: 0x3CC3}
+    program, handshake = PlcProgram(1, decide_ms=40), Handshake(Timing(WINDOW_MS, 5, 10), 1)
+    block = handshake.block(GOOD, True)
+    total, a_scan, announced, decided, closed = 70_000, 4, 0, 0, 0
+    now_ms = 0
+    while closed < total:
+        now_ms += 10
+        running = now_ms > 100
+        edges = [(announced + i + 1, now_ms) for i in range(a_scan)] if running and announced < total else []
+        announced += len(edges)
+        for part in program.scan(now_ms, edges, block):
+            decided += 1
+            assert part.part_id == decided
+            assert part.outcome == outcomes[verdicts[part.part_id % 4]], f"part {part.part_id}"
+        seen = handshake.observe(program.words, now_ms * MS, now_ms * MS)
+        assert not seen.settled
+        for trigger in seen.triggers:
+            settled = handshake.settle(Decision(trigger, verdicts[trigger.part_id % 4], Reason.OK, now_ms * MS))
+            assert settled is not None
+            handshake.release(settled)
+        for end in handshake.close(now_ms * MS):
+            closed += 1
+            assert end.decision.trigger.part_id == closed
+            assert end.verdict is verdicts[closed % 4]
+        block = handshake.block(GOOD, True)
+    assert announced == decided == closed == total
+
+
+def settled_by(world: World) -> list[Decision]:
+    """What the handshake itself has settled and not yet closed."""
+    return [part.decision for part in world.agent.handshake._parts.values() if part.decision is not None]

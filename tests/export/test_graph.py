@@ -1,0 +1,139 @@
+"""The exported graph answers as the trained network does, in the agent's own segmenter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agent.errors import ConfigError, NoDecision
+from agent.judge import Segmentation
+from agent.model_contract import InputSpec
+from agent.preprocess import Letterbox
+from agent.procedural import DEFECT_CLASSES
+from agent.recipe import load_recipe
+from agent.segmenter import Segmenter
+from export.comparison import Difference, compare
+from export.golden import choose, peaks
+from export.graph import folded
+from export.to_onnx import contract, write_model
+from export.verify import refuse
+from trainer.dataset import Sample, procedural_samples
+from trainer.inference import TorchSegmenter
+from trainer.judging import judge_with
+from trainer.model import SegmentationModel
+from trainer.params import load_params
+
+ROOT = Path(__file__).parents[2]
+PARAMS = load_params(ROOT / "params.yaml")
+SPEC = InputSpec(height_px=96, width_px=128, channels=1)
+THRESHOLDS = dict.fromkeys(DEFECT_CLASSES, 0.3)
+METRICS = {"thresholds": THRESHOLDS, "test": {"overkill": 0.5}, "procedural": {"overkill": 0.25}}
+
+
+@pytest.fixture(scope="module")
+def model() -> SegmentationModel:
+    """Random weights, and BatchNorms that have seen something."""
+    torch.manual_seed(3)
+    network = PARAMS.model.model_copy(update={"encoder_options": {"channels": [8, 16, 16, 16]}})
+    made = SegmentationModel(list(DEFECT_CLASSES), SPEC.model_dump(), network.model_dump(), PARAMS.train.model_dump())
+    for _ in range(3):
+        made.network(torch.randint(0, 255, (4, 96, 128, 1), dtype=torch.uint8))
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    return procedural_samples(5, 12, DEFECT_CLASSES)
+
+
+@pytest.fixture(scope="module")
+def exported(model: SegmentationModel, samples: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(model, samples, tmp_path_factory.mktemp("exported") / "model.onnx")
+
+
+def export(model: SegmentationModel, samples: list[Sample], path: Path) -> Path:
+    trained = TorchSegmenter(model.network, SPEC)
+    answered = [(sample, trained.segment(sample.image)) for sample in samples]
+    write_model(model, contract(model, METRICS, answered, PARAMS.export, "0" * 32), path)
+    return path
+
+
+def test_the_file_explains_itself(exported: Path) -> None:
+    described = Segmenter(exported).contract
+    assert described.classes == ("background", *DEFECT_CLASSES)
+    assert described.input == SPEC
+    assert described.thresholds == THRESHOLDS
+    assert described.metrics == {"test.overkill": 0.5, "procedural.overkill": 0.25}
+    assert described.data_md5 == "0" * 32
+    assert len(described.golden) == PARAMS.export.golden_samples
+
+
+def test_the_file_passes_its_own_golden_samples(exported: Path) -> None:
+    Segmenter(exported).self_test()
+
+
+def test_the_agent_sees_what_torch_sees(exported: Path, model: SegmentationModel, samples: list[Sample]) -> None:
+    judge = judge_with(load_recipe(ROOT / "config/recipes/magnetic_tile.toml"), THRESHOLDS, 0.1)
+    found = compare(samples, TorchSegmenter(model.network, SPEC), Segmenter(exported), judge, score_step=1)
+    assert [one for one in found if one.flipped or one.disagreement > 0.001 or one.score > 2] == []
+
+
+def test_folding_batchnorm_changes_nothing(model: SegmentationModel) -> None:
+    image = torch.randint(0, 255, (1, 96, 128, 1), dtype=torch.uint8)
+    plain = folded(model.network)
+    with torch.inference_mode():
+        assert torch.allclose(plain(image), model.network(image), atol=1e-4)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in plain.modules())
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in model.network.modules())
+
+
+def test_background_never_hides_a_defect(model: SegmentationModel, samples: list[Sample]) -> None:
+    for sample in samples:
+        segmentation = TorchSegmenter(model.network, SPEC).segment(sample.image)
+        assert segmentation.class_map.min() >= 1
+        assert segmentation.class_map.max() <= len(DEFECT_CLASSES)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_not_finite_is_no_decision(
+    model: SegmentationModel, samples: list[Sample], tmp_path: Path, value: float
+) -> None:
+    sound = TorchSegmenter(model.network, SPEC)
+    answered = [(sample, sound.segment(sample.image)) for sample in samples]
+    described = contract(model, METRICS, answered, PARAMS.export, "0" * 32)
+    bias = model.network.unet.segmentation_head[0].bias
+    kept = bias.detach().clone()
+    try:
+        bias.data[2] = value
+        write_model(model, described, tmp_path / "broken.onnx")
+        for segmenter in (TorchSegmenter(model.network, SPEC), Segmenter(tmp_path / "broken.onnx")):
+            with pytest.raises(NoDecision):
+                segmenter.segment(samples[0].image)
+    finally:
+        bias.data.copy_(kept)
+
+
+def test_golden_samples_are_one_pass_one_reject_and_the_nearest(
+    model: SegmentationModel, samples: list[Sample]
+) -> None:
+    trained = TorchSegmenter(model.network, SPEC)
+    chosen = choose([(sample, trained.segment(sample.image)) for sample in samples], THRESHOLDS, 4)
+    assert [sample.label == "free" for sample, _ in chosen[:2]] == [True, False]
+    assert len({sample.name for sample, _ in chosen}) == 4
+
+
+def test_verify_names_the_images_it_refuses() -> None:
+    fine = Difference("fine.jpg", 0.0, 0, False)
+    refuse([fine], PARAMS.verify)
+    with pytest.raises(ConfigError, match=r"verdict differs .* on flipped.jpg: not shipped"):
+        refuse([fine, Difference("flipped.jpg", 0.0, 1, True)], PARAMS.verify)
+    with pytest.raises(ConfigError, match=r"pixels differ on apart.jpg: not shipped"):
+        refuse([fine, Difference("apart.jpg", 0.5, 90, False)], PARAMS.verify)
+
+
+def test_an_empty_map_gives_no_peak() -> None:
+    maps = np.ones((4, 4), np.uint8), np.zeros((4, 4), np.uint8)
+    assert peaks(Segmentation(*maps, Letterbox(1.0, 0, 0, 4, 4)), THRESHOLDS) == dict.fromkeys(DEFECT_CLASSES, 0.0)

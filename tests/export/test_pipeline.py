@@ -1,0 +1,91 @@
+"""The whole pipeline by `dvc repro`, in a clone, on a tiny archive: every stage, from a zip to a verified file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.segmenter import Segmenter
+from tests.trainer.small_archive import write_small_archive
+
+ROOT = Path(__file__).parents[2]
+TRACKED = ("agent", "trainer", "export", "config", "dvc.yaml", "params.yaml")
+SMALL = {
+    "data.url": "small.zip",
+    "train.max_steps": 4,
+    "train.batch_size": 2,
+    "train.crop_batch_size": 2,
+    "train.crop_px": 64,
+    "train.workers": 0,
+    "train.validate_every_steps": 2,
+    "input.height_px": 96,
+    "input.width_px": 96,
+    "model.encoder_options.channels": "[8,8,16,16]",
+    "evaluate.procedural_tiles": 12,
+    "verify.images": 6,
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of its own, with the code as it stands and small parameters."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in TRACKED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    write_small_archive(folder / "small.zip")
+    (folder / ".gitignore").write_text("small.zip\n")
+    for command in ("git init -q", "dvc init -q", "git add .", "git commit -q -m start"):
+        done(command.split(), folder)
+    return folder
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    who = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | who | {"PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "2"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def done(command: list[str], folder: Path) -> str:
+    result = run(command, folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_the_pipeline_ends_in_a_verified_model_that_explains_itself(project: Path) -> None:
+    changes = [part for key, value in SMALL.items() for part in ("-S", f"{key}={value}")]
+    done(["dvc", "exp", "run", *changes], project)
+    segmenter = Segmenter(project / "models/magnetic_tile.onnx")
+    segmenter.self_test()
+    assert segmenter.contract.git_commit == done(["git", "log", "-1", "--format=%H"], project).strip()
+    assert json.loads((project / "reports/verify.json").read_text())["flips"] == 0
+    assert json.loads((project / "data/source.json").read_text())["images"]["crack"] == 8
+    for written in (
+        "reports/metrics.json",
+        "reports/parts.csv",
+        "reports/worst_cases.png",
+        "reports/train/metrics.json",
+    ):
+        assert (project / written).stat().st_size > 0
+    assert "didn't change, skipping" in done(["dvc", "repro"], project)
+
+
+def test_a_stage_run_too_early_is_one_line(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    for module in ("trainer.data_split", "trainer.train", "trainer.evaluate", "export.to_onnx", "export.verify"):
+        command = [sys.executable, "-m", module]
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+        assert (result.returncode, len(errors)) == (78, 1), result.stderr
+        assert "Traceback" not in result.stderr

@@ -1,0 +1,80 @@
+"""What the network is shown: reproducible, true to its masks, all classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agent.errors import ConfigError
+from agent.procedural import DEFECT_CLASSES, render_tile
+from trainer.dataset import Sample, TrainingTiles, crop, procedural_samples
+from trainer.losses import dice_loss, pixel_weights, segmentation_loss
+from trainer.params import load_params
+from trainer.pasting import paste_defect
+from trainer.train import crop_steps, training_batches
+
+PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    return procedural_samples(1, 12, DEFECT_CLASSES)
+
+
+def test_sample_i_is_the_same_in_every_run(samples: list[Sample]) -> None:
+    one, other = (TrainingTiles(samples, PARAMS, crops=4) for _ in range(2))
+    for index in (5, 0, 3):
+        for first, second in zip(one[index], other[index], strict=True):
+            assert torch.equal(first, second)
+
+
+def test_crops_come_first_then_whole_tiles(samples: list[Sample]) -> None:
+    tiles = TrainingTiles(samples, PARAMS, crops=1)
+    assert tiles[0][0].shape == (PARAMS.train.crop_px, PARAMS.train.crop_px, 1)
+    assert tiles[1][0].shape == (PARAMS.input.height_px, PARAMS.input.width_px, 1)
+    batches = training_batches(PARAMS.train)
+    assert [index for batch in batches for index in batch] == list(range(sum(map(len, batches))))
+    assert {len(batch) for batch in batches[: crop_steps(PARAMS.train)]} == {PARAMS.train.crop_batch_size}
+
+
+def test_a_crop_shows_the_defect() -> None:
+    image, mask = torch.ones(256, 256, 1, dtype=torch.uint8), torch.zeros(256, 256, dtype=torch.long)
+    mask[3, 250] = 2
+    for seed in range(20):
+        assert crop(np.random.default_rng(seed), image, mask, 64)[1].sum() == 2
+
+
+def test_a_class_without_photos_is_one_line(samples: list[Sample]) -> None:
+    with pytest.raises(ConfigError, match="no training photo shows crack"):
+        TrainingTiles([sample for sample in samples if sample.label != "crack"], PARAMS, crops=0)
+
+
+def test_a_pasted_defect_keeps_its_mask_and_its_darkness() -> None:
+    source = np.full((100, 100), 200, np.uint8)
+    mask = np.zeros((100, 100), np.uint8)
+    source[40:50, 40:46], mask[40:50, 40:46] = 100, 3
+    pasted = paste_defect(np.random.default_rng(0), source, mask, np.full((80, 90), 60, np.uint8))
+    assert pasted is not None
+    image, truth = pasted
+    assert np.count_nonzero(truth == 3) == 60
+    assert abs(float(np.median(image[truth == 3])) - 30) <= 1
+    assert abs(float(np.median(image[truth == 0])) - 60) <= 1
+
+
+def test_a_defect_larger_than_the_tile_is_not_pasted() -> None:
+    source, mask = render_tile(np.random.default_rng(0), "uneven", 200, 200)
+    assert paste_defect(np.random.default_rng(0), source, mask, np.full((50, 50), 60, np.uint8)) is None
+
+
+def test_a_rare_pixel_weighs_more_and_the_right_answer_least() -> None:
+    truth = torch.zeros(1, 32, 32, dtype=torch.long)
+    truth[0, 4:6, 4:6] = 1
+    weights = pixel_weights(truth, 30)
+    assert weights[0, 4, 4] == pytest.approx(((32 * 32 - 4) / 4) ** 0.5)
+    assert weights[0, 0, 0] == 1
+    right = 20 * torch.nn.functional.one_hot(truth, 3).permute(0, 3, 1, 2).float()
+    assert segmentation_loss(right, truth, 30) < 0.01 < segmentation_loss(torch.zeros(1, 3, 32, 32), truth, 30)
+    assert dice_loss(right, torch.zeros_like(truth)) == 0
