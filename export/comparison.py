@@ -27,17 +27,21 @@ class Difference:
     flipped: bool
 
 
-def compare(samples: Iterable[Sample], trained: Segments, exported: Segments, judge: Judge, score_step: int) -> list[Difference]:
-    return [_difference(one, trained.segment(one.image), exported.segment(one.image), judge, score_step) for one in samples]
+def compare(
+    samples: Iterable[Sample], trained: Segments, exported: Segments, judge: Judge, score_step: int
+) -> list[Difference]:
+    """`score_step`: of 255; a score may differ by so much before its pixel counts as differing."""
+    found = []
+    for sample in samples:
+        one, other = trained.segment(sample.image), exported.segment(sample.image)
+        flipped = judge.judge(one).verdict is not judge.judge(other).verdict
+        found.append(Difference(sample.name, *_apart(one, other, score_step), flipped))
+    return found
 
 
-def _difference(sample: Sample, trained: Segmentation, exported: Segmentation, judge: Judge, score_step: int) -> Difference:
-    apart = np.abs(trained.score_map.astype(np.int16) - exported.score_map.astype(np.int16))
+def _apart(one: Segmentation, other: Segmentation, score_step: int) -> tuple[float, int]:
+    """Share of differing pixels, largest score difference."""
+    difference = np.abs(one.score_map.astype(np.int16) - other.score_map.astype(np.int16))
     # which class a pixel of no score belongs to is chance, and nobody asks
-    other_class = (trained.class_map != exported.class_map) & (exported.score_map > score_step)
-    return Difference(
-        sample.name,
-        float(np.mean((apart > score_step) | other_class)),
-        int(apart.max()),
-        judge.judge(trained).verdict is not judge.judge(exported).verdict,
-    )
+    other_class = (one.class_map != other.class_map) & (other.score_map > score_step)
+    return float(np.mean((difference > score_step) | other_class)), int(difference.max())

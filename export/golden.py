@@ -19,6 +19,7 @@ Answered = tuple[Sample, Segmentation]
 
 def choose(answered: Sequence[Answered], thresholds: dict[str, float], count: int) -> list[Answered]:
     """A clear pass, a clear reject, and the tiles whose scores lie nearest to a threshold."""
+
     def lead(one: Answered) -> float:
         return max(peaks(one[1], thresholds)[name] - limit for name, limit in thresholds.items())
 

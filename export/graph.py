@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-import io
+import tempfile
+from itertools import pairwise
+from pathlib import Path
 
 import onnx
 import torch
@@ -19,13 +21,20 @@ def to_onnx(network: Network, spec: InputSpec, opset: int) -> onnx.ModelProto:
     """uint8 in, uint8 out, every shape fixed."""
     graph = InferenceGraph(folded(network)).eval()
     example = torch.zeros((spec.batch, spec.height_px, spec.width_px, spec.channels), dtype=torch.uint8)
-    names = {"input_names": [INPUT], "output_names": [CLASS_MAP, SCORE_MAP, VALID]}
-    program = torch.onnx.export(graph, (example,), dynamo=True, opset_version=opset, verbose=False, **names)
-    if program is None:
-        raise RuntimeError("torch.onnx.export gave no program")
-    stream = io.BytesIO()
-    program.save(stream)
-    return onnx.load_from_string(stream.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.onnx"
+        torch.onnx.export(
+            graph,
+            (example,),
+            path,
+            input_names=[INPUT],
+            output_names=[CLASS_MAP, SCORE_MAP, VALID],
+            opset_version=opset,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        return onnx.load(path)
 
 
 def folded(network: Network) -> Network:
@@ -33,7 +42,7 @@ def folded(network: Network) -> Network:
     plain = copy.deepcopy(network).eval().to(memory_format=torch.contiguous_format)
     for module in list(plain.modules()):
         children = list(module.named_children())
-        for (_, convolution), (name, norm) in zip(children, children[1:]):
+        for (_, convolution), (name, norm) in pairwise(children):
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 _fold(module, convolution, name, norm)
     return plain

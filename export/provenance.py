@@ -6,7 +6,8 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from agent.errors import ConfigError
 
@@ -25,9 +26,9 @@ def git_commit() -> str:
 def data_md5(raw: str, lock: Path = LOCK) -> str:
     """The md5 under which DVC knows the data set."""
     try:
-        outs = yaml.safe_load(lock.read_text())["stages"]["data_load"]["outs"]
+        outs = YAML(typ="safe").load(lock.read_text())["stages"]["data_load"]["outs"]
         return next(str(out["md5"]) for out in outs if out["path"] == raw)
-    except (OSError, KeyError, TypeError, StopIteration, yaml.YAMLError) as error:
+    except (OSError, KeyError, TypeError, StopIteration, YAMLError) as error:
         raise ConfigError(f"{lock} does not know {raw}: run 'dvc repro data_load'") from error
 
 

@@ -34,7 +34,11 @@ def read_metrics(path: Path = METRICS) -> dict[str, dict[str, float]]:
 
 
 def contract(
-    model: SegmentationModel, metrics: dict[str, dict[str, float]], answered: Sequence[Answered], params: ExportParams, md5: str
+    model: SegmentationModel,
+    metrics: dict[str, dict[str, float]],
+    answered: Sequence[Answered],
+    params: ExportParams,
+    md5: str,
 ) -> ModelContract:
     """All that the file says about itself; thresholds in the order of the classes."""
     thresholds = {name: metrics["thresholds"][name] for name in model.classes}

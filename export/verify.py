@@ -27,7 +27,7 @@ def differences(params: Params, exported: Segmenter) -> list[Difference]:
     samples = side_samples(params, "test")
     if len(samples) < params.verify.images:
         raise ConfigError(
-            f"{len(samples)} test photos, verify.images asks for {params.verify.images}: raise split.test_share or lower it"
+            f"only {len(samples)} test photos, verify.images is {params.verify.images}: raise split.test_share"
         )
     calibration = Calibration(params.evaluate.mm_per_px, params.evaluate.mm_per_px)
     judge = Judge(load_recipe(params.evaluate.recipe), calibration, exported.contract)
@@ -51,7 +51,8 @@ def refuse(found: list[Difference], limits: VerifyParams) -> None:
         raise ConfigError(f"{EXPORTED}: verdict differs from the trained model's on {_names(flipped)}: not shipped")
     apart = [one.name for one in found if one.disagreement > limits.disagreement]
     if apart:
-        raise ConfigError(f"{EXPORTED}: more than {limits.disagreement:.2%} of pixels differ on {_names(apart)}: not shipped")
+        share = f"{limits.disagreement:.2%}"
+        raise ConfigError(f"{EXPORTED}: more than {share} of pixels differ on {_names(apart)}: not shipped")
 
 
 def _names(images: list[str]) -> str:

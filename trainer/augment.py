@@ -50,7 +50,9 @@ class Augment:
         curve = np.clip((np.arange(256) / 255.0) ** gamma * 255.0 * gain, 0, 255).astype(np.uint8)
         light = np.asarray(cv2.LUT(image, curve), np.float32)
         if rng.random() < 0.3:
-            light = cv2.GaussianBlur(light, (0, 0), float(rng.uniform(0.3, max(0.31, self._params.blur_px))))
+            light = np.asarray(
+                cv2.GaussianBlur(light, (0, 0), rng.uniform(0.1, 0.1 + self._params.blur_px)), np.float32
+            )
         if rng.random() < 0.5:
             light = light + rng.normal(0, rng.uniform(0, self._params.noise), image.shape).astype(np.float32)
         return np.clip(light, 0, 255).astype(np.uint8)

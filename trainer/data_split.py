@@ -17,9 +17,10 @@ from trainer.tiles import GOOD, RAW, Tile, defect_pixels, find_tiles, read_photo
 
 def assign_sides(labels: list[str], groups: list[int], params: SplitParams) -> dict[int, str]:
     """Side of every group. Groups are dealt class by class, so that each class gets its share of each side."""
-    shares = dict(zip(SIDES, (1 - params.validation_share - params.test_share, params.validation_share, params.test_share)))
+    held_out = (params.validation_share, params.test_share)
+    shares = dict(zip(SIDES, (1 - sum(held_out), *held_out), strict=True))
     members = defaultdict(list)
-    for label, group in zip(labels, groups):
+    for label, group in zip(labels, groups, strict=True):
         members[group].append(label)
     by_class = defaultdict(list)
     for group in sorted(members):
@@ -52,9 +53,9 @@ def _deal(groups: list[int], size: dict[int, int], shares: dict[str, float]) -> 
 
 
 def split(tiles: list[Tile], classes: tuple[str, ...], params: SplitParams) -> list[Row]:
-    """The table, one row a photo with a usable mask."""
+    """The table, one row a photo with a usable mask, sorted by path so that the order of `tiles` does not matter."""
     pixels = defect_pixels(tiles, classes)
-    usable = [tile for tile in tiles if tile.path in pixels]
+    usable = sorted((tile for tile in tiles if tile.path in pixels), key=lambda tile: tile.path)
     if not usable:
         raise ConfigError(f"none of {len(tiles)} photos has a usable mask: check data.url")
     photos = [photo(read_photo(tile), tile.exposure) for tile in usable]
@@ -62,7 +63,7 @@ def split(tiles: list[Tile], classes: tuple[str, ...], params: SplitParams) -> l
     sides = assign_sides([tile.label for tile in usable], groups, params)
     return [
         Row(tile.path, tile.label, tile.exposure, group, sides[group], pixels[tile.path])
-        for tile, group in zip(usable, groups)
+        for tile, group in zip(usable, groups, strict=True)
     ]
 
 

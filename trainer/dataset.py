@@ -48,7 +48,8 @@ def procedural_samples(seed: int, count: int, classes: tuple[str, ...]) -> list[
     """`count` tiles, all kinds in turn; the same for the same seed."""
     check_procedural(classes)
     kinds = (GOOD, *classes)
-    return [_procedural(np.random.default_rng((seed, i)), f"procedural {i}", kinds[i % len(kinds)]) for i in range(count)]
+    generators = (np.random.default_rng((seed, i)) for i in range(count))
+    return [_procedural(rng, f"procedural {i}", kinds[i % len(kinds)]) for i, rng in enumerate(generators)]
 
 
 def _procedural(rng: np.random.Generator, name: str, kind: str) -> Sample:
@@ -126,10 +127,8 @@ def crop(rng: np.random.Generator, image: Tensor, mask: Tensor, side_px: int) ->
     shown = torch.nonzero(mask if bool(mask.any()) else image.amax(dim=-1))
     if not len(shown):
         shown = torch.nonzero(mask == 0)
-    centre = shown[int(rng.integers(len(shown)))]
-    off_centre = rng.integers(side_px // 4, 3 * side_px // 4, size=2)
-    top, left = (
-        int(np.clip(int(at) - int(off), 0, max(0, size - side_px))) for at, off, size in zip(centre, off_centre, mask.shape)
-    )
+    centre = shown[int(rng.integers(len(shown)))].numpy()
+    corner = centre - rng.integers(side_px // 4, 3 * side_px // 4, size=2)
+    top, left = (int(at) for at in np.clip(corner, 0, np.maximum(np.array(mask.shape) - side_px, 0)))
     window = slice(top, top + side_px), slice(left, left + side_px)
     return image[window], mask[window]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +57,13 @@ def side_samples(params: Params, side: str) -> list[Sample]:
     return load_samples([row for row in read_split() if row.side == side], params.classes)
 
 
-def judged(samples: list[Sample], segment: Callable[..., Segmentation], thresholds: dict[str, float], params: Params) -> list[Judged]:
+def judged(
+    samples: list[Sample], segmenter: TorchSegmenter, thresholds: dict[str, float], params: Params
+) -> list[Judged]:
     judge = judge_with(load_recipe(params.evaluate.recipe), thresholds, params.evaluate.mm_per_px)
     found = []
     for sample in samples:
-        segmentation = segment(sample.image)
+        segmentation = segmenter.segment(sample.image)
         truth = letterbox_mask(sample.mask, params.input)
         found.append(Judged(sample, segmentation, judge.judge(segmentation), truth))
     return found
@@ -97,6 +98,7 @@ def write_parts(tiles: list[Judged], classes: tuple[str, ...]) -> None:
 
 def write_worst(tiles: list[Judged], params: Params) -> None:
     """Wrong verdicts first, escapes before overkill, then the lowest Dice."""
+
     def badness(tile: Judged) -> tuple[bool, bool, float]:
         return not tile.wrong, tile.sample.label == GOOD, 1.0 if tile.dice is None else tile.dice
 
@@ -117,12 +119,12 @@ def main() -> None:
     model = load_model()
     segmenter = TorchSegmenter(model.network, model.spec)
     thresholds = validated_thresholds(params, segmenter)
-    tiles = judged(side_samples(params, "test"), segmenter.segment, thresholds, params)
+    tiles = judged(side_samples(params, "test"), segmenter, thresholds, params)
     rendered = procedural_samples(params.evaluate.seed, params.evaluate.procedural_tiles, params.classes)
     metrics = {
         "thresholds": thresholds,
         "test": scores(tiles, params.classes),
-        "procedural": scores(judged(rendered, segmenter.segment, thresholds, params), params.classes),
+        "procedural": scores(judged(rendered, segmenter, thresholds, params), params.classes),
     }
     METRICS.parent.mkdir(exist_ok=True)
     METRICS.write_text(json.dumps(metrics, indent=2) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning
@@ -70,6 +71,7 @@ def load_model(path: Path = CHECKPOINT) -> SegmentationModel:
         raise ConfigError(f"{path}: no such checkpoint: run 'dvc repro train' (or 'dvc pull')")
     try:
         model = SegmentationModel.load_from_checkpoint(path, map_location="cpu")
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path}: not a checkpoint of this trainer ({str(error).splitlines()[0]}): train again") from error
+    except (KeyError, RuntimeError, TypeError, ValueError, UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"{path}: not a checkpoint of this trainer ({reason}): train again") from error
     return model.eval()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from agent.errors import ConfigError
 from agent.model_contract import InputSpec
@@ -114,10 +115,10 @@ class Params(_Strict):
 def load_params(path: Path = PARAMS) -> Params:
     """Read and check params.yaml; ConfigError names the first wrong key."""
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text()))
+        return Params.model_validate(YAML(typ="safe").load(path.read_text()))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}: run from the repository's root") from error
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]

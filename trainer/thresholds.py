@@ -1,4 +1,4 @@
-"""Choose each class's threshold on validation tiles: as sensitive as the allowed overkill permits, with room both ways."""
+"""Choose each class's threshold on validation tiles: as sensitive as the allowed overkill permits, room both ways."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ def choose_thresholds(
     rejected = rejections(tiles, classes, recipe, mm_per_px)
     share = overkill / len(classes)
     return {
-        name: _middle(rejected[name][:, labels == GOOD].mean(axis=1), rejected[name][:, labels == name].mean(axis=1), share)
-        for name in classes
+        name: _middle(rejected[name][:, labels == GOOD], rejected[name][:, labels == name], share) for name in classes
     }
 
 
@@ -58,10 +57,11 @@ def rejections(
     return found
 
 
-def _middle(overkill: NDArray[np.float64], recall: NDArray[np.float64], share: float) -> float:
-    allowed = np.flatnonzero(overkill <= share)
+def _middle(good: NDArray[np.bool_], defective: NDArray[np.bool_], share: float) -> float:
+    """Both level × tile: which are rejected."""
+    allowed = np.flatnonzero(good.sum(axis=1) <= share * good.shape[1])
     if not allowed.size:
         return float(LEVELS[-1])
-    lowest = allowed[0]
-    highest = np.flatnonzero(recall >= recall[lowest])[-1] if recall.size else lowest
-    return float(round((LEVELS[lowest] + LEVELS[max(highest, lowest)]) / 2, 3))
+    lowest, found = allowed[0], defective.sum(axis=1)
+    highest = max(lowest, np.flatnonzero(found >= found[lowest])[-1])
+    return float(round((LEVELS[lowest] + LEVELS[highest]) / 2, 3))

@@ -6,7 +6,6 @@ import warnings
 from itertools import accumulate
 
 import cv2
-import cv2
 import lightning
 import torch
 from dvclive.lightning import DVCLiveLogger
@@ -29,9 +28,7 @@ def training_loader(params: Params) -> DataLoader[Batch]:
     samples = load_samples(with_truth(read_split(), "train"), params.classes)
     batches = training_batches(params.train)
     crops = sum(len(batch) for batch in batches[: crop_steps(params.train)])
-    return DataLoader(
-        TrainingTiles(samples, params, crops), batch_sampler=batches, num_workers=params.train.workers
-    )
+    return DataLoader(TrainingTiles(samples, params, crops), batch_sampler=batches, num_workers=params.train.workers)
 
 
 def training_batches(train: TrainParams) -> list[list[int]]:
@@ -39,7 +36,7 @@ def training_batches(train: TrainParams) -> list[list[int]]:
     first = crop_steps(train)
     sizes = [train.crop_batch_size] * first + [train.batch_size] * (train.max_steps - first)
     ends = list(accumulate(sizes))
-    return [list(range(end - size, end)) for size, end in zip(sizes, ends)]
+    return [list(range(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
 
 
 def crop_steps(train: TrainParams) -> int:

@@ -1,4 +1,4 @@
-"""How good is the network on the validation tiles, asked the way the line asks: is a defect tile told from a good one?"""
+"""How good is the network on the validation tiles, asked as the line asks: is a defect tile told from a good one?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ValidationScores:
     def add(self, logits: Tensor, truth: Tensor) -> None:
         suspicion = 1 - logits.softmax(dim=1)[:, 0]
         predicted = logits.argmax(dim=1)
-        for one, mask, pixels in zip(suspicion, truth, predicted):
+        for one, mask, pixels in zip(suspicion, truth, predicted, strict=True):
             label = int(mask.max())
             self._labels.append(label)
             self._scores.append(float(one.flatten().topk(PART_PX).values[-1]))
