@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -43,11 +44,14 @@ def closed(decided: Decision) -> Closed:
 
 
 def inspect(journal: Journal, *seqs: int, verdict: Verdict = Verdict.PASS, plc_epoch: int = 1) -> None:
-    """The whole way of some parts: decided, on disk, closed."""
+    """The whole way of some parts: decided, on disk, closed, and the completed rows handed on."""
     for seq in seqs:
         decided = decision(seq, verdict, plc_epoch)
         assert journal.commit(decided)
         journal.complete(closed(decided))
+    written = threading.Event()
+    journal._queue.put(written.set)
+    assert written.wait(20)
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:

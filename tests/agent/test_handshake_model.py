@@ -16,7 +16,7 @@ from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import Decision, Timing
 from agent.plc.handshake import Handshake
 from agent.plc.part import Part
-from agent.plc.program import PlcProgram
+from agent.plc.program import HEARTBEAT_LIMIT_MS, PlcProgram
 from agent.plc.register_map import (
     AGENT_BLOCK,
     PLC_BLOCK,
@@ -149,7 +149,7 @@ class HandshakeMachine(RuleBasedStateMachine):
 
 TestHandshakeMachine = HandshakeMachine.TestCase
 TestHandshakeMachine.settings = settings(
-    max_examples=100, stateful_step_count=40, phases=[Phase.generate, Phase.shrink]
+    max_examples=200, stateful_step_count=40, phases=[Phase.generate, Phase.shrink]
 )
 
 
@@ -344,15 +344,16 @@ def test_the_agent_epoch_is_latched_at_the_trigger(world: World) -> None:
 
 
 def test_a_new_plc_epoch_drops_open_work(world: World) -> None:
-    trigger = announced(world)
+    passed, trigger = announced(world), announced(world)
+    world.deliver(passed, Verdict.PASS)
     world.restart_plc(keep_memory=True)
     world.cycle()
-    (closed,) = world.agent.closed
+    closed = world.agent.closed[-1]
     assert (closed.reason, closed.plc_action) == (Reason.EPOCH_CHANGED, PlcAction.UNKNOWN)
     assert world.deliver(trigger, Verdict.PASS) is None
     block = world.agent.handshake.block(GOOD, True)
     assert AGENT_BLOCK.get(block, "PLC_EPOCH_ECHO") == world.plc.epoch
-    assert AGENT_BLOCK.slot(block, "RESULT", trigger.seq)["verdict"] == 0, "results of the old epoch are wiped out"
+    assert AGENT_BLOCK.slot(block, "RESULT", passed.seq)["verdict"] == 0, "results of the old epoch are wiped out"
 
 
 def test_a_verdict_withdrawn_after_the_epoch_ended_does_no_harm(world: World) -> None:
@@ -397,14 +398,46 @@ def test_sticky_bits_stay_until_clear_fault_rises(world: World) -> None:
 
 
 def test_a_silent_heartbeat_keeps_the_plc_from_copying(world: World) -> None:
+    """An agent whose stages hang still answers: its verdicts count no more."""
+    assert world.plc.program.agent_ready
     trigger = announced(world)
     world.deliver(trigger, Verdict.PASS)
-    frozen = world.agent.handshake.block(GOOD, alive=False)
-    program = PlcProgram(1, decide_ms=10_000)
-    for now_ms in range(0, 2000, SCAN_MS):
-        program.scan(now_ms, [(trigger.part_id, now_ms)] if now_ms == 1000 else [], frozen)
-    assert not program.agent_ready
+    block = world.agent.handshake.block(GOOD, alive=False)
+    world.plc.program.decide_ms = 5000
+    world.advance(HEARTBEAT_LIMIT_MS + 2 * SCAN_MS)
+    world.plc.agent_words = block
+    world.advance(2 * SCAN_MS)
+    assert not world.plc.program.agent_ready
+    assert world.plc.program.queue[0].outcome is OutcomeCode.NO_VERDICT
+
+
+def test_a_ring_left_over_from_the_epoch_before_is_not_believed() -> None:
+    """The PLC counts its parts anew; the first block with the new echo may be torn, with the old ring in it."""
+    block = World().agent.handshake.block(GOOD, True)
+    AGENT_BLOCK.put(block, "PLC_EPOCH_ECHO", 2)
+    AGENT_BLOCK.put_slot(
+        block, "RESULT", 1, {"seq": 1, "verdict": VerdictCode.PASS ^ 1, "part_lo": 77, "reason": Reason.OK}
+    )
+    program = PlcProgram(2, DECIDE_MS)
+    program.scan(0, [], [0] * AGENT_BLOCK.count)
+    program.scan(SCAN_MS, [(77, SCAN_MS)], block)
+    program.scan(2 * SCAN_MS, [], block)
     assert program.queue[0].outcome is OutcomeCode.NO_VERDICT
+
+
+def test_parts_close_in_the_order_of_their_triggers(world: World) -> None:
+    """A part whose row is not on disk yet holds back those after it."""
+    first, second = announced(world), announced(world)
+    settled = world.agent.handshake.settle(Decision(first, Verdict.REJECT, Reason.DEFECT, world.now_ns))
+    assert settled is not None
+    world.agent.settled[first] += 1
+    world.deliver(second, Verdict.PASS)
+    for _ in range(60):
+        world.cycle()
+    assert not world.agent.closed
+    world.agent.handshake.release(settled)
+    world.finish()
+    assert [closed.decision.trigger for closed in world.agent.closed] == [first, second]
 
 
 def test_seventy_thousand_parts_over_the_wrap() -> None:

@@ -136,6 +136,8 @@ class ObservedLine(LocalLine):
         assert {row["kind"] for row in rows} == {"inspection"}
         expected = self.expected_verdicts()
         of_seq = {record["seq"]: record for record in truth}
+        # which part truly lay before the arm depends on how punctual this computer is; ids must be in step anyway
+        assert all(record["seq"] == record["part_id"] for record in truth), "the PLC's ids are out of step"
         for row in rows:
             self._check_row(row, of_seq[row["trigger_seq"]], expected)
         heard = [(message.message_id, message.trigger_seq, message.verdict) for message in self.replayed()]

@@ -35,7 +35,6 @@ def test_the_whole_line_and_its_orderly_end(two_verdict_model: Path) -> None:
         assert min(counts["pass"], counts["reject"]) >= 5, "this run has proved nothing"
         live = sorted((message.trigger_seq, message.verdict) for message in line.messages)
         assert live == sorted((row["trigger_seq"], row["verdict"]) for row in line.rows())
-        assert all(record["part_id"] == record["true_part_id"] for record in line.truth())
         for message in line.messages:
             if message.verdict != "no_decision":
                 assert set(message.latencies_ms) == STAGES
@@ -130,7 +129,6 @@ def test_twenty_link_faults_at_twenty_five_parts_a_second(two_verdict_model: Pat
         counts = line.check_ledgers()
         assert faults >= 20
         assert sum(counts.values()) == line.options.parts
-        assert all(record["part_id"] == record["true_part_id"] for record in line.truth())
         assert min(counts["pass"], counts["reject"]) >= 5, "this run has proved nothing"
 
 
