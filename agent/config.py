@@ -143,6 +143,11 @@ class Config(_Strict):
                 f"trigger jitter {jitter_ms:.0f} ms exceeds half of trigger.min_pitch_ms = {trigger.min_pitch_ms:.0f}: "
                 "parts could be confused; shorten plc.scan_ms or plc.cycle_ms, or space the parts out"
             )
+        if self.plc.guard_ms < self.plc.scan_ms:
+            raise ValueError(
+                f"plc.guard_ms = {self.plc.guard_ms:.0f} is less than plc.scan_ms = {self.plc.scan_ms:.0f}: "
+                "a PASS could come after the decision point; make it a scan plus one write"
+            )
         drift_mm = trigger.belt_speed_mm_s * jitter_ms / 1000
         if trigger.mode == "announced" and drift_mm > trigger.view_slack_mm:
             raise ValueError(

@@ -138,9 +138,9 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     identity = Identity(config.station.line, config.station.name, epoch, segmenter.sha256, recipe.name,
                         recipe.sha256, recipe.job, isinstance(camera, SimulatedDriver))  # fmt: skip
     journal = Journal(journal_path, identity, config.journal.wait_ms, config.journal.required)
-    opened.callback(journal.close)
     publisher = Publisher(config.publisher, config.station.line, config.station.name, epoch, journal_path)
     opened.callback(publisher.close)
+    opened.callback(journal.close)  # before the publisher: its last rows are still to be sent
     journal.on_completed(publisher.publish)
 
     grabbing = Stage("grab", config.trigger.frame_timeout_ms + config.trigger.capture_window_ms)

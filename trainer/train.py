@@ -76,7 +76,6 @@ def main() -> None:
     params = load_params()
     cv2.setNumThreads(0)  # before any OpenCV call: its thread pool does not survive the fork of the workers
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    cv2.setNumThreads(0)  # a forked worker inherits OpenCV's thread pool without its threads, and waits for ever
     lightning.seed_everything(params.train.seed, workers=True)
     model = SegmentationModel(
         list(params.classes), params.input.model_dump(), params.model.model_dump(), params.train.model_dump()

@@ -31,7 +31,7 @@ def refuse_unsafe(entries: list[zipfile.ZipInfo], max_bytes: int, archive: Path)
     """ConfigError for the first entry that would leave the folder, is a link, or makes the whole too large."""
     for entry in entries:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
             raise ConfigError(f"{archive}: entry {entry.filename!r} points outside the folder: do not trust this file")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise ConfigError(f"{archive}: entry {entry.filename!r} is a symbolic link: do not trust this file")

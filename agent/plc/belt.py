@@ -98,9 +98,9 @@ class Belt:
             return self._empty
         return image if shift_px == 0 else self._shifted(image, shift_px)
 
-    def before_arm(self, time_s: float, decide_s: float) -> BeltPart | None:
-        """The part that lies before the arm at `time_s`, if any."""
-        index = round((time_s - decide_s) / self.pitch_s) - 1
+    def before_arm(self, passed_eye_s: float) -> BeltPart | None:
+        """The part that lies before the arm when what passed the photo-eye at `passed_eye_s` has reached it."""
+        index = round(passed_eye_s / self.pitch_s) - 1
         return self.parts[index] if 0 <= index < len(self.parts) else None
 
     def _shifted(self, image: Image, shift_px: int) -> Image:

@@ -60,10 +60,13 @@ class PlcLink:
 
     def wait_for_plc(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
         """Block until the PLC's map has been read; `waiting` is told why not, about once a second."""
-        while not self._seen_map.wait(1.0):
+        said_s = 0.0
+        while not self._seen_map.wait(IDLE_S):
             if stop.is_set():
                 return False
-            waiting(self._trouble or f"PLC {self._config.host}:{self._config.port}: connecting")
+            if time.monotonic() - said_s >= 1.0:
+                waiting(self._trouble or f"PLC {self._config.host}:{self._config.port}: connecting")
+                said_s = time.monotonic()
         return True
 
     def set_ready(self) -> None:

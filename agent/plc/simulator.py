@@ -98,7 +98,9 @@ class SimulatedLine:
         edges, self._edges = self._edges, []
         decided = self._program.scan(int(now_s * 1000), edges, [int(word) for word in agent])
         for part in decided:
-            before_arm = self._belt.before_arm(now_s - (self._belt_started_s or now_s), self._options.decide_ms / 1000)
+            # the arm is latched to the belt: it acts where the part then is, however late this scan was
+            passed_eye_s = part.triggered_ms / 1000 - (self._belt_started_s or now_s)
+            before_arm = self._belt.before_arm(passed_eye_s)
             self._truth.write(before_arm, part.seq, part.part_id, part.outcome)
         await server.async_setValues(1, FC_WRITE, PLC_BLOCK.base, list(self._program.words))
         if self._belt_started_s is None and self._program.agent_ready:
