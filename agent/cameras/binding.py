@@ -28,7 +28,7 @@ class Binder:
         """When the frame of this trigger must have been exposed."""
         return trigger.earliest_ns - self.tolerance_ns, trigger.latest_ns + self.tolerance_ns
 
-    def choose(self, trigger: Trigger, frames: list[Frame]) -> Frame | None:
+    def choose(self, trigger: Trigger, frames: list[Frame], waiting: bool = False) -> Frame | None:
         """The frame of this trigger among those buffered; None: not there (yet).
 
         Raises NoDecision when a frame fits in time but not in count, Fault when that happens again and again.
@@ -39,6 +39,8 @@ class Binder:
             return None
         expected = self._expected_id(trigger)
         right = [frame for frame in fitting if expected is None or frame.frame_id == expected]
+        if not right and waiting:  # the neighbour's frame came first; the right one may be under way
+            return None
         if len(right) != 1:
             self._mismatch(trigger, fitting, expected)
         self._mismatches = 0

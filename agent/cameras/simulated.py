@@ -49,7 +49,7 @@ class SimulatedDriver:
         with self._arrived:
             while True:
                 self._drop_older_than(self._binder.window_ns(trigger)[0])
-                frame = self._binder.choose(trigger, list(self._frames))
+                frame = self._binder.choose(trigger, list(self._frames), time.monotonic_ns() < give_up_ns)
                 if frame is not None:
                     self._frames.remove(frame)
                     return frame
