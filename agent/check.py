@@ -11,16 +11,17 @@ from agent.cameras.folder import FolderDriver
 from agent.config import FolderCamera, load_config
 from agent.judge import Calibration, Judge
 from agent.model_contract import Provider
-from agent.recipe import load_recipe
+from agent.recipe import load_recipes
 from agent.segmenter import Segmenter
 
 
 def check_config(path: Path) -> None:
     """Print what the station would run; ConfigError at the first thing that would stop it."""
     config = load_config(path)
-    recipe = load_recipe(config.recipe)
+    recipes = load_recipes(config.recipe, config.other_recipes)
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads)
-    Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
+    for recipe in recipes.values():
+        Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
     segmenter.self_test()
     if isinstance(config.camera, FolderCamera):
         FolderDriver(config.camera)
@@ -31,7 +32,8 @@ def check_config(path: Path) -> None:
         f"  camera   {config.camera.driver}, trigger {config.trigger.mode}, jitter {config.trigger_jitter_ms:.0f} ms"
     )
     console.print(f"  model    {segmenter.sha256[:12]} on {segmenter.provider}, self-test passed")
-    console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
+    for recipe in recipes.values():
+        console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
     console.print(f"  PLC      {config.plc.host}:{config.plc.port}")
     for endpoint in (config.publisher.results, config.publisher.replay):
         if "127.0.0.1" not in endpoint and not endpoint.startswith("ipc://"):

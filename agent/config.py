@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from agent.model_contract import Provider
-from agent.toml import load_toml
+from agent.plc_config import AlarmConfig, PlcConfig, RejectConfig
+from agent.toml import Milliseconds, Strict, load_toml
 
-Milliseconds = Annotated[float, Field(gt=0, le=60_000)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 NamePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -23,11 +22,7 @@ def _beside_config(path: Path, info: ValidationInfo) -> Path:
 ConfigPath = Annotated[Path, AfterValidator(_beside_config)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StationConfig(_Strict):
+class StationConfig(Strict):
     """Who this station is; line and name are part of every topic."""
 
     line: NamePart
@@ -36,21 +31,21 @@ class StationConfig(_Strict):
     """Journal and agent epoch live here; it must survive restarts."""
 
 
-class FolderCamera(_Strict):
+class FolderCamera(Strict):
     """Replays the images of a folder in name order, over and over."""
 
     driver: Literal["folder"]
     path: ConfigPath
 
 
-class SimulatedCamera(_Strict):
+class SimulatedCamera(Strict):
     """Shows what the simulated line's belt has under the lens when its photo-eye fires."""
 
     driver: Literal["simulated"]
     endpoint: str = "tcp://127.0.0.1:5590"
 
 
-class TriggerConfig(_Strict):
+class TriggerConfig(Strict):
     """How a part's photo comes about, and when it is too late for one.
 
     `hardware`: the photo-eye fires the camera and the PLC's ring only announces. `announced`: the camera is
@@ -71,7 +66,7 @@ class TriggerConfig(_Strict):
     """How far the part may move in the field of view and still be seen whole."""
 
 
-class CalibrationConfig(_Strict):
+class CalibrationConfig(Strict):
     """Image pixels to millimetres, and the robot's axes."""
 
     x_mm_per_px: float = Field(gt=0)
@@ -81,7 +76,7 @@ class CalibrationConfig(_Strict):
     rotation_deg: float = Field(default=0.0, ge=-360, le=360)
 
 
-class ModelConfig(_Strict):
+class ModelConfig(Strict):
     """Which model file, on which provider; there is no fallback to another."""
 
     path: ConfigPath
@@ -89,23 +84,7 @@ class ModelConfig(_Strict):
     threads: int = Field(default=2, ge=1, le=64)
 
 
-class PlcConfig(_Strict):
-    """The Modbus TCP server of the PLC and the times of the handshake."""
-
-    host: str
-    port: Port = 502
-    device_id: int = Field(default=1, ge=0, le=247)
-    cycle_ms: Milliseconds = 10.0
-    timeout_ms: Milliseconds = 100.0
-    scan_ms: Milliseconds = 20.0
-    """Longest scan of the PLC program: the photo-eye edge is known no better than this."""
-    guard_ms: Milliseconds = 30.0
-    """Taken off the PLC's DECIDE_MS: its scan plus one write."""
-    lost_after_ms: Milliseconds = 500.0
-    """PLC_HB unchanged for this long = PLC lost."""
-
-
-class PublisherConfig(_Strict):
+class PublisherConfig(Strict):
     """ZeroMQ endpoints and what images travel with a result."""
 
     results: str = "tcp://127.0.0.1:5556"
@@ -113,7 +92,7 @@ class PublisherConfig(_Strict):
     images: Literal["none", "not_passed", "all"] = "not_passed"
 
 
-class JournalConfig(_Strict):
+class JournalConfig(Strict):
     """The record of every trigger."""
 
     required: bool = False
@@ -121,7 +100,7 @@ class JournalConfig(_Strict):
     wait_ms: Milliseconds = 2.0
 
 
-class Config(_Strict):
+class Config(Strict):
     """Everything one station needs to know."""
 
     station: StationConfig
@@ -130,7 +109,12 @@ class Config(_Strict):
     calibration: CalibrationConfig
     model: ModelConfig
     recipe: ConfigPath
+    """The station's own: in use while the PLC's JOB_SELECT is 0."""
+    other_recipes: tuple[ConfigPath, ...] = ()
+    """What JOB_SELECT may ask for besides."""
     plc: PlcConfig
+    reject: RejectConfig = RejectConfig()
+    alarm: AlarmConfig = AlarmConfig()
     publisher: PublisherConfig = PublisherConfig()
     journal: JournalConfig = JournalConfig()
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 GRACE_MS = 500
 EXIT_MS = 1000
+DELIVER_MS = 250
+"""Judge, journal row and the hand-over to the link: some ms; a slow disk is waited for `journal.wait_ms` at most."""
 
 
 @dataclass
@@ -56,3 +58,23 @@ class Health:
         """The stage for which the process should end, if any."""
         stage, over_ms = self.worst(now_ns)
         return stage if over_ms > GRACE_MS + EXIT_MS else None
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of one part's way; `loop` spans them all, so that nothing between two of them hangs unseen."""
+
+    grab: Stage
+    segment: Stage
+    loop: Stage
+
+    @staticmethod
+    def of(grab_ms: float, segment_ms: float) -> Stages:
+        """With these budgets."""
+        return Stages(
+            Stage("grab", grab_ms), Stage("segment", segment_ms), Stage("loop", grab_ms + segment_ms + DELIVER_MS)
+        )
+
+    @property
+    def health(self) -> Health:
+        return Health((self.grab, self.segment, self.loop))

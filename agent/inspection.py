@@ -28,6 +28,8 @@ class Reason(IntEnum):
 
     OK = 0
     DEFECT = 1
+    REJECT_ALL = 2
+    CHALLENGE = 3
     MAP_ID = 10
     EPOCH_CHANGED = 11
     CAMERA_LOST = 20
@@ -43,6 +45,8 @@ class Reason(IntEnum):
     PLC_LINK = 40
     JOB_UNKNOWN = 41
     RING_OVERRUN = 42
+    JOB_CHANGE = 43
+    OFFLINE = 44
     JOURNAL = 50
     AGENT_DOWN = 60
 
@@ -73,6 +77,12 @@ class Trigger:
     deadline_ns: int
     seen_ns: int
     bypass: bool = False
+    challenge: bool = False
+    """A part known to be bad, sent through to test the station: out of yield, and never a PASS."""
+    job: int = 0
+    """The recipe in use when the part was announced; it keeps it."""
+    enc: int = 0
+    """Encoder count (low word) when the photo-eye fired."""
 
     @property
     def key(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,18 +31,8 @@ OUT_OF_ORDER = 512
 """No row is written later than so many rows after its neighbour."""
 _COLUMNS = (
     *("kind", "plc_epoch", "agent_epoch", "trigger_seq", "part_id", "triggered_ns", "decided_ns", "decided_utc"),
-    *(
-        "verdict",
-        "reason",
-        "detail",
-        "evidence",
-        "bypass",
-        "model_sha256",
-        "recipe",
-        "recipe_sha256",
-        "job",
-        "simulated",
-    ),
+    *("verdict", "reason", "detail", "evidence", "bypass", "challenge"),
+    *("model_sha256", "recipe", "recipe_sha256", "job", "simulated"),
 )
 _INSERT = f"INSERT INTO inspections ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
 
@@ -55,9 +45,8 @@ class Identity:
     station: str
     agent_epoch: int
     model_sha256: str
-    recipe: str
-    recipe_sha256: str
-    job: int
+    recipes: Mapping[int, tuple[str, str]]
+    """(name, sha256) by job number, the station's own first."""
     simulated: bool
 
 
@@ -146,15 +135,14 @@ class Journal:
     def _complete(self, closed: Closed) -> None:
         trigger = closed.decision.trigger
         message_id = self._open_rows[trigger.key]
-        acknowledged_ns = closed.acknowledged_ns
         self._db.execute(
             "UPDATE inspections SET completed = 1, verdict = ?, reason = ?, acknowledged_ns = ?, in_time = ?, "
             "plc_action = ?, late_verdict = ? WHERE message_id = ?",
             (
                 closed.verdict.value,
                 closed.reason.name.lower(),
-                acknowledged_ns,
-                None if acknowledged_ns is None else acknowledged_ns <= trigger.deadline_ns,
+                closed.acknowledged_ns,
+                closed.in_time,
                 closed.plc_action.value,
                 closed.late_verdict.value if closed.late_verdict else None,
                 message_id,
@@ -203,8 +191,16 @@ class Journal:
     def _row(self, trigger: Trigger, verdict: Verdict, reason: Reason, detail: str, decided_ns: int) -> dict[str, Any]:
         ago_ns = time.monotonic_ns() - decided_ns
         decided = datetime.fromtimestamp((time.time_ns() - ago_ns) / 1e9, UTC)
-        identity = asdict(self._identity)
-        return identity | {
+        identity = self._identity
+        job = trigger.job or next(iter(identity.recipes))
+        recipe, recipe_sha256 = identity.recipes[job]
+        return {
+            "agent_epoch": identity.agent_epoch,
+            "model_sha256": identity.model_sha256,
+            "recipe": recipe,
+            "recipe_sha256": recipe_sha256,
+            "job": job,
+            "simulated": identity.simulated,
             "kind": "inspection",
             "plc_epoch": trigger.plc_epoch,
             "trigger_seq": trigger.seq,
@@ -217,6 +213,7 @@ class Journal:
             "detail": detail,
             "evidence": "{}",
             "bypass": trigger.bypass,
+            "challenge": trigger.challenge,
         }
 
     def _tell(self, message_id: int, closed: Closed | None) -> None:

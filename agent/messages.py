@@ -44,7 +44,7 @@ class PayloadPart(BaseModel):
 class ResultMessage(_Header):
     """One trigger's completed row: the decision and what the PLC did. `*_ns` are CLOCK_MONOTONIC."""
 
-    schema_: Literal["insp.result/1.0"] = Field(default="insp.result/1.0", alias="schema")
+    schema_: Literal["insp.result/1.0", "insp.result/1.1"] = Field(default="insp.result/1.1", alias="schema")
     message_id: int
     kind: Literal["inspection", "gap"]
     """gap: the PLC began a new epoch while no agent ran; how many parts passed is not known."""
@@ -70,6 +70,9 @@ class ResultMessage(_Header):
     plc_action: Literal["passed", "rejected", "rejected_no_decision", "rejected_no_verdict", "unknown"]
     late_verdict: Literal["pass", "reject", "no_decision"] | None
     bypass: bool
+    """The PLC let everything pass: out of yield, and no PASS of ours was needed."""
+    challenge: bool = False
+    """A part known to be bad, sent through to test the station: out of yield."""
     model_sha256: str
     recipe: str
     recipe_sha256: str

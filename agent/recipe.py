@@ -6,9 +6,10 @@ import hashlib
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from agent.toml import load_toml
+from agent.errors import ConfigError
+from agent.toml import Strict, load_toml
 
 
 class Action(StrEnum):
@@ -19,11 +20,7 @@ class Action(StrEnum):
     IGNORE = "ignore"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Zone(_Strict):
+class Zone(Strict):
     """A rectangle in the station's millimetres."""
 
     x_min_mm: float
@@ -35,7 +32,7 @@ class Zone(_Strict):
         return self.x_min_mm <= x_mm <= self.x_max_mm and self.y_min_mm <= y_mm <= self.y_max_mm
 
 
-class ClassRule(_Strict):
+class ClassRule(Strict):
     """Limits of one defect class; a region counts when it meets all of them."""
 
     min_score: float | None = Field(default=None, ge=0, le=1)
@@ -49,7 +46,7 @@ class ClassRule(_Strict):
     action: Action = Action.REJECT
 
 
-class FrameLimits(_Strict):
+class FrameLimits(Strict):
     """A photo outside these is no proof of anything: NO_DECISION(frame_quality)."""
 
     min_mean_grey: float = Field(default=0.0, ge=0, le=255)
@@ -58,7 +55,7 @@ class FrameLimits(_Strict):
     """Share of pixels at 255."""
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """One product's rules."""
 
     name: str = Field(min_length=1)
@@ -71,6 +68,20 @@ class Recipe(_Strict):
     def sha256(self) -> str:
         """Hash of the rules themselves: comments and layout of the file do not change it."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def load_recipes(own: Path, others: tuple[Path, ...]) -> dict[int, Recipe]:
+    """By job number, the station's own first; ConfigError when two recipes have the same number."""
+    recipes: dict[int, Recipe] = {}
+    for path in (own, *others):
+        recipe = load_recipe(path)
+        if recipe.job in recipes:
+            raise ConfigError(
+                f"recipe {path}: job {recipe.job} is recipe '{recipes[recipe.job].name}' already: "
+                "give each recipe a number of its own"
+            )
+        recipes[recipe.job] = recipe
+    return recipes
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -22,15 +22,16 @@ from agent.cameras.simulated import SimulatedDriver
 from agent.config import Config, FolderCamera
 from agent.errors import Fault, NoDecision
 from agent.frame_check import check_frame
-from agent.health import Health, Stage
+from agent.health import Stages
 from agent.inspection import Inspection, Reason, Trigger, Verdict
 from agent.journal import Identity, Journal
 from agent.judge import Calibration, Judge
-from agent.plc.decision import Decision, Timing
-from agent.plc.handshake import Handshake
+from agent.plc.decision import Decision
+from agent.plc.handshake import Facts
 from agent.plc.link import PlcLink
+from agent.plc.open_link import open_link
 from agent.publisher import Publisher
-from agent.recipe import Recipe, load_recipe
+from agent.recipe import Recipe, load_recipes
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
 
@@ -44,39 +45,48 @@ SWITCH_INTERVAL_S = 0.0005
 class Station:
     """The deadline path of one station; every part of it is open and checked."""
 
-    def __init__(self, camera: Camera, segmenter: Segmenter, judge: Judge, recipe: Recipe, link: PlcLink,
-                 grabbing: Stage, segmenting: Stage) -> None:  # fmt: skip
-        self._camera, self._segmenter, self._judge, self._recipe = camera, segmenter, judge, recipe
-        self._link, self._grabbing, self._segmenting = link, grabbing, segmenting
+    def __init__(self, camera: Camera, segmenter: Segmenter, jobs: dict[int, Job], link: PlcLink,
+                 stages: Stages) -> None:  # fmt: skip
+        self._camera, self._segmenter, self._jobs = camera, segmenter, jobs
+        self._link, self._stages = link, stages
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
         """Inspect part after part until `stop`. Raises Fault for whatever only a clean start can mend."""
         for trigger in self._link.triggers(stop):
             progress()
-            if trigger is None:
-                self._camera.check()
-                continue
-            watch = Stopwatch()
-            try:
-                self._link.deliver(self._inspect(trigger, watch))
-            except NoDecision as cause:
-                self._link.deliver(no_decision(trigger, cause.reason, str(cause)))
-            except Exception as error:  # the one fault boundary: no PASS, and a clean restart
-                self._link.deliver(no_decision(trigger, _reason_of(error), str(error)))
-                raise error if isinstance(error, Fault) else Fault(f"inspection failed: {error!r}") from error
+            with self._stages.loop.busy():
+                self._inspect_one(trigger) if trigger else self._camera.check()
+
+    def _inspect_one(self, trigger: Trigger) -> None:
+        try:
+            self._link.deliver(self._inspect(trigger, Stopwatch()))
+        except NoDecision as cause:
+            self._link.deliver(no_decision(trigger, cause.reason, str(cause)))
+        except Exception as error:  # the one fault boundary: no PASS, and a clean restart
+            self._link.deliver(no_decision(trigger, _reason_of(error), str(error)))
+            raise error if isinstance(error, Fault) else Fault(f"inspection failed: {error!r}") from error
 
     def _inspect(self, trigger: Trigger, watch: Stopwatch) -> Decision:
-        with self._grabbing.busy(), watch.section("grab"):
+        job = self._jobs[trigger.job]
+        with self._stages.grab.busy(), watch.section("grab"):
             frame = self._camera.grab(trigger)
             self._link.exposed(trigger)
-            check_frame(frame, self._recipe.frame)
-        with self._segmenting.busy(), watch.section("segment"):
+            check_frame(frame, job.recipe.frame)
+        with self._stages.segment.busy(), watch.section("segment"):
             segmentation = self._segmenter.segment(frame.image)
         watch.stages_ms["run"] = segmentation.run_ms
         with watch.section("judge"):
-            judgement = self._judge.judge(segmentation)
+            judgement = job.judge.judge(segmentation)
         seen = Inspection(trigger, judgement, watch.stages_ms, time.monotonic_ns(), frame, segmentation.class_map)
         return Decision(trigger, judgement.verdict, judgement.reason, seen.decided_ns, evidence=seen)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recipe, ready to judge by: a part is judged by the job that was selected when it was announced."""
+
+    recipe: Recipe
+    judge: Judge
 
 
 @dataclass
@@ -125,33 +135,48 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     """Model (self-tested), camera, journal, publisher, PLC; waits, visibly, for a camera or PLC that is not there."""
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads)
     segmenter.self_test()
-    recipe = load_recipe(config.recipe)
-    judge = Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
-    for sample in segmenter.golden_images():  # the first part must not pay for OpenCV's first call
-        judge.judge(segmenter.segment(sample))
+    jobs = open_jobs(config, segmenter)
     epoch = next_agent_epoch(config.station.state_dir)
     log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
 
     camera = open_camera(config, stop)
     opened.callback(camera.close)
     journal_path = config.station.state_dir / "journal.sqlite"
-    identity = Identity(config.station.line, config.station.name, epoch, segmenter.sha256, recipe.name,
-                        recipe.sha256, recipe.job, isinstance(camera, SimulatedDriver))  # fmt: skip
+    recipes = {number: (job.recipe.name, job.recipe.sha256) for number, job in jobs.items()}
+    identity = Identity(config.station.line, config.station.name, epoch, segmenter.sha256, recipes,
+                        isinstance(camera, SimulatedDriver))  # fmt: skip
     journal = Journal(journal_path, identity, config.journal.wait_ms, config.journal.required)
     publisher = Publisher(config.publisher, config.station.line, config.station.name, epoch, journal_path)
     opened.callback(publisher.close)
     opened.callback(journal.close)  # before the publisher: its last rows are still to be sent
     journal.on_completed(publisher.publish)
 
-    grabbing = Stage("grab", config.trigger.frame_timeout_ms + config.trigger.capture_window_ms)
-    segmenting = Stage("segment", SEGMENT_BUDGET_MS)
-    timing = Timing(config.trigger.capture_window_ms, config.plc.guard_ms, config.plc.scan_ms)
-    handshake = Handshake(timing, epoch, identity.simulated, int(segmenter.sha256[:4], 16), recipe.job,
-                          segmenter.contract.classes)  # fmt: skip
-    link = PlcLink(config.plc, handshake, journal, Health((grabbing, segmenting)))
+    stages = Stages.of(config.trigger.frame_timeout_ms + config.trigger.capture_window_ms, SEGMENT_BUDGET_MS)
+    facts = Facts(
+        {number: int(job.recipe.sha256[:4], 16) for number, job in jobs.items()},
+        segmenter.contract.classes,
+        int(segmenter.sha256[:4], 16),
+        identity.simulated,
+        config.reject.fail_open,
+    )
+    link = open_link(config, epoch, facts, journal, stages.health)
     opened.callback(link.close)
     link.wait_for_plc(_waiting, stop)
-    return Station(camera, segmenter, judge, recipe, link, grabbing, segmenting), link
+    return Station(camera, segmenter, jobs, link, stages), link
+
+
+def open_jobs(config: Config, segmenter: Segmenter) -> dict[int, Job]:
+    """Every recipe of the station by its job number; the golden images have gone through each judge once."""
+    calibration = Calibration(**config.calibration.model_dump())
+    jobs = {
+        number: Job(recipe, Judge(recipe, calibration, segmenter.contract))
+        for number, recipe in load_recipes(config.recipe, config.other_recipes).items()
+    }
+    for sample in segmenter.golden_images():  # the first part must not pay for OpenCV's first call
+        segmentation = segmenter.segment(sample)
+        for job in jobs.values():
+            job.judge.judge(segmentation)
+    return jobs
 
 
 def open_camera(config: Config, stop: threading.Event) -> Camera:

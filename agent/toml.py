@@ -5,13 +5,20 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
+Milliseconds = Annotated[float, Field(gt=0, le=60_000)]
+
+
+class Strict(BaseModel):
+    """One table of a file: unknown keys fail, and nothing changes it once it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def load_toml(path: Path, model: type[Model], kind: str) -> Model:

@@ -34,5 +34,7 @@ def result_line(message: ResultMessage) -> Text:
         (f"{message.verdict:<12}", STYLES[message.verdict]),
         f"PLC {message.plc_action:<22}",
         (f"{total:6.1f} ms  " if total is not None else "     –     ", "dim"),
+        ("BYPASS ", "bold red") if message.bypass else "",
+        ("challenge ", "cyan") if message.challenge else "",
         found or (message.detail or message.reason if not message.valid else ""),
     )

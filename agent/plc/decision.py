@@ -52,6 +52,8 @@ class Closed:
     acknowledged_ns: int | None
     plc_action: PlcAction
     late_verdict: Verdict | None = None
+    in_time: bool | None = None
+    """Did the PLC acknowledge it before the part's deadline? None: it never did."""
 
 
 @dataclass(frozen=True)

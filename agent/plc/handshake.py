@@ -1,45 +1,61 @@
-"""The agent's half of the handshake, pure: blocks read, verdicts and clock in; triggers and the block to write out.
+"""The agent's half of profile A's handshake, pure: blocks read and verdicts in; triggers and the block to write out.
 
-Exactly one decision a part: a part is *open* from its trigger until it is *settled* by a verdict or by its
-deadline, whichever comes first; *released* when the verdict may go on the wire (its journal row is on disk);
-*closed* when the PLC's outcome word says what became of it, or no word came in time.
+What becomes of each part is in the ledger; here is what the PLC's block says and what ours answers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from agent.inspection import PlcAction, Reason, Trigger, Verdict
-from agent.plc.decision import MS, NO_CTRL, Closed, Decision, Observation, Sampled, Timing
-from agent.plc.part import Part
+from agent.inspection import Reason, Trigger
+from agent.plc.alarms import AlarmLimits
+from agent.plc.counters import Counters
+from agent.plc.decision import MS, Closed, Decision, Observation, Sampled, Timing
+from agent.plc.ledger import Ledger
+from agent.plc.orders import Orders
 from agent.plc.register_map import (
     AGENT_BLOCK,
     MAP_ID,
     MAX_SEQ,
     PLC_BLOCK,
     RING_SLOTS,
+    Command,
     Ctrl,
     Status,
     next_seq,
     seq_distance,
 )
-from agent.plc.slots import holds_result, overrun_trigger, put_result, read_outcome, read_trigger, why_unusable
+from agent.plc.slots import (
+    holds_result,
+    overrun_trigger,
+    put_result,
+    read_deadline_ns,
+    read_outcome,
+    read_trigger,
+    why_unusable,
+)
 
 NO_STATUS = Status(0)
 NEVER_LOST = RING_SLOTS - 1
 """At the wrap 65535 → 1 one slot is left out, so only so many newest triggers are sure to be in the ring."""
-OUTCOME_PATIENCE_MS = 1000
-"""After the decision point the PLC's outcome word must show within this, else the part closes as unknown."""
 STALE_MS = 1000
 """A PLC clock that runs backwards for less than this is an old answer come back; for longer, a PLC restarted."""
+CLOCK_KNOWN_MS = 30_000
+"""PLC_MS wraps after 65 s: after a silence longer than this nobody can tell how old a trigger is."""
 
-_MISSED = {
-    Reason.CAPTURE_WINDOW: Status.MISSED_ACQ,
-    Reason.FRAME_TIMEOUT: Status.MISSED_ACQ,
-    Reason.CAMERA_LOST: Status.MISSED_ACQ | Status.CAMERA_DOWN,
-    Reason.FRAME_MISMATCH: Status.PART_ID_ERROR,
-    Reason.RING_OVERRUN: Status.RING_OVERRUN,
-}
+
+@dataclass(frozen=True)
+class Facts:
+    """What the station tells the PLC about itself."""
+
+    recipes: Mapping[int, int] = field(default_factory=lambda: {0: 0})
+    """RECIPE_ID by job number, the station's own first."""
+    classes: tuple[str, ...] = ()
+    """Class names in the model's order: the PLC gets the index."""
+    model_id: int = 0
+    simulated: bool = False
+    fail_open: bool = False
 
 
 @dataclass
@@ -48,23 +64,23 @@ class Handshake:
 
     timing: Timing
     agent_epoch: int
-    simulated: bool = False
-    model_id: int = 0
-    job: int = 0
-    classes: tuple[str, ...] = ()
-    """Class names in the model's order: the PLC gets the index."""
+    facts: Facts = field(default_factory=Facts)
+    limits: AlarmLimits = field(default_factory=AlarmLimits)
+    ledger: Ledger = field(init=False)
+    _orders: Orders = field(init=False)
     _plc_epoch: int | None = None
     _heartbeat_echo: int = 0
-    _ctrl: Ctrl = NO_CTRL
     _last_seq: int = 0
     _last_read: tuple[int, int] = (0, 0)
     """PLC_MS of the newest good read, and when it came."""
-    _parts: dict[tuple[int, int], Part] = field(default_factory=dict)
+    _silent_ns: int = 0
+    """How long the PLC had been silent before the newest good read."""
     _words: list[int] = field(default_factory=lambda: [0] * AGENT_BLOCK.count)
-    _sticky: Status = NO_STATUS
-    _missed: int = 0
-    _late: int = 0
     _heartbeat: int = 0
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.timing.guard_ms, self.limits)
+        self._orders = Orders(tuple(self.facts.recipes))
 
     # --- PLC → agent -------------------------------------------------------------------------------------------
 
@@ -74,22 +90,17 @@ class Handshake:
         whole = PLC_BLOCK.get(words, "MAP_ID") == MAP_ID and head == PLC_BLOCK.get(words, "TRIG_TAIL")
         if not whole or self._ran_back(words, received_ns):
             return Observation(torn=True)
+        self._silent_ns = received_ns - self._last_read[1]
         self._last_read = PLC_BLOCK.get(words, "PLC_MS"), received_ns
         self._heartbeat_echo = PLC_BLOCK.get(words, "PLC_HB")
-        ctrl = Ctrl(PLC_BLOCK.get(words, "CTRL"))
-        if ctrl & ~self._ctrl & Ctrl.CLEAR_FAULT:
-            self._sticky = NO_STATUS
-        self._ctrl = ctrl
         epoch = PLC_BLOCK.get(words, "PLC_EPOCH")
-        backwards = seq_distance(self._last_seq, head) > MAX_SEQ // 2
-        dropped: tuple[Decision, ...] = ()
-        born = None
-        if epoch != self._plc_epoch or backwards:
-            dropped, born = self._enter_epoch(epoch, head, received_ns)
-        self._read_outcomes(words)
+        newborn = epoch != self._plc_epoch or seq_distance(self._last_seq, head) > MAX_SEQ // 2
+        dropped, born = self._enter_epoch(epoch, head, received_ns) if newborn else ((), None)
+        self._obey(words, newborn)
         sampled = Sampled(sent_ns, received_ns)
-        fresh, refused = self._new_triggers(words, head, sampled, bool(ctrl & Ctrl.BYPASS))
-        return Observation(fresh, dropped + refused, False, born, self._heartbeat_echo, ctrl)
+        self._update_parts(words, sampled)
+        fresh, refused = self._new_triggers(words, head, sampled)
+        return Observation(fresh, dropped + refused, False, born, self._heartbeat_echo, self._orders.ctrl)
 
     def _ran_back(self, words: list[int], received_ns: int) -> bool:
         """An answer older than one already digested would announce parts a second time."""
@@ -103,46 +114,58 @@ class Handshake:
 
         A head that ran backwards is a PLC that restarted without counting its epoch up.
         """
-        dropped = tuple(
-            self._settle_no_decision(part, Reason.EPOCH_CHANGED, "the PLC started a new epoch", now_ns)
-            for part in self._parts.values()
-            if part.decision is None
-        )
-        for part in self._parts.values():
-            part.action = part.action or PlcAction.UNKNOWN
+        dropped = self.ledger.drop_all(now_ns)
         self._plc_epoch, self._last_seq = epoch, head
         self._words = [0] * AGENT_BLOCK.count
         return dropped, (epoch, head)
 
+    def _obey(self, words: list[int], newborn: bool) -> None:
+        self._orders.digest(words, newborn)
+        self.ledger.reject_all = bool(self._orders.ctrl & Ctrl.REJECT_ALL)
+        if self._orders.cleared:
+            self.ledger.clear_faults()
+        if self._orders.command is Command.CLEAR_COUNTERS:
+            self.ledger.counters = Counters()
+        elif self._orders.command is Command.CHALLENGE_NEXT:
+            self.ledger.challenge_next = True
+
+    def _update_parts(self, words: list[int], sampled: Sampled) -> None:
+        """What the PLC did with parts, and where belt speed has moved their decision point to."""
+        by_encoder = PLC_BLOCK.get(words, "DECIDE_COUNTS") > 0
+        for part in self.ledger.parts.values():
+            seq = part.trigger.seq
+            if part.action is None:
+                part.action = read_outcome(words, seq)
+            if by_encoder and part.decision is None and PLC_BLOCK.slot(words, "TRIGGER", seq)["seq"] == seq:
+                part.deadline_ns = read_deadline_ns(words, seq, sampled, self.timing)
+
     def _new_triggers(
-        self, words: list[int], head: int, sampled: Sampled, bypass: bool
+        self, words: list[int], head: int, sampled: Sampled
     ) -> tuple[tuple[Trigger, ...], tuple[Decision, ...]]:
         """Every seq up to the head, each once: to be photographed, or refused with the reason."""
         fresh: list[Trigger] = []
         refused: list[Decision] = []
+        job = self._orders.job
         while behind := seq_distance(self._last_seq, head):
             self._last_seq = next_seq(self._last_seq)
-            trigger = read_trigger(words, self._last_seq, sampled, self.timing, bypass)
+            trigger = read_trigger(words, self._last_seq, sampled, self.timing, job)
             if behind > NEVER_LOST or trigger is None:
-                trigger, reason = overrun_trigger(words, self._last_seq, sampled, bypass), Reason.RING_OVERRUN
+                trigger, reason = overrun_trigger(words, self._last_seq, sampled, job), Reason.RING_OVERRUN
             else:
-                reason = Reason.OK if self._photo_allowed(trigger, sampled) else Reason.CAPTURE_WINDOW
-            part = self._parts[trigger.key] = Part(trigger)
+                reason = self._orders.refusal() or self._photo_refusal(trigger, sampled)
+            trigger = self.ledger.open(trigger)
             if reason is Reason.OK:
                 fresh.append(trigger)
             else:
-                refused.append(self._settle_no_decision(part, reason, "seen too late for a photo", sampled.received_ns))
+                refused.append(self.ledger.refuse(trigger, reason, _REFUSALS[reason], sampled.received_ns))
         return tuple(fresh), tuple(refused)
 
-    def _photo_allowed(self, trigger: Trigger, sampled: Sampled) -> bool:
+    def _photo_refusal(self, trigger: Trigger, sampled: Sampled) -> Reason:
         """An old trigger's part has moved on; the answer may have been under way for the whole exchange."""
         oldest_ns = trigger.latest_ns - (sampled.received_ns - sampled.sent_ns)
-        return sampled.received_ns - oldest_ns <= self.timing.capture_window_ms * MS
-
-    def _read_outcomes(self, words: list[int]) -> None:
-        for part in self._parts.values():
-            if part.action is None:
-                part.action = read_outcome(words, part.trigger.seq)
+        young = sampled.received_ns - oldest_ns <= self.timing.capture_window_ms * MS
+        known = self._silent_ns < CLOCK_KNOWN_MS * MS
+        return Reason.OK if young and known else Reason.CAPTURE_WINDOW
 
     def explain_torn(self, words: list[int]) -> str:
         """Why a read could not be used, for a person."""
@@ -151,108 +174,86 @@ class Handshake:
     # --- decisions ---------------------------------------------------------------------------------------------
 
     def settle(self, decision: Decision) -> Decision | None:
-        """Settle an open part. None: it was settled before (its deadline passed) and this verdict is late.
-
-        A PASS at or after the deadline becomes NO_DECISION(deadline).
-        """
-        part = self._parts.get(decision.trigger.key)
-        if part is None or part.decision is not None:
-            self._late += 1
-            if part is not None:
-                part.late = decision.verdict
-            return None
-        if decision.settled_ns >= part.trigger.deadline_ns and decision.verdict is Verdict.PASS:
-            self._late += 1
-            part.late = decision.verdict
-            decision = replace(
-                decision, verdict=Verdict.NO_DECISION, reason=Reason.DEADLINE, detail="the verdict came too late"
-            )
-        part.decision = decision
-        return decision
+        """See Ledger.settle."""
+        return self.ledger.settle(decision)
 
     def withdraw(self, decision: Decision, reason: Reason, detail: str) -> Decision:
-        """Replace a settled, not yet released decision by NO_DECISION."""
-        part = self._parts[decision.trigger.key]
-        return self._settle_no_decision(part, reason, detail, decision.settled_ns)
+        """See Ledger.withdraw."""
+        return self.ledger.withdraw(decision, reason, detail)
 
     def expire(self, now_ns: int) -> tuple[Decision, ...]:
-        """NO_DECISION(deadline) for every open part whose last moment has passed."""
-        return tuple(
-            self._settle_no_decision(part, Reason.DEADLINE, "no verdict before the deadline", now_ns)
-            for part in self._parts.values()
-            if part.decision is None and now_ns >= part.trigger.deadline_ns
-        )
+        """See Ledger.expire."""
+        return self.ledger.expire(now_ns)
+
+    def close(self, now_ns: int) -> tuple[Closed, ...]:
+        """See Ledger.close."""
+        return self.ledger.close(now_ns)
+
+    def undecided(self) -> set[tuple[int, int]]:
+        """See Ledger.undecided."""
+        return self.ledger.undecided()
 
     def release(self, decision: Decision) -> None:
         """Let a settled decision go on the wire with the next block; one of an epoch that ended goes nowhere."""
-        part = self._parts.get(decision.trigger.key)
-        if part is None or part.decision is not decision:
-            return
-        part.released = True
-        if decision.trigger.plc_epoch != self._plc_epoch:
-            return
-        if decision.verdict is Verdict.NO_DECISION:
-            AGENT_BLOCK.put(self._words, "ERROR_CODE", decision.reason)
-            self._count_missed(decision.reason)
-        put_result(self._words, decision, self.classes)
-
-    def _count_missed(self, reason: Reason) -> None:
-        """A part without a photo of its own: counter, and a status bit that stays until CLEAR_FAULT."""
-        if reason in _MISSED:
-            self._missed += 1
-            self._sticky |= _MISSED[reason]
-
-    def close(self, now_ns: int) -> tuple[Closed, ...]:
-        """Take out the parts that are finished, oldest first; later ones wait, so that order is kept."""
-        closed: list[Closed] = []
-        patience_ns = int((self.timing.guard_ms + OUTCOME_PATIENCE_MS) * MS)
-        for key, part in list(self._parts.items()):
-            if part.decision is None or not part.released:
-                break
-            if part.action is None and now_ns < part.trigger.deadline_ns + patience_ns:
-                break
-            closed.append(part.closed(part.decision))
-            del self._parts[key]
-        return tuple(closed)
-
-    def undecided(self) -> set[tuple[int, int]]:
-        """Keys of the parts with a verdict of which the PLC is yet to say what became."""
-        return {key for key, part in self._parts.items() if part.decision is not None and part.action is None}
-
-    def _settle_no_decision(self, part: Part, reason: Reason, detail: str, now_ns: int) -> Decision:
-        part.decision = Decision(part.trigger, Verdict.NO_DECISION, reason, now_ns, detail)
-        return part.decision
+        if self.ledger.release(decision) and decision.trigger.plc_epoch == self._plc_epoch:
+            put_result(self._words, decision, self.facts.classes)
 
     # --- agent → PLC -------------------------------------------------------------------------------------------
 
-    def exposed(self, seq: int) -> None:
+    def exposed(self, trigger: Trigger) -> None:
         """The photo of this part is taken: it may move on."""
-        AGENT_BLOCK.put(self._words, "EXPOSED_SEQ", seq)
+        part = self.ledger.parts.get(trigger.key)
+        if part is not None and trigger.plc_epoch == self._plc_epoch:
+            part.exposed = True
+            AGENT_BLOCK.put(self._words, "EXPOSED_SEQ", trigger.seq)
 
     def block(self, status: Status, alive: bool) -> list[int]:
         """The whole block as it should stand now; `alive` lets the heartbeat advance."""
         self._heartbeat = (self._heartbeat + alive) & 0xFFFF
-        pending = Status.RESULT_PENDING if any(part.decision is None for part in self._parts.values()) else NO_STATUS
-        status |= self._sticky | pending | (Status.SIMULATED if self.simulated else NO_STATUS)
+        job = self._orders.job
         for name, value in (
             ("MAP_ID", MAP_ID),
-            ("STATUS", status),
+            ("STATUS", self._status(status, alive)),
+            ("ALARM", self.ledger.alarms.latched),
             ("AGENT_HB", self._heartbeat),
             ("AGENT_EPOCH", self.agent_epoch),
             ("PLC_EPOCH_ECHO", self._plc_epoch or 0),
             ("PLC_HB_ECHO", self._heartbeat_echo),
             ("TRIG_ACK_SEQ", self._last_seq),
-            ("MISSED_CNT", self._missed & 0xFFFF),
-            ("LATE_CNT", self._late & 0xFFFF),
-            ("JOB_CURRENT", self.job),
-            ("MODEL_ID", self.model_id),
+            ("ERROR_CODE", self.ledger.error_code if self._orders.job_known else Reason.JOB_UNKNOWN),
+            ("JOB_CURRENT", job),
+            ("RECIPE_ID", self.facts.recipes[job]),
+            ("CMD_ACK_SEQ", self._orders.command_seq),
+            ("MODEL_ID", self.facts.model_id),
         ):
             AGENT_BLOCK.put(self._words, name, value)
+        self.ledger.counters.put(self._words)
         return list(self._words)
+
+    def _status(self, status: Status, alive: bool) -> Status:
+        """The link's bits, and what is known here."""
+        if not self._orders.serving:
+            status &= ~(Status.ONLINE | Status.READY)
+        for flag, applies in (
+            (Status.SIMULATED, self.facts.simulated),
+            (Status.FAIL_OPEN, self.facts.fail_open),
+            (Status.BYPASSED, bool(self._orders.ctrl & Ctrl.BYPASS)),
+            (Status.CMD_FAILED, self._orders.command_failed or not self._orders.job_known),
+            (Status.FAULT, not alive),
+        ):
+            status |= flag if applies else NO_STATUS
+        return status | self.ledger.status()
 
     def acknowledged(self, words: list[int], now_ns: int) -> None:
         """The PLC has confirmed the write of `words`: note it for the parts whose verdict was in it."""
-        for part in self._parts.values():
-            waiting = part.decision if part.released and part.acknowledged_ns is None else None
-            if waiting is not None and holds_result(words, waiting):
-                part.acknowledged_ns = now_ns
+        held = {d.trigger.key for d in self.ledger.unacknowledged() if holds_result(words, d)}
+        self.ledger.acknowledged(held, now_ns)
+
+
+_REFUSALS = {
+    Reason.CAPTURE_WINDOW: "seen too late for a photo",
+    Reason.RING_OVERRUN: "the trigger ring no longer held it",
+    Reason.OFFLINE: "the PLC has set the station offline",
+    Reason.JOB_UNKNOWN: "JOB_SELECT is no recipe of this station",
+    Reason.JOB_CHANGE: "announced while the job changed",
+}

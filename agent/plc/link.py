@@ -1,7 +1,6 @@
-"""The PLC link: a thread that exchanges blocks with the PLC, and the station's two calls, `triggers` and `deliver`.
+"""The PLC link: a thread that exchanges images with the PLC, and the station's two calls, `triggers` and `deliver`.
 
-One FC03 and one FC16 a cycle; a new verdict is written at once. Reconnecting is ours; health is the PLC's
-counter moving, never "connected".
+How images travel is the wire's matter. Health is the PLC's counter moving, never "connected".
 """
 
 from __future__ import annotations
@@ -15,18 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from queue import Empty, SimpleQueue
 
-from agent.config import PlcConfig
 from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.journal import Journal
+from agent.plc.bell import Bell
 from agent.plc.decision import Closed, Decision, Observation
 from agent.plc.handshake import Handshake
-from agent.plc.modbus import LinkError, ModbusConnection
-from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Ctrl, Status
+from agent.plc.register_map import Status
+from agent.plc.wire import Wire
 
 log = logging.getLogger(__name__)
 
-RECONNECT_S = 0.2
 DRAIN_S = 1.0
 IDLE_S = 0.1
 PROGRESS_LIMIT_S = 2.0
@@ -36,11 +34,14 @@ class PlcLink:
     """Opens with its thread running; `wait_for_plc` blocks until the map is read. Close it when done.
 
     `handshake` is this link's alone. Every settled decision is given to `journal` before it goes on the wire,
-    and every finished part with what the PLC did with it.
+    and every finished part with what the PLC did with it. `lost_after_ms`: PLC_HB unchanged so long = PLC lost.
     """
 
-    def __init__(self, config: PlcConfig, handshake: Handshake, journal: Journal, health: Health) -> None:
-        self._config, self._handshake, self._journal, self._health = config, handshake, journal, health
+    def __init__(
+        self, wire: Wire, handshake: Handshake, journal: Journal, health: Health, lost_after_ms: float
+    ) -> None:
+        self._wire, self._handshake, self._journal, self._health = wire, handshake, journal, health
+        self._lost_after_ns = lost_after_ms * 1e6
         self._lock = threading.Lock()
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._stopping = threading.Event()
@@ -48,11 +49,9 @@ class PlcLink:
         self._ready = False
         self._trouble = ""
         self._plc_heartbeat, self._plc_moved_ns = -1, 0
-        self._ctrl = Ctrl(0)
         self._ticked_ns = time.monotonic_ns()
         self._loop = asyncio.new_event_loop()
-        self._bell = self._loop.create_future()
-        self._rung = False
+        self.bell = Bell(self._loop)
         self._thread = threading.Thread(target=self._run, name="plc-link", daemon=True)
         self._thread.start()
 
@@ -65,7 +64,7 @@ class PlcLink:
             if stop.is_set():
                 return False
             if time.monotonic() - said_s >= 1.0:
-                waiting(self._trouble or f"PLC {self._config.host}:{self._config.port}: connecting")
+                waiting(self._trouble or "PLC: connecting")
                 said_s = time.monotonic()
         return True
 
@@ -88,7 +87,12 @@ class PlcLink:
     def exposed(self, trigger: Trigger) -> None:
         """Tell the PLC that this part's photo is taken."""
         with self._lock:
-            self._handshake.exposed(trigger.seq)
+            self._handshake.exposed(trigger)
+
+    def challenge_next(self) -> None:
+        """An operator sends a part through that is known to be bad: the next one to be announced."""
+        with self._lock:
+            self._handshake.ledger.challenge_next = True
 
     def deliver(self, decision: Decision) -> bool:
         """Settle, journal, send. False: the part had been settled by its deadline; this verdict is only recorded."""
@@ -100,7 +104,7 @@ class PlcLink:
             settled = self._unrecorded(settled)
         with self._lock:
             self._handshake.release(settled)
-        self._loop.call_soon_threadsafe(self._ring, True)
+        self.bell.ring()
         return True
 
     def close(self) -> None:
@@ -111,8 +115,7 @@ class PlcLink:
             time.sleep(0.01)
         self._ready = False
         self._stopping.set()
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._ring, True)
+        self.bell.ring()
         self._thread.join(timeout=2.0)
 
     def _undecided(self) -> set[tuple[int, int]]:
@@ -123,69 +126,41 @@ class PlcLink:
         with self._lock:
             return self._handshake.withdraw(settled, Reason.JOURNAL, "the journal row was not on disk in time")
 
-    # --- the link's thread -------------------------------------------------------------------------------------
+    # --- the wire's side, in the link's thread -------------------------------------------------------------------
 
     def _run(self) -> None:
         with closing(self._loop):
-            self._loop.run_until_complete(self._exchange_forever())
+            self._loop.run_until_complete(self._wire.exchange_forever(self))
 
-    async def _exchange_forever(self) -> None:
-        """Connect, exchange until something fails, connect again; deadlines run on meanwhile."""
-        while not self._stopping.is_set():
-            try:
-                plc = self._config
-                async with ModbusConnection(plc.host, plc.port, plc.device_id, plc.timeout_ms) as connection:
-                    await self._exchange(connection)
-            except LinkError as error:
-                self._report(str(error))
-                self._tick(time.monotonic_ns())
-                await self._sleep(RECONNECT_S)
+    @property
+    def stopping(self) -> bool:
+        """The wire shall write the last image and return."""
+        return self._stopping.is_set()
 
-    async def _exchange(self, connection: ModbusConnection) -> None:
-        """Read, then write, once a cycle; between two cycles write every new verdict at once."""
-        next_cycle_s = time.monotonic()
-        while not self._stopping.is_set():
-            await self._read(connection)
-            await self._write(connection)
-            next_cycle_s = max(next_cycle_s + self._config.cycle_ms / 1000, time.monotonic())
-            while await self._woken_before(next_cycle_s) and not self._stopping.is_set():
-                await self._write(connection)
-        await self._write(connection)
-
-    async def _woken_before(self, deadline_s: float) -> bool:
-        """True when a verdict (or the end) rings before `deadline_s`.
-
-        A bare future and a timer: asyncio.wait_for would cost a task and three turns of the loop per verdict.
-        """
-        if not self._rung:
-            self._bell = self._loop.create_future()
-            timer = self._loop.call_later(deadline_s - time.monotonic(), self._ring, False)
-            await self._bell
-            timer.cancel()
-        rung, self._rung = self._rung, False
-        return rung
-
-    def _ring(self, verdict: bool) -> None:
-        self._rung |= verdict
-        if not self._bell.done():
-            self._bell.set_result(None)
-
-    async def _read(self, connection: ModbusConnection) -> None:
-        sent_ns = time.monotonic_ns()
-        words = await connection.read(PLC_BLOCK.base, PLC_BLOCK.count)
-        received_ns = time.monotonic_ns()
+    def image(self) -> list[int]:
+        """What the PLC should have now."""
+        now_ns = time.monotonic_ns()
         with self._lock:
-            seen = self._handshake.observe(words, sent_ns, received_ns)
-        self._note(seen, words, received_ns)
-        self._tick(received_ns)
+            return self._handshake.block(self._status(now_ns), self._health.alive(now_ns))
+
+    def acknowledged(self, image: list[int], now_ns: int) -> None:
+        """The PLC has this image."""
+        with self._lock:
+            self._handshake.acknowledged(image, now_ns)
+
+    def digest(self, image: list[int], sent_ns: int, received_ns: int) -> None:
+        """The PLC's image, sampled between the two times."""
+        with self._lock:
+            seen = self._handshake.observe(image, sent_ns, received_ns)
+        self._note(seen, image, received_ns)
+        self.tick()
 
     def _note(self, seen: Observation, words: list[int], now_ns: int) -> None:
         if seen.torn:
-            self._report(self._handshake.explain_torn(words))
+            self.report(self._handshake.explain_torn(words))
             return
         if seen.heartbeat != self._plc_heartbeat:
             self._plc_heartbeat, self._plc_moved_ns = seen.heartbeat, now_ns
-        self._ctrl = seen.ctrl
         for decision in seen.settled:
             self._settled_here(decision)
         if seen.born:
@@ -193,12 +168,12 @@ class PlcLink:
             log.info("PLC epoch %d, newest trigger %d", *seen.born)
         for trigger in seen.triggers:
             self._triggers.put(trigger)
-        self._report("" if self._plc_alive(now_ns) else "PLC heartbeat stands still: is its program running?")
+        self.report("" if self._plc_alive(now_ns) else "PLC heartbeat stands still: is its program running?")
         self._seen_map.set()
 
-    def _tick(self, now_ns: int) -> None:
+    def tick(self) -> None:
         """What must happen whether or not the PLC answers: deadlines, finished parts, the end of a hung process."""
-        self._ticked_ns = now_ns
+        self._ticked_ns = now_ns = time.monotonic_ns()
         with self._lock:
             expired, closed = self._handshake.expire(now_ns), self._handshake.close(now_ns)
         for decision in expired:
@@ -226,34 +201,19 @@ class PlcLink:
             )
         self._journal.complete(part)
 
-    async def _write(self, connection: ModbusConnection) -> None:
-        now_ns = time.monotonic_ns()
-        with self._lock:
-            words = self._handshake.block(self._status(now_ns), self._health.alive(now_ns))
-        await connection.write(AGENT_BLOCK.base, words)
-        with self._lock:
-            self._handshake.acknowledged(words, time.monotonic_ns())
-
     def _status(self, now_ns: int) -> Status:
         if self._stopping.is_set():
             return Status(0)
         status = Status.ONLINE
         if self._ready and self._plc_alive(now_ns):
             status |= Status.READY
-        return status | (Status.BYPASSED if self._ctrl & Ctrl.BYPASS else Status(0))
+        return status
 
     def _plc_alive(self, now_ns: int) -> bool:
-        return now_ns - self._plc_moved_ns <= self._config.lost_after_ms * 1e6
+        return now_ns - self._plc_moved_ns <= self._lost_after_ns
 
-    def _report(self, trouble: str) -> None:
+    def report(self, trouble: str) -> None:
         """Log each change of the link's state once."""
         if trouble != self._trouble:
             log.warning("%s", trouble) if trouble else log.info("PLC link is good")
         self._trouble = trouble
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait between two attempts to connect, while deadlines run on."""
-        end_s = time.monotonic() + seconds
-        while time.monotonic() < end_s and not self._stopping.is_set():
-            await asyncio.sleep(0.02)
-            self._tick(time.monotonic_ns())

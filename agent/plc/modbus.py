@@ -13,7 +13,11 @@ from types import TracebackType
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
-from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, WriteMultipleRegistersResponse
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersResponse,
+    ReadWriteMultipleRegistersResponse,
+    WriteMultipleRegistersResponse,
+)
 
 
 class LinkError(Exception):
@@ -65,6 +69,19 @@ class ModbusConnection:
         right = type(answer) is WriteMultipleRegistersResponse
         if not right or (answer.address, answer.count) != (address, len(values)):
             raise LinkError(f"PLC {self._where}: wrote {len(values)} registers at {address}, echo was {_shape(answer)}")
+
+    async def write_read(self, write_address: int, values: list[int], read_address: int, count: int) -> list[int]:
+        """FC23, the write first: exactly `count` registers, or LinkError. Its answer echoes nothing of the write."""
+        answer = await self._call(
+            lambda: self._client.readwrite_registers(
+                read_address=read_address, read_count=count, write_address=write_address, values=values,
+                device_id=self._device_id,
+            ),
+            "write and read",
+        )  # fmt: skip
+        if type(answer) is not ReadWriteMultipleRegistersResponse or len(answer.registers) != count:
+            raise LinkError(f"PLC {self._where}: asked for {count} registers at {read_address}, got {_shape(answer)}")
+        return list(answer.registers)
 
     async def _call(self, request: Callable[[], Awaitable[ModbusPDU]], what: str) -> ModbusPDU:
         """pymodbus raises at the call itself, not only when awaited, if the connection has gone meanwhile."""

@@ -13,6 +13,10 @@ class Part:
     """Open until `decision` is set, on the wire once `released`, finished when the PLC's `action` is known."""
 
     trigger: Trigger
+    deadline_ns: int
+    """The trigger's at first; where the PLC goes by its encoder, belt speed moves it."""
+    reject_all: bool = False
+    exposed: bool = False
     decision: Decision | None = None
     released: bool = False
     acknowledged_ns: int | None = None
@@ -22,9 +26,9 @@ class Part:
     def closed(self, decision: Decision) -> Closed:
         """The verdict that stands: what the PLC had when it decided; unsaid, what it confirmed in time."""
         action = self.action or PlcAction.UNKNOWN
-        in_time = self.acknowledged_ns is not None and self.acknowledged_ns <= self.trigger.deadline_ns
+        in_time = None if self.acknowledged_ns is None else self.acknowledged_ns <= self.deadline_ns
         lost = action is PlcAction.REJECTED_NO_VERDICT or (action is PlcAction.UNKNOWN and not in_time)
         if not lost or decision.verdict is Verdict.NO_DECISION:
-            return Closed(decision, decision.verdict, decision.reason, self.acknowledged_ns, action, self.late)
+            return Closed(decision, decision.verdict, decision.reason, self.acknowledged_ns, action, self.late, in_time)
         late = self.late or decision.verdict
-        return Closed(decision, Verdict.NO_DECISION, Reason.PLC_LINK, self.acknowledged_ns, action, late)
+        return Closed(decision, Verdict.NO_DECISION, Reason.PLC_LINK, self.acknowledged_ns, action, late, in_time)

@@ -2,6 +2,7 @@
 
 Every part starts as REJECT. It becomes PASS only when, before its decision point, the agent's block shows a
 PASS word for this seq, part and both epochs, from an agent that is READY and whose heartbeat moves.
+docs/plc/FB_Linegate.st is the same in Structured Text; a test runs both against each other.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from agent.plc.register_map import (
     MAP_ID,
     MAX_SEQ,
     PLC_BLOCK,
+    RING_SLOTS,
     Ctrl,
     OutcomeCode,
     Status,
@@ -28,6 +30,46 @@ _OUTCOMES = {
 }
 
 
+@dataclass(frozen=True)
+class Edge:
+    """The photo-eye has seen a part; the high-speed counter has latched the encoder."""
+
+    part_id: int
+    ms: int
+    enc: int = 0
+    challenge: bool = False
+    """Known to be bad: the operator's test part."""
+
+
+@dataclass(frozen=True)
+class Belt:
+    """What the PLC's inputs say of the belt in this scan."""
+
+    encoder: int = 0
+    """u32 count, wraps."""
+    counts_per_s: int = 0
+    confirmed: int = 0
+    """Parts seen by the sensor behind the reject arm, u16, wraps."""
+
+
+STANDING = Belt()
+
+
+@dataclass
+class Panel:
+    """What the operator has set; the PLC passes it on."""
+
+    set_offline: bool = False
+    clear_fault: bool = False
+    bypass: bool = False
+    """Behind a key: everything passes."""
+    reject_all: bool = False
+    job: int = 0
+    command: int = 0
+    command_arg: int = 0
+    command_seq: int = 0
+
+
 @dataclass
 class QueuedPart:
     """A part between photo-eye and decision point."""
@@ -37,6 +79,8 @@ class QueuedPart:
     triggered_ms: int
     agent_epoch: int
     """Latched at the trigger: a restarted agent may not pass parts that it never saw announced."""
+    enc: int = 0
+    challenge: bool = False
     outcome: OutcomeCode = OutcomeCode.NO_VERDICT
 
 
@@ -47,27 +91,38 @@ class PlcProgram:
     epoch: int
     decide_ms: int
     line_mm_s: int = 0
+    decide_counts: int = 0
+    """Photo-eye to decision point by the encoder; 0 = by decide_ms."""
+    stop_after: int = 0
+    """So many parts in a row without a verdict and the line is stopped; 0 = never."""
+    panel: Panel = field(default_factory=Panel)
     words: list[int] = field(default_factory=lambda: [0] * PLC_BLOCK.count)
     queue: list[QueuedPart] = field(default_factory=list)
     agent_ready: bool = False
+    stopped: bool = False
+    """The line was stopped, by the agent's request or our own; CLEAR_FAULT starts it again."""
     _head: int = 0
     _heartbeat: int = 0
     _agent_heartbeat: int = -1
     _agent_moved_ms: int = -HEARTBEAT_LIMIT_MS - 1
     _echoes: int = 0
+    _challenges: int = 0
+    _without_verdict: int = 0
+    _job_pending: bool = False
 
-    def scan(self, now_ms: int, edges: list[tuple[int, int]], agent: list[int]) -> list[QueuedPart]:
-        """One scan at `now_ms` (never wraps here). `edges`: (part_id, ms) of photo-eye edges since the last one.
+    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: Belt = STANDING) -> list[QueuedPart]:
+        """One scan at `now_ms` (never wraps here), with the photo-eye edges since the last one.
 
         Returns the parts that reached their decision point: the arm lets go only outcome PASSED.
         """
         self._watch_agent(now_ms, agent)
-        for part_id, edge_ms in edges:
-            self._announce(part_id, edge_ms, agent)
+        for edge in edges:
+            self._announce(edge, agent)
         if self.agent_ready:
-            self._copy_verdicts(now_ms, agent)
-        decided = self._decide(now_ms)
-        self._write_header(now_ms, agent)
+            self._copy_verdicts(now_ms, agent, belt)
+        decided = self._decide(now_ms, belt)
+        self._watch_line(agent)
+        self._write_header(now_ms, agent, belt)
         return decided
 
     def _watch_agent(self, now_ms: int, agent: list[int]) -> None:
@@ -90,23 +145,28 @@ class PlcProgram:
             and self._echoes >= 2
         )
 
-    def _announce(self, part_id: int, edge_ms: int, agent: list[int]) -> None:
+    def _announce(self, edge: Edge, agent: list[int]) -> None:
         """Queue the part as REJECT, then tail, slot, head, in this order."""
         seq = next_seq(self._head)
-        self.queue.append(QueuedPart(seq, part_id, edge_ms, AGENT_BLOCK.get(agent, "AGENT_EPOCH")))
+        epoch = AGENT_BLOCK.get(agent, "AGENT_EPOCH")
+        self.queue.append(QueuedPart(seq, edge.part_id, edge.ms, epoch, edge.enc & 0xFFFF, edge.challenge))
+        bit = 1 << seq % RING_SLOTS
+        self._challenges = self._challenges | bit if edge.challenge else self._challenges & ~bit
         PLC_BLOCK.put(self.words, "TRIG_TAIL", seq)
-        PLC_BLOCK.put_slot(self.words, "TRIGGER", seq, {"seq": seq, "part_id": part_id, "ms": edge_ms & 0xFFFF})
+        PLC_BLOCK.put(self.words, "CHALLENGE", self._challenges)
+        slot = {"seq": seq, "part_id": edge.part_id, "ms": edge.ms & 0xFFFF, "enc": edge.enc & 0xFFFF}
+        PLC_BLOCK.put_slot(self.words, "TRIGGER", seq, slot)
         PLC_BLOCK.put(self.words, "TRIG_HEAD", seq)
         self._head = seq
 
-    def _copy_verdicts(self, now_ms: int, agent: list[int]) -> None:
+    def _copy_verdicts(self, now_ms: int, agent: list[int], belt: Belt) -> None:
         """Take over the verdict of every queued part whose slot proves itself, before its decision point."""
         if AGENT_BLOCK.get(agent, "RES_HEAD") != AGENT_BLOCK.get(agent, "RES_TAIL"):
             return
         for part in self.queue:
             if part.outcome is not OutcomeCode.NO_VERDICT or part.agent_epoch != AGENT_BLOCK.get(agent, "AGENT_EPOCH"):
                 continue
-            if now_ms - part.triggered_ms >= self.decide_ms:
+            if self._due(part, now_ms, belt):
                 continue  # a scan that came late finds verdicts written after the decision point
             slot = AGENT_BLOCK.slot(agent, "RESULT", part.seq)
             word = int(slot["verdict"]) ^ part.seq
@@ -114,29 +174,83 @@ class PlcProgram:
                 part.outcome = _OUTCOMES[VerdictCode(word)]
                 PLC_BLOCK.put(self.words, "RES_ACK_SEQ", part.seq)
 
-    def _decide(self, now_ms: int) -> list[QueuedPart]:
+    def _due(self, part: QueuedPart, now_ms: int, belt: Belt) -> bool:
+        """Has the part reached the decision point?"""
+        if self.decide_counts:
+            return (belt.encoder - part.enc) & 0xFFFF >= self.decide_counts
+        return now_ms - part.triggered_ms >= self.decide_ms
+
+    def _decide(self, now_ms: int, belt: Belt) -> list[QueuedPart]:
         """Pop what has reached the decision point and publish its outcome word."""
-        decided = [part for part in self.queue if now_ms - part.triggered_ms >= self.decide_ms]
+        decided = [part for part in self.queue if self._due(part, now_ms, belt)]
         for part in decided:
             self.queue.remove(part)
+            self._overrule(part)
             PLC_BLOCK.put_slot(self.words, "OUTCOME", part.seq, {"word": part.outcome ^ part.seq})
             PLC_BLOCK.put(self.words, "DECIDED_SEQ", part.seq)
         return decided
 
-    def _write_header(self, now_ms: int, agent: list[int]) -> None:
+    def _overrule(self, part: QueuedPart) -> None:
+        """BYPASS, REJECT_ALL, a challenge that was believed good, and a run of parts without a verdict."""
+        lost = part.outcome is OutcomeCode.NO_VERDICT
+        self._without_verdict = self._without_verdict + 1 if lost else 0
+        self.stopped = self.stopped or 0 < self.stop_after <= self._without_verdict
+        passed = part.outcome is OutcomeCode.PASSED
+        if part.challenge and passed:
+            part.outcome, self.stopped = OutcomeCode.REJECTED, True
+        elif self.panel.reject_all and passed:
+            part.outcome = OutcomeCode.REJECTED
+        elif self.panel.bypass and not part.challenge:
+            part.outcome = OutcomeCode.PASSED
+
+    def _watch_line(self, agent: list[int]) -> None:
+        """The line stops when the agent asks for it; the operator's CLEAR_FAULT starts it again."""
+        if self.agent_ready and Status(AGENT_BLOCK.get(agent, "STATUS")) & Status.STOP_REQUEST:
+            self.stopped = True
+        elif self.panel.clear_fault:
+            self.stopped, self._without_verdict = False, 0
+
+    @property
+    def running(self) -> bool:
+        """May the belt bring parts?"""
+        return self.agent_ready and not self.stopped and not self._job_pending
+
+    def _write_header(self, now_ms: int, agent: list[int], belt: Belt) -> None:
         self._heartbeat = (self._heartbeat + 1) & MAX_SEQ
-        running = Ctrl.TRIGGER_ENABLE | Ctrl.LINE_RUNNING if self.agent_ready else Ctrl(0)
+        panel = self.panel
+        self._job_pending = panel.job not in (0, AGENT_BLOCK.get(agent, "JOB_CURRENT"))
         for name, value in (
             ("MAP_ID", MAP_ID),
             ("PLC_EPOCH", self.epoch),
-            ("CTRL", running | Ctrl.HW_TRIGGER),
+            ("CTRL", self._ctrl()),
             ("PLC_HB", self._heartbeat),
             ("PLC_MS", now_ms & 0xFFFF),
             ("DECIDE_MS", self.decide_ms),
+            ("DECIDE_COUNTS", self.decide_counts),
             ("LINE_MM_S", self.line_mm_s),
-            ("ENC_NOW", now_ms * self.line_mm_s // 1000),
+            ("ENC_NOW", belt.encoder & 0xFFFF_FFFF),
+            ("ENC_HZ", belt.counts_per_s),
+            ("CONFIRM_CNT", belt.confirmed & 0xFFFF),
+            ("JOB_SELECT", panel.job),
+            ("CMD", panel.command),
+            ("CMD_ARG", panel.command_arg),
+            ("CMD_SEQ", panel.command_seq),
+            ("AGENT_HB_ECHO", AGENT_BLOCK.get(agent, "AGENT_HB")),
         ):
             PLC_BLOCK.put(self.words, name, value)
+
+    def _ctrl(self) -> Ctrl:
+        ctrl = Ctrl.HW_TRIGGER
+        for flag, applies in (
+            (Ctrl.TRIGGER_ENABLE, self.running),
+            (Ctrl.LINE_RUNNING, self.running),
+            (Ctrl.SET_OFFLINE, self.panel.set_offline),
+            (Ctrl.CLEAR_FAULT, self.panel.clear_fault),
+            (Ctrl.BYPASS, self.panel.bypass),
+            (Ctrl.REJECT_ALL, self.panel.reject_all),
+        ):
+            ctrl |= flag if applies else Ctrl(0)
+        return ctrl
 
 
 _VERDICTS = frozenset(int(code) for code in VerdictCode)

@@ -64,12 +64,50 @@ class Status(IntFlag):
     RING_OVERRUN = 64
     FAULT = 128
     WARN = 256
-    DEGRADED = 512
+    FAIL_OPEN = 512
     CMD_FAILED = 1024
     CAMERA_DOWN = 2048
     PART_ID_ERROR = 4096
     SIMULATED = 8192
     BYPASSED = 16384
+    STOP_REQUEST = 32768
+
+
+class Alarm(IntFlag):
+    """Agent → PLC, ALARM: what STOP_REQUEST (the first five) and WARN stand for; latched until CLEAR_FAULT."""
+
+    CONSECUTIVE_REJECTS = 1
+    CONSECUTIVE_NO_DECISIONS = 2
+    CHALLENGE_PASSED = 4
+    PASSED_UNPROVEN = 8
+    REJECTS_UNCONFIRMED = 16
+    DEFECT = 32
+    MISSED_REJECT = 64
+    UNCONFIRMED_REJECT = 128
+    DEADLINES = 256
+    JOURNAL = 512
+
+
+STOP_ALARMS = (
+    Alarm.CONSECUTIVE_REJECTS
+    | Alarm.CONSECUTIVE_NO_DECISIONS
+    | Alarm.CHALLENGE_PASSED
+    | Alarm.PASSED_UNPROVEN
+    | Alarm.REJECTS_UNCONFIRMED
+)
+"""Any of these asks the PLC to stop the line."""
+
+
+class Command(IntEnum):
+    """PLC → agent, CMD."""
+
+    CLEAR_COUNTERS = 1
+    CHALLENGE_NEXT = 2
+
+
+def bits_of(flags: type[IntFlag]) -> str:
+    """`b0 ONLINE b1 READY …`, for the map's readers."""
+    return " ".join(f"b{flag.value.bit_length() - 1} {flag.name}" for flag in flags)
 
 
 PLC_BLOCK = Block(
@@ -79,28 +117,33 @@ PLC_BLOCK = Block(
         Register("MAP_ID", 0, "0x5601; the agent refuses another map"),
         Register("TRIG_HEAD", 1, "seq of the newest trigger, 1..65535, 0 = none yet; written last"),
         Register("PLC_EPOCH", 2, "+1 (retentive) at PLC start and whenever the part queue is cleared"),
-        Register("CTRL", 3, "b0 TRIGGER_ENABLE b1 LINE_RUNNING b2 SET_OFFLINE b3 CLEAR_FAULT b4 BYPASS b5 REJECT_ALL "
-                 "b6 HW_TRIGGER"),
+        Register("CTRL", 3, bits_of(Ctrl)),
         Register("PLC_HB", 4, "counter, +1 at least every 100 ms"),
         Register("PLC_MS", 5, "millisecond clock of the scan, wraps", unit="ms"),
-        Register("DECIDE_MS", 6, "time from trigger to the decision point", unit="ms"),
+        Register("DECIDE_MS", 6, "time from trigger to the decision point, used where DECIDE_COUNTS is 0", unit="ms"),
         Register("LINE_MM_S", 7, "belt speed", unit="mm/s"),
-        Register("JOB_SELECT", 8, "recipe asked for"),
-        Register("CMD", 9, "command, runs once per new CMD_SEQ"),
+        Register("JOB_SELECT", 8, "recipe asked for, 0 = the station's own; no trigger before JOB_CURRENT is the same"),
+        Register("CMD", 9, "command, runs once per new CMD_SEQ: 1 CLEAR_COUNTERS, 2 CHALLENGE_NEXT"),
         Register("CMD_ARG", 10, "its argument"),
         Register("CMD_SEQ", 11, "its sequence"),
         Register("RES_ACK_SEQ", 12, "newest result the PLC has copied (diagnostic)"),
         Register("ENC_NOW", 13, "encoder count now", words=2),
         Register("DECIDED_SEQ", 15, "newest part that passed the decision point"),
-        Register("TRIG_TAIL", 100, "copy of TRIG_HEAD; written first"),
+        Register("DECIDE_COUNTS", 16, "encoder counts from photo-eye to the decision point, 0 = go by DECIDE_MS"),
+        Register("ENC_HZ", 17, "encoder counts per second now, 0 = the belt stands"),
+        Register("AGENT_HB_ECHO", 18, "the AGENT_HB last read: a block that echoes h was filled after h was read"),
+        Register("CHALLENGE", 19, "bit (seq mod 16) set: that part is known to be bad, a test of this station"),
+        Register("CONFIRM_CNT", 20, "parts seen by the sensor behind the reject arm, wraps"),
+        Register("TRIG_TAIL", 118, "copy of TRIG_HEAD; written first"),
     ),
     rings=(
-        Ring("TRIGGER", 20, RING_SLOTS, (
+        Ring("TRIGGER", 22, RING_SLOTS, (
             Register("seq", 0, "1..65535"),
             Register("part_id", 1, "the PLC's number of the part", words=2),
             Register("ms", 3, "PLC_MS when the photo-eye fired", unit="ms"),
+            Register("enc", 4, "low word of ENC_NOW when the photo-eye fired"),
         )),
-        Ring("OUTCOME", 84, RING_SLOTS, (
+        Ring("OUTCOME", 102, RING_SLOTS, (
             Register("word", 0, "outcome code XOR seq, written at the decision point"),
         )),
     ),
@@ -112,9 +155,7 @@ AGENT_BLOCK = Block(
     registers=(
         Register("MAP_ID", 0, "0x5601"),
         Register("RES_HEAD", 1, "seq of the newest result"),
-        Register("STATUS", 2, "b0 ONLINE b1 READY b2 ACQUIRING b3 BUSY b4 RESULT_PENDING b5 MISSED_ACQ b6 RING_OVERRUN "
-                 "b7 FAULT b8 WARN b9 DEGRADED b10 CMD_FAILED b11 CAMERA_DOWN b12 PART_ID_ERROR b13 SIMULATED "
-                 "b14 BYPASSED"),
+        Register("STATUS", 2, bits_of(Status)),
         Register("AGENT_HB", 3, "counter; advances only while every stage makes progress"),
         Register("AGENT_EPOCH", 4, "+1 (persisted) at each start of the agent"),
         Register("PLC_EPOCH_ECHO", 5, "the PLC_EPOCH these results belong to"),
@@ -128,16 +169,24 @@ AGENT_BLOCK = Block(
         Register("CMD_ACK_SEQ", 13, "newest command run"),
         Register("LATENCY_01MS", 14, "last trigger seen → verdict", scale=0.1, unit="ms"),
         Register("MODEL_ID", 15, "first 16 bits of the model's sha256"),
-        Register("RES_TAIL", 114, "copy of RES_HEAD"),
+        Register("ALARM", 16, bits_of(Alarm)),
+        Register("PASS_CNT", 17, "verdicts PASS, wraps; CLEAR_COUNTERS sets all counters to 0"),
+        Register("REJECT_CNT", 18, "verdicts REJECT, wraps"),
+        Register("NO_DECISION_CNT", 19, "verdicts NO_DECISION, wraps"),
+        Register("MISSED_REJECT_CNT", 20, "rejects whose pulse came late or not at all, wraps"),
+        Register("UNCONFIRMED_CNT", 21, "rejects that the confirm sensor did not see, wraps"),
+        Register("RECIPE_ID", 22, "first 16 bits of the recipe's sha256"),
+        Register("CHALLENGE_CNT", 23, "challenge parts that were rejected as they must be, wraps"),
+        Register("RES_TAIL", 120, "copy of RES_HEAD"),
     ),
     rings=(
-        Ring("RESULT", 18, RING_SLOTS, (
+        Ring("RESULT", 24, RING_SLOTS, (
             Register("seq", 0, "of the trigger this answers"),
             Register("verdict", 1, "verdict code XOR seq"),
             Register("part_lo", 2, "low word of its part_id"),
             Register("reason", 3, "0 ok, 1 defect, else why no decision"),
         )),
-        Ring("DETAIL", 82, DETAIL_SLOTS, (
+        Ring("DETAIL", 88, DETAIL_SLOTS, (
             Register("seq", 0, "of the trigger this answers"),
             Register("class", 1, "of the worst defect, 0 = none"),
             Register("count", 2, "defects that count"),

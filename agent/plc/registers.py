@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -84,7 +84,7 @@ class Block:
         start = found.start(seq)
         return {r.name: r.decode(words[start + r.offset : start + r.offset + r.words]) for r in found.registers}
 
-    def put_slot(self, words: list[int], ring: str, seq: int, values: dict[str, float]) -> None:
+    def put_slot(self, words: list[int], ring: str, seq: int, values: Mapping[str, float]) -> None:
         """Fill the slot of `seq`; every register of the slot must be named."""
         found = self._rings[ring]
         start = found.start(seq)

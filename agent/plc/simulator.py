@@ -7,7 +7,6 @@ instant goes out as a frame, whether or not anybody asked for it.
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import logging
 import signal
@@ -15,19 +14,15 @@ import time
 from dataclasses import dataclass
 
 import zmq
-from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.errors import ConfigError
 from agent.plc.belt import Belt, TruthLog
-from agent.plc.program import PlcProgram
-from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
+from agent.plc.program import Edge, PlcProgram
+from agent.plc.sim_wire import SimWire, TcpServerWire
 
 log = logging.getLogger(__name__)
 
 ALIVE_S = 0.2
-FC_READ, FC_WRITE = 3, 16
 SETTLE_S = 1.5
 """The line stands still for so long after the agent becomes READY, as a real one would."""
 
@@ -50,12 +45,12 @@ class SimulatedLine:
     def __init__(self, belt: Belt, truth: TruthLog, options: LineOptions) -> None:
         self._belt, self._truth, self._options = belt, truth, options
         self._program = PlcProgram(options.epoch, options.decide_ms, line_mm_s=round(25 / belt.pitch_s))
-        self._agent_words = [0] * AGENT_BLOCK.count
+        self._wire: SimWire = TcpServerWire(options.host, options.port)
         self._camera = _camera_socket(options.camera_endpoint)
         self._frame_id = 0
         self._next_part = 0
         self._belt_started_s: float | None = None
-        self._edges: list[tuple[int, int]] = []
+        self._edges: list[Edge] = []
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -63,46 +58,36 @@ class SimulatedLine:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        server = await self._serve()
+        await self._wire.start()
         log.info("PLC simulator: Modbus TCP on %s:%s, waiting for the agent", self._options.host, self._options.port)
-        tasks = [asyncio.create_task(work) for work in (self._scan_forever(server), self._watch_eye(), self._alive())]
+        tasks = [asyncio.create_task(work) for work in (self._scan_forever(), self._watch_eye(), self._alive())]
         await self._stop.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await server.shutdown()  # type: ignore[no-untyped-call]
+        await self._wire.stop()
         self._camera.close(linger=0)
         self._truth.close()
 
-    async def _serve(self) -> ModbusTcpServer:
-        registers = SimData(0, count=AGENT_BLOCK.base + AGENT_BLOCK.count + 1, datatype=DataType.REGISTERS)
-        server = ModbusTcpServer(SimDevice(1, simdata=[registers]), address=(self._options.host, self._options.port))
-        try:
-            await server.serve_forever(background=True)
-        except (OSError, RuntimeError) as error:
-            raise ConfigError(_in_use(self._options.host, self._options.port, error)) from error
-        return server
-
-    async def _scan_forever(self, server: ModbusTcpServer) -> None:
+    async def _scan_forever(self) -> None:
         """The PLC's scan at an absolute cadence."""
         next_scan_s = time.monotonic()
         while True:
-            await self._scan(server)
+            await self._scan()
             next_scan_s = max(next_scan_s + self._options.scan_ms / 1000, time.monotonic())
             await asyncio.sleep(next_scan_s - time.monotonic())
 
-    async def _scan(self, server: ModbusTcpServer) -> None:
-        agent = await server.async_getValues(1, FC_READ, AGENT_BLOCK.base, AGENT_BLOCK.count)
-        assert not isinstance(agent, ExcCodes)
+    async def _scan(self) -> None:
+        agent = await self._wire.agent_image()
         now_s = time.monotonic()
         edges, self._edges = self._edges, []
-        decided = self._program.scan(int(now_s * 1000), edges, [int(word) for word in agent])
+        decided = self._program.scan(int(now_s * 1000), edges, agent)
         for part in decided:
             # the arm is latched to the belt: it acts where the part then is, however late this scan was
             passed_eye_s = part.triggered_ms / 1000 - (self._belt_started_s or now_s)
             before_arm = self._belt.before_arm(passed_eye_s)
             self._truth.write(before_arm, part.seq, part.part_id, part.outcome)
-        await server.async_setValues(1, FC_WRITE, PLC_BLOCK.base, list(self._program.words))
+        await self._wire.put(self._program.words)
         if self._belt_started_s is None and self._program.agent_ready:
             self._belt_started_s = now_s + SETTLE_S
             log.info("agent READY: belt runs, %d parts", len(self._belt.parts))
@@ -117,7 +102,7 @@ class SimulatedLine:
             await asyncio.sleep(max(0.0, edge_s - time.monotonic()))
             # the wire from photo-eye to camera is exact, however late this task was woken
             self._expose(edge_s)
-            self._edges.append((self._belt.parts[self._next_part].part_id, int(edge_s * 1000)))
+            self._edges.append(Edge(self._belt.parts[self._next_part].part_id, int(edge_s * 1000)))
             self._next_part += 1
         log.info("belt empty: all %d parts have passed the photo-eye", len(self._belt.parts))
 
@@ -156,8 +141,3 @@ def _camera_socket(endpoint: str) -> zmq.Socket[bytes]:
     except zmq.ZMQError as error:
         raise ConfigError(f"simulated camera cannot bind {endpoint}: {error}: choose another endpoint") from error
     return socket
-
-
-def _in_use(host: str, port: int, error: Exception) -> str:
-    why = "port is in use" if getattr(error, "errno", errno.EADDRINUSE) == errno.EADDRINUSE else str(error)
-    return f"PLC simulator cannot listen on {host}:{port}: {why}: stop the other program or choose another --port"

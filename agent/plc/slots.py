@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from agent.inspection import PlcAction, Trigger, Verdict
 from agent.plc.decision import MS, Decision, Sampled, Timing
-from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK, OutcomeCode, VerdictCode
+from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK, RING_SLOTS, Ctrl, OutcomeCode, VerdictCode
 
+BELT_STANDS_MS = 30_000.0
+"""How far off a decision point is that the belt does not move towards."""
 _VERDICT_CODES = {
     Verdict.PASS: VerdictCode.PASS,
     Verdict.REJECT: VerdictCode.REJECT,
@@ -19,7 +21,7 @@ _ACTIONS = {
 }
 
 
-def read_trigger(words: list[int], seq: int, sampled: Sampled, timing: Timing, bypass: bool) -> Trigger | None:
+def read_trigger(words: list[int], seq: int, sampled: Sampled, timing: Timing, job: int) -> Trigger | None:
     """The trigger in the ring; None when its slot holds another.
 
     PLC_MS and the slot's ms are each up to one scan old, so the edge is known to two scans only; the deadline
@@ -28,24 +30,43 @@ def read_trigger(words: list[int], seq: int, sampled: Sampled, timing: Timing, b
     slot = PLC_BLOCK.slot(words, "TRIGGER", seq)
     if slot["seq"] != seq:
         return None
-    age_ms = (PLC_BLOCK.get(words, "PLC_MS") - int(slot["ms"])) & 0xFFFF
-    allowed_ms = PLC_BLOCK.get(words, "DECIDE_MS") - age_ms - timing.guard_ms
+    age_ms = _age_ms(words, seq)
     return Trigger(
         seq,
         int(slot["part_id"]),
         PLC_BLOCK.get(words, "PLC_EPOCH"),
         earliest_ns=sampled.sent_ns - int((age_ms + 2 * timing.scan_ms) * MS),
         latest_ns=sampled.received_ns - age_ms * MS,
-        deadline_ns=sampled.sent_ns + int(allowed_ms * MS),
+        deadline_ns=read_deadline_ns(words, seq, sampled, timing),
         seen_ns=sampled.received_ns,
-        bypass=bypass,
+        bypass=bool(PLC_BLOCK.get(words, "CTRL") & Ctrl.BYPASS),
+        challenge=bool(PLC_BLOCK.get(words, "CHALLENGE") >> seq % RING_SLOTS & 1),
+        job=job,
+        enc=int(slot["enc"]),
     )
 
 
-def overrun_trigger(words: list[int], seq: int, sampled: Sampled, bypass: bool) -> Trigger:
+def read_deadline_ns(words: list[int], seq: int, sampled: Sampled, timing: Timing) -> int:
+    """The last moment for a PASS of the part in the ring: by the PLC's clock, or by its encoder at today's speed."""
+    counts = PLC_BLOCK.get(words, "DECIDE_COUNTS")
+    if not counts:
+        left_ms = float(PLC_BLOCK.get(words, "DECIDE_MS") - _age_ms(words, seq))
+    else:
+        travelled = (PLC_BLOCK.get(words, "ENC_NOW") - int(PLC_BLOCK.slot(words, "TRIGGER", seq)["enc"])) & 0xFFFF
+        counts_per_s = PLC_BLOCK.get(words, "ENC_HZ")
+        left_ms = min((counts - travelled) / counts_per_s * 1000, BELT_STANDS_MS) if counts_per_s else BELT_STANDS_MS
+    return sampled.sent_ns + int((left_ms - timing.guard_ms) * MS)
+
+
+def _age_ms(words: list[int], seq: int) -> int:
+    return (PLC_BLOCK.get(words, "PLC_MS") - int(PLC_BLOCK.slot(words, "TRIGGER", seq)["ms"])) & 0xFFFF
+
+
+def overrun_trigger(words: list[int], seq: int, sampled: Sampled, job: int) -> Trigger:
     """Stands for a trigger that the ring no longer holds: its part and its time are not known."""
     sent_ns, epoch = sampled.sent_ns, PLC_BLOCK.get(words, "PLC_EPOCH")
-    return Trigger(seq, 0, epoch, sent_ns, sent_ns, sent_ns, sampled.received_ns, bypass)
+    bypass = bool(PLC_BLOCK.get(words, "CTRL") & Ctrl.BYPASS)
+    return Trigger(seq, 0, epoch, sent_ns, sent_ns, sent_ns, sampled.received_ns, bypass, job=job)
 
 
 def why_unusable(words: list[int]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import Closed, Decision, Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program import PlcProgram, QueuedPart
+from agent.plc.program import Edge, PlcProgram, QueuedPart
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode, Status
 
 MS = 1_000_000
@@ -38,7 +38,7 @@ class Plc:
     agent_words: list[int] = field(default_factory=lambda: [0] * AGENT_BLOCK.count)
     scanned_ms: int = 0
     stalled: bool = False
-    edges: list[tuple[int, int]] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
 
     @staticmethod
     def started(epoch: int, first_seq: int, agent_words: list[int] | None = None) -> Plc:
@@ -96,7 +96,7 @@ class World:
         """A part reaches the photo-eye now."""
         self.parts += 1
         self.edge_ms[self.parts] = self.now_ms
-        self.plc.edges.append((self.parts, self.now_ms))
+        self.plc.edges.append(Edge(self.parts, self.now_ms))
         return self.parts
 
     def advance(self, ms: int) -> None:
@@ -131,7 +131,7 @@ class World:
         """Power-up with the next epoch: the queue is gone, its parts are rejected; connections break."""
         old = self.plc
         self.dropped |= {(old.epoch, part.part_id) for part in old.program.queue}
-        self.dropped |= {(old.epoch, part_id) for part_id, _ in old.edges}
+        self.dropped |= {(old.epoch, edge.part_id) for edge in old.edges}
         self.plc = Plc.started(old.epoch + 1, 0, list(old.agent_words) if keep_memory else None)
         self.reads.clear()
         self.writes.clear()

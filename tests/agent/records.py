@@ -19,7 +19,7 @@ ACTIONS = {
 
 
 def identity(agent_epoch: int = 1) -> Identity:
-    return Identity("line1", "cam1", agent_epoch, "ab" * 32, "tile", "cd" * 32, 1, True)
+    return Identity("line1", "cam1", agent_epoch, "ab" * 32, {1: ("tile", "cd" * 32)}, True)
 
 
 def journal_at(path: Path, agent_epoch: int = 1, wait_ms: float = 5000) -> Journal:
@@ -40,7 +40,7 @@ def decision(seq: int, verdict: Verdict = Verdict.PASS, plc_epoch: int = 1) -> D
 def closed(decided: Decision) -> Closed:
     """The PLC did as it was told, in time."""
     acknowledged_ns = decided.settled_ns + 1_000_000
-    return Closed(decided, decided.verdict, decided.reason, acknowledged_ns, ACTIONS[decided.verdict])
+    return Closed(decided, decided.verdict, decided.reason, acknowledged_ns, ACTIONS[decided.verdict], in_time=True)
 
 
 def inspect(journal: Journal, *seqs: int, verdict: Verdict = Verdict.PASS, plc_epoch: int = 1) -> None:

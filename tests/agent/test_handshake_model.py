@@ -16,7 +16,7 @@ from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import Decision, Timing
 from agent.plc.handshake import Handshake
 from agent.plc.part import Part
-from agent.plc.program import HEARTBEAT_LIMIT_MS, PlcProgram
+from agent.plc.program import HEARTBEAT_LIMIT_MS, Edge, PlcProgram
 from agent.plc.register_map import (
     AGENT_BLOCK,
     PLC_BLOCK,
@@ -334,8 +334,8 @@ def test_the_agent_epoch_is_latched_at_the_trigger(world: World) -> None:
     for _ in range(3):
         world.cycle()
     assert world.plc.program.agent_ready
-    impostor = Part(trigger)
-    world.agent.handshake._parts[trigger.key] = impostor
+    impostor = Part(trigger, trigger.deadline_ns)
+    world.agent.handshake.ledger.parts[trigger.key] = impostor
     world.deliver(trigger, Verdict.PASS)
     world.passes.clear()
     world.write()
@@ -420,7 +420,7 @@ def test_a_ring_left_over_from_the_epoch_before_is_not_believed() -> None:
     )
     program = PlcProgram(2, DECIDE_MS)
     program.scan(0, [], [0] * AGENT_BLOCK.count)
-    program.scan(SCAN_MS, [(77, SCAN_MS)], block)
+    program.scan(SCAN_MS, [Edge(77, SCAN_MS)], block)
     program.scan(2 * SCAN_MS, [], block)
     assert program.queue[0].outcome is OutcomeCode.NO_VERDICT
 
@@ -451,7 +451,7 @@ def test_seventy_thousand_parts_over_the_wrap() -> None:
     while closed < total:
         now_ms += 10
         running = now_ms > 100
-        edges = [(announced + i + 1, now_ms) for i in range(a_scan)] if running and announced < total else []
+        edges = [Edge(announced + i + 1, now_ms) for i in range(a_scan)] if running and announced < total else []
         announced += len(edges)
         for part in program.scan(now_ms, edges, block):
             decided += 1
@@ -473,4 +473,4 @@ def test_seventy_thousand_parts_over_the_wrap() -> None:
 
 def settled_by(world: World) -> list[Decision]:
     """What the handshake itself has settled and not yet closed."""
-    return [part.decision for part in world.agent.handshake._parts.values() if part.decision is not None]
+    return [part.decision for part in world.agent.handshake.ledger.parts.values() if part.decision is not None]

@@ -59,7 +59,7 @@ def test_a_late_acknowledgement_is_recorded_as_late(path: Path) -> None:
     journal = journal_at(path)
     decided = decision(1)
     journal.commit(decided)
-    journal.complete(replace(closed(decided), acknowledged_ns=decided.trigger.deadline_ns + 1))
+    journal.complete(replace(closed(decided), acknowledged_ns=decided.trigger.deadline_ns + 1, in_time=False))
     journal.close()
     assert rows_of(path)[0]["in_time"] == 0
 

@@ -1,0 +1,29 @@
+"""The PLC link that a station's file asks for."""
+
+from __future__ import annotations
+
+from agent.config import Config
+from agent.health import Health
+from agent.journal import Journal
+from agent.plc.alarms import AlarmLimits
+from agent.plc.decision import Timing
+from agent.plc.handshake import Facts, Handshake
+from agent.plc.link import PlcLink
+from agent.plc.modbus import ModbusConnection
+from agent.plc.polling import PollingWire, Words
+from agent.plc.wire import Wire
+from agent.plc_config import PlcConfig
+
+
+def open_link(config: Config, agent_epoch: int, facts: Facts, journal: Journal, health: Health) -> PlcLink:
+    """The link, its thread running."""
+    timing = Timing(config.trigger.capture_window_ms, config.plc.guard_ms, config.plc.scan_ms)
+    handshake = Handshake(timing, agent_epoch, facts, AlarmLimits(**config.alarm.model_dump()))
+    return PlcLink(open_wire(config.plc), handshake, journal, health, config.plc.lost_after_ms)
+
+
+def open_wire(plc: PlcConfig) -> Wire:
+    """How images travel to this PLC and back."""
+    return PollingWire(
+        lambda: ModbusConnection(plc.host, plc.port, plc.device_id, plc.timeout_ms), Words(plc.combined), plc.cycle_ms
+    )
