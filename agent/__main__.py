@@ -78,6 +78,19 @@ def watch(
 
 
 @app.command()
+def challenge(
+    who: Annotated[str, typer.Option(help="Your name: it is written down.")],
+    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
+) -> None:
+    """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.control import give_command
+
+        give_command(control, "challenge", who)
+        print("the next part the PLC announces is a challenge: out of yield, and a PASS for it stops the line")
+
+
+@app.command()
 def bench(
     model: Annotated[Path | None, typer.Option(help="Another model than the shipped one.")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="How long the line runs.")] = 30.0,

@@ -89,6 +89,8 @@ class PublisherConfig(Strict):
 
     results: str = "tcp://127.0.0.1:5556"
     replay: str = "tcp://127.0.0.1:5557"
+    control: str = "tcp://127.0.0.1:5558"
+    """Commands from an operator; whoever reaches it may give them."""
     images: Literal["none", "not_passed", "all"] = "not_passed"
 
 

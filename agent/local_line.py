@@ -175,7 +175,7 @@ class LocalLine:
         settings["station"]["state_dir"] = str(self.journal.parent)
         settings["camera"]["endpoint"] = f"tcp://127.0.0.1:{free_port()}"
         settings["plc"]["port"] = free_port()
-        settings["publisher"] = {name: f"tcp://127.0.0.1:{free_port()}" for name in ("results", "replay")}
+        settings["publisher"] = {name: f"tcp://127.0.0.1:{free_port()}" for name in ("results", "replay", "control")}
         self.config.write_text(to_toml(settings), encoding="utf-8")
         return settings
 

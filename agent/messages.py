@@ -84,13 +84,17 @@ class ResultMessage(_Header):
 class StatusMessage(_Header):
     """The station's pulse, once a second."""
 
-    schema_: Literal["insp.status/1.0"] = Field(default="insp.status/1.0", alias="schema")
+    schema_: Literal["insp.status/1.0", "insp.status/1.1"] = Field(default="insp.status/1.1", alias="schema")
     line: str
     station: str
     agent_epoch: int
     last_message_id: int
     """Newest completed row: a subscriber that has seen less has missed something."""
     utc: str
+    plc_status: list[str] = []
+    """The bits that stand in STATUS at the PLC: ONLINE, READY, BYPASSED, FAIL_OPEN, STOP_REQUEST …"""
+    alarms: list[str] = []
+    """The alarms that nobody has cleared yet."""
 
 
 class ReplayRequest(_Header):
@@ -112,11 +116,30 @@ class ReplayReply(_Header):
     error: str = ""
 
 
+class ControlRequest(_Header):
+    """A command to the station's REP endpoint."""
+
+    schema_: Literal["insp.control/1.0"] = Field(default="insp.control/1.0", alias="schema")
+    command: str
+    who: str = Field(min_length=1)
+    """Whoever gives it: it is written down."""
+
+
+class ControlReply(_Header):
+    """Its answer."""
+
+    schema_: Literal["insp.controlled/1.0"] = Field(default="insp.controlled/1.0", alias="schema")
+    error: str = ""
+    """Why it was refused; '' = done."""
+
+
 SCHEMAS: dict[str, type[_Header]] = {
     "insp.result-1": ResultMessage,
     "insp.status-1": StatusMessage,
     "insp.replay-1": ReplayRequest,
     "insp.history-1": ReplayReply,
+    "insp.control-1": ControlRequest,
+    "insp.controlled-1": ControlReply,
 }
 
 

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from agent.errors import ConfigError
 from agent.inspection import Image
 from agent.journal_file import extent, open_reader, rows_since, to_message
 from agent.messages import PayloadPart, ReplayReply, ReplayRequest, ResultMessage, StatusMessage, topic
-from agent.plc.decision import Closed
+from agent.plc.decision import Closed, Situation
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Publisher:
         self._context = zmq.Context()
         self._results = _bind(self._context, zmq.PUB, config.results, "results")
         self._replay = _bind(self._context, zmq.ROUTER, config.replay, "replay")
+        self._situation: Callable[[], Situation] = Situation
         self._queue: deque[tuple[ResultMessage, Closed | None]] = deque(maxlen=QUEUE_LIMIT)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK)
         self._bell_lock = threading.Lock()
@@ -56,6 +58,10 @@ class Publisher:
         with self._bell_lock:
             if not self._stopping.is_set():
                 os.eventfd_write(self._bell, 1)
+
+    def on_status(self, situation: Callable[[], Situation]) -> None:
+        """Ask `situation` what the PLC is being told whenever the pulse goes out."""
+        self._situation = situation
 
     def close(self) -> None:
         """Send what is queued and release the endpoints; what is published after this stays in the journal."""
@@ -111,7 +117,10 @@ class Publisher:
         return payload
 
     def _send_status(self, history: sqlite3.Connection) -> None:
+        situation = self._situation()
         status = StatusMessage(
+            plc_status=list(situation.status),
+            alarms=list(situation.alarms),
             line=self._line,
             station=self._station,
             agent_epoch=self._agent_epoch,

@@ -20,6 +20,7 @@ from agent.cameras import Camera
 from agent.cameras.folder import FolderDriver
 from agent.cameras.simulated import SimulatedDriver
 from agent.config import Config, FolderCamera
+from agent.control import ControlSocket
 from agent.errors import Fault, NoDecision
 from agent.frame_check import check_frame
 from agent.health import Stages
@@ -27,7 +28,7 @@ from agent.inspection import Inspection, Reason, Trigger, Verdict
 from agent.journal import Identity, Journal
 from agent.judge import Calibration, Judge
 from agent.plc.decision import Decision
-from agent.plc.handshake import Facts
+from agent.plc.facts import Facts
 from agent.plc.link import PlcLink
 from agent.plc.open_link import open_link
 from agent.publisher import Publisher
@@ -161,6 +162,9 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     )
     link = open_link(config, epoch, facts, journal, stages.health)
     opened.callback(link.close)
+    publisher.on_status(link.situation)
+    control = ControlSocket(config.publisher.control, {"challenge": link.challenge_next})
+    opened.callback(control.close)
     link.wait_for_plc(_waiting, stop)
     return Station(camera, segmenter, jobs, link, stages), link
 

@@ -57,6 +57,14 @@ class Closed:
 
 
 @dataclass(frozen=True)
+class Situation:
+    """What the PLC is being told: names of the bits in STATUS and ALARM."""
+
+    status: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Observation:
     """What one read of the PLC's block brought."""
 

@@ -5,13 +5,13 @@ What becomes of each part is in the ledger; here is what the PLC's block says an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.inspection import Reason, Trigger
 from agent.plc.alarms import AlarmLimits
 from agent.plc.counters import Counters
-from agent.plc.decision import MS, Closed, Decision, Observation, Sampled, Timing
+from agent.plc.decision import MS, Closed, Decision, Observation, Sampled, Situation, Timing
+from agent.plc.facts import Facts
 from agent.plc.ledger import Ledger
 from agent.plc.orders import Orders
 from agent.plc.register_map import (
@@ -23,6 +23,7 @@ from agent.plc.register_map import (
     Command,
     Ctrl,
     Status,
+    names_of,
     next_seq,
     seq_distance,
 )
@@ -43,19 +44,6 @@ STALE_MS = 1000
 """A PLC clock that runs backwards for less than this is an old answer come back; for longer, a PLC restarted."""
 CLOCK_KNOWN_MS = 30_000
 """PLC_MS wraps after 65 s: after a silence longer than this nobody can tell how old a trigger is."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the station tells the PLC about itself."""
-
-    recipes: Mapping[int, int] = field(default_factory=lambda: {0: 0})
-    """RECIPE_ID by job number, the station's own first."""
-    classes: tuple[str, ...] = ()
-    """Class names in the model's order: the PLC gets the index."""
-    model_id: int = 0
-    simulated: bool = False
-    fail_open: bool = False
 
 
 @dataclass
@@ -243,6 +231,11 @@ class Handshake:
         ):
             status |= flag if applies else NO_STATUS
         return status | self.ledger.status()
+
+    def situation(self) -> Situation:
+        """What the newest block says, for people."""
+        status = Status(AGENT_BLOCK.get(self._words, "STATUS"))
+        return Situation(names_of(status), names_of(self.ledger.alarms.latched))
 
     def acknowledged(self, words: list[int], now_ns: int) -> None:
         """The PLC has confirmed the write of `words`: note it for the parts whose verdict was in it."""

@@ -18,7 +18,7 @@ from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.journal import Journal
 from agent.plc.bell import Bell
-from agent.plc.decision import Closed, Decision, Observation
+from agent.plc.decision import Closed, Decision, Observation, Situation
 from agent.plc.handshake import Handshake
 from agent.plc.register_map import Status
 from agent.plc.wire import Wire
@@ -88,6 +88,11 @@ class PlcLink:
         """Tell the PLC that this part's photo is taken."""
         with self._lock:
             self._handshake.exposed(trigger)
+
+    def situation(self) -> Situation:
+        """What the PLC is being told."""
+        with self._lock:
+            return self._handshake.situation()
 
     def challenge_next(self) -> None:
         """An operator sends a part through that is known to be bad: the next one to be announced."""

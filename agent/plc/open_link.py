@@ -7,7 +7,8 @@ from agent.health import Health
 from agent.journal import Journal
 from agent.plc.alarms import AlarmLimits
 from agent.plc.decision import Timing
-from agent.plc.handshake import Facts, Handshake
+from agent.plc.facts import Facts
+from agent.plc.handshake import Handshake
 from agent.plc.link import PlcLink
 from agent.plc.modbus import ModbusConnection
 from agent.plc.polling import PollingWire, Words

@@ -105,6 +105,11 @@ class Command(IntEnum):
     CHALLENGE_NEXT = 2
 
 
+def names_of(flags: IntFlag) -> tuple[str, ...]:
+    """Names of the bits that are set."""
+    return tuple(str(flag.name) for flag in flags)
+
+
 def bits_of(flags: type[IntFlag]) -> str:
     """`b0 ONLINE b1 READY …`, for the map's readers."""
     return " ".join(f"b{flag.value.bit_length() - 1} {flag.name}" for flag in flags)

@@ -180,7 +180,7 @@ def folder_station(folder: Path, model: Path) -> dict[str, Any]:
         "calibration": {"x_mm_per_px": 0.1, "y_mm_per_px": 0.1},
         "model": {"path": str(model), "provider": "cpu", "threads": 1},
         "plc": {"host": "127.0.0.1", "port": free_port(), "scan_ms": 5, "guard_ms": 25},
-        "publisher": {name: f"tcp://127.0.0.1:{free_port()}" for name in ("results", "replay")},
+        "publisher": {name: f"tcp://127.0.0.1:{free_port()}" for name in ("results", "replay", "control")},
     }
 
 

@@ -1,0 +1,80 @@
+"""The operator's hand on a running station: a REP socket, one command a message, each with the name of who gave it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+import zmq
+from pydantic import ValidationError
+
+from agent.errors import ConfigError, Fault, UsageError
+from agent.messages import ControlReply, ControlRequest
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 100
+ANSWER_MS = 3000
+
+
+class ControlSocket:
+    """Binds at once (ConfigError when the endpoint is taken) and serves in a thread of its own.
+
+    `commands`: what may be asked for, and what then happens; called in that thread, must not block.
+    """
+
+    def __init__(self, endpoint: str, commands: Mapping[str, Callable[[], None]]) -> None:
+        self._commands = commands
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.REP)
+        try:
+            self._socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            self._context.destroy(linger=0)
+            raise ConfigError(
+                f"publisher.control = '{endpoint}': {error.strerror.lower()}: "
+                "stop the other program or choose another endpoint"
+            ) from error
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve_forever, name="control", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and release the endpoint."""
+        self._stopping.set()
+        self._thread.join(timeout=2.0)
+
+    def _serve_forever(self) -> None:
+        while not self._stopping.is_set():
+            if self._socket.poll(POLL_MS):
+                self._socket.send(self._obey(self._socket.recv()).to_bytes())
+        self._context.destroy(linger=200)
+
+    def _obey(self, message: bytes) -> ControlReply:
+        try:
+            request = ControlRequest.model_validate_json(message)
+        except ValidationError as error:
+            return ControlReply(error=f"not understood: {error.errors()[0]['msg']}")
+        command = self._commands.get(request.command)
+        if command is None:
+            return ControlReply(error=f"no command '{request.command}': {', '.join(self._commands)}")
+        log.warning("command '%s' by %s", request.command, request.who)
+        command()
+        return ControlReply()
+
+
+def give_command(endpoint: str, command: str, who: str) -> None:
+    """Ask a running station for `command`. Raises Fault when nobody answers or it is refused."""
+    with zmq.Context() as context, context.socket(zmq.REQ) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        try:
+            socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            raise UsageError(f"--control {endpoint} is no endpoint: give tcp://host:port") from error
+        socket.send(ControlRequest(command=command, who=who).to_bytes())
+        if not socket.poll(ANSWER_MS):
+            raise Fault(f"no station answers at {endpoint}: is it running, and is this its publisher.control endpoint?")
+        reply = ControlReply.model_validate_json(socket.recv())
+    if reply.error:
+        raise Fault(f"the station at {endpoint} refused: {reply.error}")
