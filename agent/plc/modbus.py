@@ -24,6 +24,14 @@ class LinkError(Exception):
     """This exchange with the PLC failed; the connection must not be used further."""
 
 
+class Refused(LinkError):
+    """The PLC has answered with a Modbus exception."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class ModbusConnection:
     """One TCP connection; `async with` opens and closes it. Raises LinkError for anything but a right answer."""
 
@@ -92,7 +100,8 @@ class ModbusConnection:
                 f"PLC {self._where}: no answer to a {what} within {self._timeout_s * 1000:.0f} ms"
             ) from error
         if answer.isError():
-            raise LinkError(f"PLC {self._where}: {what} refused, Modbus exception {answer.exception_code}")
+            code = answer.exception_code
+            raise Refused(f"PLC {self._where}: {what} refused, Modbus exception {code}", code)
         return answer
 
 
