@@ -24,7 +24,7 @@ def check_config(path: Path) -> None:
         Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
     segmenter.self_test()
     if isinstance(config.camera, FolderCamera):
-        FolderDriver(config.camera)
+        FolderDriver(config.camera, config.trigger.capture_window_ms)
     console = Console(highlight=False)
     console.print(f"{path}: good", style="green")
     console.print(f"  station  {config.station.line}/{config.station.name}, state in {config.station.state_dir}")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from agent.agent_epoch import next_agent_epoch
+from agent.agent_epoch import next_agent_epoch, state_dir_alone
 from agent.cameras import Camera
 from agent.cameras.folder import FolderDriver
 from agent.cameras.simulated import SimulatedDriver
@@ -137,6 +137,7 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads)
     segmenter.self_test()
     jobs = open_jobs(config, segmenter)
+    opened.enter_context(state_dir_alone(config.station.state_dir))
     epoch = next_agent_epoch(config.station.state_dir)
     log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
 
@@ -186,7 +187,7 @@ def open_jobs(config: Config, segmenter: Segmenter) -> dict[int, Job]:
 def open_camera(config: Config, stop: threading.Event) -> Camera:
     """The driver that the config names, alive."""
     if isinstance(config.camera, FolderCamera):
-        return FolderDriver(config.camera)
+        return FolderDriver(config.camera, config.trigger.capture_window_ms)
     driver = SimulatedDriver(config.camera, config.trigger)
     while not stop.is_set() and not driver.wait_until_alive(1.0):
         _waiting(f"camera {config.camera.endpoint}: no sign of life yet")

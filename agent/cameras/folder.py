@@ -18,12 +18,20 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 class FolderDriver:
     """Raises ConfigError when the folder is missing, empty, or holds a file that is no readable image."""
 
-    def __init__(self, config: FolderCamera) -> None:
+    def __init__(self, config: FolderCamera, capture_window_ms: float) -> None:
         self._paths = _images(config.path)
+        self._window_ms = capture_window_ms
         self._next = 0
 
     def grab(self, trigger: Trigger) -> Frame:
-        """The next image of the folder, grey as stored or colour."""
+        """The next image of the folder, grey as stored or colour.
+
+        A trigger that has waited behind a slow part beyond the capture window gets none: by now another part
+        lies under the lens.
+        """
+        waited_ms = (time.monotonic_ns() - trigger.latest_ns) / 1e6
+        if waited_ms > self._window_ms:
+            raise NoDecision(Reason.CAPTURE_WINDOW, f"announced {waited_ms:.0f} ms ago: too late for a photo")
         path = self._paths[self._next % len(self._paths)]
         self._next += 1
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

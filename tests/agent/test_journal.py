@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.agent_epoch import next_agent_epoch
+from agent.agent_epoch import next_agent_epoch, state_dir_alone
 from agent.errors import ConfigError
 from agent.inspection import PlcAction, Reason, Verdict
 from agent.journal import Journal
@@ -277,7 +277,7 @@ def test_kill_9_loses_no_row_that_was_committed(path: Path, rows: int) -> None:
 
 
 def test_the_agent_epoch_counts_up_over_restarts_and_a_lost_journal(tmp_path: Path) -> None:
-    state = tmp_path / "state"
+    state = tmp_path
     assert [next_agent_epoch(state) for _ in range(3)] == [1, 2, 3]
     (state / "agent_epoch").write_text("65535\n")
     assert next_agent_epoch(state) == 1, "0 is no epoch"
@@ -290,6 +290,20 @@ def test_a_damaged_agent_epoch_is_one_clear_line(tmp_path: Path, content: str) -
     with pytest.raises(ConfigError, match="agent_epoch") as caught:
         next_agent_epoch(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_two_stations_on_one_state_folder_are_refused(tmp_path: Path) -> None:
+    """Also across processes: the lock is the kernel's, so that kill -9 lets go of it."""
+    state = tmp_path / "state"
+    with state_dir_alone(state):
+        probe = (
+            "from pathlib import Path; from agent.agent_epoch import state_dir_alone; "
+            f"state_dir_alone(Path({str(state)!r})).__enter__()"
+        )
+        other = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert "belongs to another running station" in other.stderr
+    with state_dir_alone(state):
+        pass
 
 
 def test_the_time_of_the_decision_is_the_decisions_own(path: Path) -> None:
