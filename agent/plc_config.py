@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from agent.plc.program import HEARTBEAT_LIMIT_MS
+from agent.plc.serial_timing import Exchanges, SerialLine
 from agent.toml import Milliseconds, Strict
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -37,6 +41,7 @@ class PlcConfig(Strict):
     combined: bool = False
     """One FC23 a cycle instead of FC03 and FC16, where the PLC speaks it."""
     cycle_ms: Milliseconds = 10.0
+    """From one exchange to the next; in the server's role the PLC's own cadence, which is only believed."""
     timeout_ms: Milliseconds = 100.0
     scan_ms: Milliseconds = 20.0
     """Longest scan of the PLC program: the photo-eye edge is known no better than this."""
@@ -47,13 +52,88 @@ class PlcConfig(Strict):
     decide_ms: Milliseconds | None = None
     """bits: time from trigger to the decision point; in words the PLC says it."""
 
+    @property
+    def serial_line(self) -> SerialLine | None:
+        """The line of Modbus RTU; None over TCP."""
+        return SerialLine(**self.serial.model_dump()) if self.serial else None
+
+    @property
+    def exchanges(self) -> Exchanges | None:
+        """What each exchange takes on the serial line; None over TCP, where the network decides."""
+        line = self.serial_line
+        if line is None:
+            return None
+        return Exchanges.of_words(line, self.combined) if self.profile == "words" else Exchanges.of_bits(line)
+
+    @property
+    def where(self) -> str:
+        """For a person: where the PLC is found, and what the line to it allows."""
+        exchanges = self.exchanges
+        if self.role == "server":
+            return f"comes to {self.host}:{self.port} by itself"
+        if self.serial is None or exchanges is None:
+            return f"{self.host}:{self.port}, one cycle every {self.cycle_ms:g} ms"
+        return (
+            f"on {self.serial.device} at {self.serial.baud_rate} baud: read {exchanges.read_ms:.1f} ms, write "
+            f"{exchanges.write_ms:.1f} ms, cycle {exchanges.cycle_ms:.1f} of {self.cycle_ms:g} ms"
+        )
+
     @model_validator(mode="after")
-    def _what_the_transport_needs(self) -> PlcConfig:
-        if self.transport == "tcp" and not self.host:
-            raise ValueError("missing key 'plc.host': the PLC's address, or in the server's role the one to listen on")
-        if self.transport == "rtu" and self.serial is None:
-            raise ValueError("missing table [plc.serial]: the serial line, with device = '/dev/ttyS0'")
+    def _is_consistent(self) -> PlcConfig:
+        problems = [*self._wrong_company(), *self._missing(), *self._times_that_cannot_hold()]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def _wrong_company(self) -> Iterator[str]:
+        """Keys that do not go with what role, transport and profile are."""
+        if self.role == "server" and self.transport == "rtu":
+            yield "plc.role = 'server' needs plc.transport = 'tcp': on a serial line the PLC is the Modbus server"
+        if self.role == "server" and self.profile == "bits":
+            yield "plc.role = 'server' needs plc.profile = 'words': a PLC of profile bits is polled"
+        for key, value, strangers, why in _STRANGERS:
+            for name in strangers:
+                if getattr(self, key) == value and name in self.model_fields_set:
+                    yield f"plc.{name} does not go with plc.{key} = '{value}': {why}; take it out"
+
+    def _missing(self) -> Iterator[str]:
+        if self.transport == "tcp" and not self.host:
+            yield "missing key 'plc.host': the PLC's address, or in the server's role the one to listen on"
+        if self.transport == "rtu" and self.serial is None:
+            yield "missing table [plc.serial]: the serial line, with device = '/dev/ttyS0'"
+        if self.profile == "bits" and self.decide_ms is None:
+            yield "missing key 'plc.decide_ms': photo-eye to decision point; in profile bits the PLC cannot say it"
+
+    def _times_that_cannot_hold(self) -> Iterator[str]:
+        """Times too short for what must happen in them; each with the least value that holds."""
+        exchanges = self.exchanges
+        if exchanges is not None and self.serial is not None:
+            at = f"at {self.serial.baud_rate} baud"
+            if exchanges.cycle_ms > HEARTBEAT_LIMIT_MS:
+                yield (
+                    f"{at} one cycle takes {exchanges.cycle_ms:.0f} ms, a PLC waits {HEARTBEAT_LIMIT_MS} ms for the "
+                    "heartbeat: choose a higher plc.serial.baud_rate"
+                )
+            yield from self._at_least("cycle_ms", exchanges.cycle_ms, f"one read and one write {at}")
+            yield from self._at_least("timeout_ms", exchanges.longest_ms, f"the longest exchange {at}")
+            yield from self._at_least("guard_ms", self.scan_ms + exchanges.write_ms, f"a scan and one write {at}")
+        elif self.role == "server":
+            yield from self._at_least("guard_ms", self.scan_ms + self.cycle_ms, "a scan and one cycle of the PLC")
+        yield from self._at_least("lost_after_ms", 2 * self.cycle_ms, "two cycles")
+
+    def _at_least(self, key: str, least_ms: float, what: str) -> Iterator[str]:
+        if getattr(self, key) < least_ms:
+            yield f"plc.{key} = {getattr(self, key):g} is less than {what}: make it {math.ceil(least_ms)} or more"
+
+
+_STRANGERS = (
+    ("transport", "tcp", ("serial",), "it belongs to plc.transport = 'rtu'"),
+    ("transport", "rtu", ("host", "port"), "the PLC is on plc.serial.device"),
+    ("role", "server", ("device_id", "timeout_ms", "combined"), "the PLC asks, and every unit id is answered"),
+    ("profile", "bits", ("combined",), "FC23 carries words only"),
+    ("profile", "words", ("decide_ms",), "the PLC says it in DECIDE_MS"),
+)
+"""(key, its value, keys that mean nothing then, why)."""
 
 
 class RejectConfig(Strict):

@@ -1,4 +1,4 @@
-"""A Modbus TCP client that believes nothing unverified.
+"""A Modbus client that believes nothing unverified.
 
 pymodbus takes a wrong function code, too few registers or a write echo of another address as success, and
 re-sends timed-out writes (handbook: domain.md §3); here every answer is checked and retries are the caller's.
@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
-from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu.register_message import (
@@ -18,6 +17,11 @@ from pymodbus.pdu.register_message import (
     ReadWriteMultipleRegistersResponse,
     WriteMultipleRegistersResponse,
 )
+
+from agent.plc.endpoint import Endpoint
+
+CONNECT_LIMIT = 5
+"""An endpoint may take so many time-outs to be opened, or to fall silent."""
 
 
 class LinkError(Exception):
@@ -33,26 +37,26 @@ class Refused(LinkError):
 
 
 class ModbusConnection:
-    """One TCP connection; `async with` opens and closes it. Raises LinkError for anything but a right answer."""
+    """One connection; `async with` opens and closes it. Raises LinkError for anything but a right answer."""
 
-    def __init__(self, host: str, port: int, device_id: int, timeout_ms: float) -> None:
-        self._where = f"{host}:{port}"
+    def __init__(self, endpoint: Endpoint, device_id: int, timeout_ms: float) -> None:
+        self._endpoint, self._name = endpoint, endpoint.name
         self._device_id = device_id
         self._timeout_s = timeout_ms / 1000
-        # reconnect_delay=0: reconnecting is ours, a client of the last outage must not come back by itself
-        self._client = AsyncModbusTcpClient(
-            host, port=port, timeout=self._timeout_s, retries=0, reconnect_delay=0, name="linegate"
-        )
+        self._heard = 0
+        self._client = endpoint.make(self._timeout_s, self._hear)
 
     async def __aenter__(self) -> ModbusConnection:
         try:
-            connected = await asyncio.wait_for(self._client.connect(), self._timeout_s * 5)
-        except (OSError, TimeoutError, ModbusException) as error:
+            connected = await asyncio.wait_for(self._client.connect(), self._timeout_s * CONNECT_LIMIT)
+        except (OSError, TimeoutError, ValueError, ModbusException) as error:
             self._client.close()
-            raise LinkError(f"PLC {self._where}: no connection ({error or type(error).__name__})") from error
+            raise LinkError(f"{self._name}: no connection ({error or type(error).__name__})") from error
         if not connected:
             self._client.close()
-            raise LinkError(f"PLC {self._where}: connection refused or unreachable")
+            raise LinkError(f"{self._name}: {self._endpoint.why_closed()}")
+        if not self._endpoint.tagged:
+            await self._outwait_late_answers()
         return self
 
     async def __aexit__(
@@ -60,13 +64,27 @@ class ModbusConnection:
     ) -> None:
         self._client.close()
 
+    def _hear(self, sending: bool, data: bytes) -> bytes:
+        self._heard += not sending
+        return data
+
+    async def _outwait_late_answers(self) -> None:
+        """RTU answers carry no id: one to a request of the last connection must not be taken for the next one's."""
+        for _ in range(CONNECT_LIMIT):
+            heard = self._heard
+            await asyncio.sleep(self._timeout_s)
+            if self._heard == heard:
+                return
+        self._client.close()
+        raise LinkError(f"{self._name}: the line never falls silent: is there a second master on it?")
+
     async def read(self, address: int, count: int) -> list[int]:
         """FC03: exactly `count` registers, or LinkError."""
         answer = await self._call(
             lambda: self._client.read_holding_registers(address, count=count, device_id=self._device_id), "read"
         )
         if type(answer) is not ReadHoldingRegistersResponse or len(answer.registers) != count:
-            raise LinkError(f"PLC {self._where}: asked for {count} registers at {address}, got {_shape(answer)}")
+            raise LinkError(f"{self._name}: asked for {count} registers at {address}, got {_shape(answer)}")
         return list(answer.registers)
 
     async def write(self, address: int, values: list[int]) -> None:
@@ -76,7 +94,7 @@ class ModbusConnection:
         )
         right = type(answer) is WriteMultipleRegistersResponse
         if not right or (answer.address, answer.count) != (address, len(values)):
-            raise LinkError(f"PLC {self._where}: wrote {len(values)} registers at {address}, echo was {_shape(answer)}")
+            raise LinkError(f"{self._name}: wrote {len(values)} registers at {address}, echo was {_shape(answer)}")
 
     async def write_read(self, write_address: int, values: list[int], read_address: int, count: int) -> list[int]:
         """FC23, the write first: exactly `count` registers, or LinkError. Its answer echoes nothing of the write."""
@@ -88,7 +106,7 @@ class ModbusConnection:
             "write and read",
         )  # fmt: skip
         if type(answer) is not ReadWriteMultipleRegistersResponse or len(answer.registers) != count:
-            raise LinkError(f"PLC {self._where}: asked for {count} registers at {read_address}, got {_shape(answer)}")
+            raise LinkError(f"{self._name}: asked for {count} registers at {read_address}, got {_shape(answer)}")
         return list(answer.registers)
 
     async def _call(self, request: Callable[[], Awaitable[ModbusPDU]], what: str) -> ModbusPDU:
@@ -96,12 +114,10 @@ class ModbusConnection:
         try:
             answer = await request()
         except (ModbusException, OSError) as error:
-            raise LinkError(
-                f"PLC {self._where}: no answer to a {what} within {self._timeout_s * 1000:.0f} ms"
-            ) from error
+            raise LinkError(f"{self._name}: no answer to a {what} within {self._timeout_s * 1000:.0f} ms") from error
         if answer.isError():
             code = answer.exception_code
-            raise Refused(f"PLC {self._where}: {what} refused, Modbus exception {code}", code)
+            raise Refused(f"{self._name}: {what} refused, Modbus exception {code}", code)
         return answer
 
 

@@ -7,6 +7,7 @@ from agent.health import Health
 from agent.journal import Journal
 from agent.plc.alarms import AlarmLimits
 from agent.plc.decision import Timing
+from agent.plc.endpoint import Endpoint, rtu_endpoint, tcp_endpoint
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
 from agent.plc.link import PlcLink
@@ -25,6 +26,13 @@ def open_link(config: Config, agent_epoch: int, facts: Facts, journal: Journal, 
 
 def open_wire(plc: PlcConfig) -> Wire:
     """How images travel to this PLC and back."""
+    endpoint = open_endpoint(plc)
     return PollingWire(
-        lambda: ModbusConnection(plc.host, plc.port, plc.device_id, plc.timeout_ms), Words(plc.combined), plc.cycle_ms
+        lambda: ModbusConnection(endpoint, plc.device_id, plc.timeout_ms), Words(plc.combined), plc.cycle_ms
     )
+
+
+def open_endpoint(plc: PlcConfig) -> Endpoint:
+    """Where the PLC's Modbus server is."""
+    line = plc.serial_line
+    return rtu_endpoint(line) if line else tcp_endpoint(plc.host, plc.port)

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from agent.plc.endpoint import tcp_endpoint
 from agent.plc.modbus import LinkError, ModbusConnection
 
 Answer = Callable[[bytes], bytes | None]
@@ -43,7 +44,7 @@ def exchange(answer: Answer, use: Callable[[ModbusConnection], Awaitable[None]])
     async def run() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        async with server, ModbusConnection("127.0.0.1", port, 1, 200) as connection:
+        async with server, ModbusConnection(tcp_endpoint("127.0.0.1", port), 1, 200) as connection:
             await use(connection)
 
     asyncio.run(run())
@@ -109,7 +110,7 @@ def test_a_connection_that_broke_between_two_exchanges_is_a_link_error(
 
 def test_nobody_listening_is_a_link_error() -> None:
     async def connect() -> None:
-        async with ModbusConnection("127.0.0.1", 1, 1, 100):
+        async with ModbusConnection(tcp_endpoint("127.0.0.1", 1), 1, 100):
             pass
 
     with pytest.raises(LinkError, match=r"127\.0\.0\.1:1"):

@@ -1,0 +1,73 @@
+"""Where a Modbus server is, and how a client for it is made: over TCP, or RTU on a serial device."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import serial  # type: ignore[import-untyped]
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
+from pymodbus.client.base import ModbusBaseClient
+
+from agent.plc.serial_timing import SerialLine
+
+Heard = Callable[[bool, bytes], bytes]
+"""pymodbus' hook for every packet: (is it sent?, bytes) → bytes."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """`make(timeout_s, heard)` gives a client that is not yet open, `why_closed` says why it cannot be opened.
+
+    Both clients get retries=0 (re-sending is ours) and reconnect_delay=0 (so is reconnecting: a client of the
+    last outage must not come back by itself).
+    """
+
+    name: str
+    make: Callable[[float, Heard], ModbusBaseClient]
+    why_closed: Callable[[], str]
+    tagged: bool
+    """Does a request carry an id that its answer repeats? If not, an answer that came late looks like the next."""
+
+
+def tcp_endpoint(host: str, port: int, who: str = "PLC") -> Endpoint:
+    """Modbus TCP."""
+
+    def make(timeout_s: float, heard: Heard) -> ModbusBaseClient:
+        return AsyncModbusTcpClient(
+            host, port=port, timeout=timeout_s, retries=0, reconnect_delay=0, name="linegate", trace_packet=heard
+        )
+
+    return Endpoint(f"{who} {host}:{port}", make, lambda: "connection refused or unreachable", tagged=True)
+
+
+def rtu_endpoint(line: SerialLine) -> Endpoint:
+    """Modbus RTU."""
+
+    def make(timeout_s: float, heard: Heard) -> ModbusBaseClient:
+        return AsyncModbusSerialClient(
+            line.device, framer=FramerType.RTU, timeout=timeout_s, retries=0, reconnect_delay=0, name="linegate",
+            baudrate=line.baud_rate, parity=PARITY[line.parity], stopbits=line.stop_bits, trace_packet=heard,
+        )  # fmt: skip
+
+    return Endpoint(f"PLC on {line.device}", make, lambda: why_not(line), tagged=False)
+
+
+PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
+_REASONS = {
+    errno.ENOENT: "no such device: plug it in, or mend plc.serial.device",
+    errno.EACCES: "permission denied: add this user to the device's group (dialout)",
+    errno.EAGAIN: "another program has it open: stop that",
+}
+
+
+def why_not(line: SerialLine) -> str:
+    """Why this device cannot be opened, for a person; pymodbus only says that it cannot."""
+    try:
+        serial.Serial(line.device, line.baud_rate, parity=PARITY[line.parity], stopbits=line.stop_bits,
+                      exclusive=True).close()  # fmt: skip
+    except (OSError, ValueError) as error:
+        return _REASONS.get(getattr(error, "errno", None) or 0, str(error))
+    return "could not be opened; it can now"
