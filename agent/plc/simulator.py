@@ -86,7 +86,7 @@ class SimulatedLine:
             # the arm is latched to the belt: it acts where the part then is, however late this scan was
             passed_eye_s = part.triggered_ms / 1000 - (self._belt_started_s or now_s)
             before_arm = self._belt.before_arm(passed_eye_s)
-            self._truth.write(before_arm, part.seq, part.part_id, part.outcome)
+            self._truth.write(before_arm, part.seq, part.part_id, part.outcome, part.triggered_ms)
         await self._wire.put(self._program.words)
         if self._belt_started_s is None and self._program.agent_ready:
             self._belt_started_s = now_s + SETTLE_S
