@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -135,11 +135,16 @@ def plc_sim(
 
 
 @plc_app.command("map")
-def plc_map() -> None:
-    """Print the register map.  Example: linegate plc map"""
+def plc_map(
+    as_format: Annotated[
+        Literal["table", "md", "csv", "st"],
+        typer.Option("--format", help="csv: every register, for a tag list; st: declarations for FB_Linegate."),
+    ] = "table",
+) -> None:
+    """Print the register map.  Example: linegate plc map --format csv > linegate.csv"""
     from agent.plc.map_table import print_map
 
-    print_map()
+    print_map(as_format)
 
 
 @model_app.command("show")

@@ -90,6 +90,11 @@ def bits(flags: type[IntFlag]) -> list[tuple[int, str, str]]:
     return [(flag.value.bit_length() - 1, str(flag.name), meaning(flag)) for flag in flags]
 
 
+def code_kind(name: str) -> str:
+    """IEC 61131-3 type of a code; those that are XORed are bit strings."""
+    return "WORD" if name in ("VERDICT", "OUTCOME") else "UINT"
+
+
 def codes(code_type: type[IntEnum]) -> list[tuple[int, str, str]]:
     """(value, name, meaning) of each."""
     return [(code.value, code.name, meaning(code)) for code in code_type]

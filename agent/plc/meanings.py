@@ -1,9 +1,10 @@
-"""What each bit and code of the register map means, one sentence each, for the map's readers and the station's messages."""
+"""What each bit and code of the register map means, one short sentence each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum, IntFlag
+from typing import Any
 
 from agent.inspection import Reason
 from agent.plc.register_map import Alarm, Command, Ctrl, OutcomeCode, Status, VerdictCode
@@ -53,7 +54,7 @@ COMMAND = {
 }
 VERDICT = {
     VerdictCode.PASS: "proven good: the only word that lets a part through",
-    VerdictCode.REJECT: "a defect counts, or REJECT_ALL, or a challenge part",
+    VerdictCode.REJECT: "a defect counts, or REJECT_ALL, or a challenge part; a word that is no code at all is REJECT too",
     VerdictCode.NO_DECISION: "could not be inspected in time; reason says why; the PLC rejects it",
 }
 OUTCOME = {
@@ -87,7 +88,7 @@ REASON = {
     Reason.JOURNAL: "not in the journal in time (journal.required)",
     Reason.AGENT_DOWN: "the agent was not running; filled in at its restart",
 }
-MEANINGS: Mapping[type[IntEnum | IntFlag], Mapping[IntEnum | IntFlag, str]] = {
+MEANINGS: Mapping[type[IntEnum | IntFlag], Mapping[Any, str]] = {
     Ctrl: CTRL,
     Status: STATUS,
     Alarm: ALARM,
@@ -95,7 +96,7 @@ MEANINGS: Mapping[type[IntEnum | IntFlag], Mapping[IntEnum | IntFlag, str]] = {
     VerdictCode: VERDICT,
     OutcomeCode: OUTCOME,
     Reason: REASON,
-}  # type: ignore[dict-item]
+}
 """By class: members of two classes may be equal as numbers."""
 
 
