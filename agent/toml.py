@@ -47,7 +47,7 @@ def _describe(problem: Any, model: type[BaseModel]) -> str:
         return f"missing key '{key}'"
     if problem["type"].startswith("union_tag"):
         return _describe_choice(key, problem["ctx"], problem["input"])
-    message = problem["msg"].removeprefix("Value error, ")
+    message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "value_error" and isinstance(problem["input"], dict):
         return message  # about a whole table, and it names its keys
     return f"'{key}': {message} (found {problem['input']!r})" if problem["loc"] else message

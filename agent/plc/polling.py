@@ -12,6 +12,7 @@ from typing import Protocol
 
 from agent.plc.modbus import LinkError, ModbusConnection
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
+from agent.plc.ticking import ticking
 from agent.plc.wire import LinkEnd
 
 RECONNECT_S = 0.2
@@ -60,13 +61,14 @@ class PollingWire:
 
     async def exchange_forever(self, link: LinkEnd) -> None:
         """Connect, exchange until something fails, connect again; deadlines run on meanwhile."""
-        while not link.stopping:
-            try:
-                async with self._connect() as connection:
-                    await self._exchange(connection, link)
-            except LinkError as error:
-                link.report(str(error))
-                await _pause(link)
+        async with ticking(link):
+            while not link.stopping:
+                try:
+                    async with self._connect() as connection:
+                        await self._exchange(connection, link)
+                except LinkError as error:
+                    link.report(str(error))
+                    await asyncio.sleep(RECONNECT_S)
 
     async def _exchange(self, connection: ModbusConnection, link: LinkEnd) -> None:
         """One cycle after the other at an absolute cadence; between two, write every new verdict at once."""
@@ -101,11 +103,3 @@ class PollingWire:
         image = link.image()
         await self._profile.write(connection, image)
         link.acknowledged(image, time.monotonic_ns())
-
-
-async def _pause(link: LinkEnd) -> None:
-    """Wait between two attempts to connect, while deadlines run on."""
-    end_s = time.monotonic() + RECONNECT_S
-    while time.monotonic() < end_s and not link.stopping:
-        link.tick()
-        await asyncio.sleep(0.02)
