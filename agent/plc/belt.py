@@ -2,25 +2,12 @@
 
 Escapes and overkill are judged here, by the part that lies before the arm when it acts, never by numbers
 that the agent or the PLC program claim.
-
-The truth log has one JSON line for every action of the arm, and for every part that passed it or never came:
-
-    at_s          seconds of this computer's monotonic clock when the arm acted
-    seq, part_id  the part for which the PLC acted; null: it knew of none, the arm was at rest
-    true_part_id  the part that lay before the arm (1, 2, … as they are laid on the belt); null: nothing lay there
-    kind          'free' (good) or its defect; null with true_part_id
-    challenge     true: the part is a test of the station and must be rejected
-    outcome       what the PLC took it for: passed, rejected, no_decision, no_verdict; untracked with seq null
-    arm           what the arm did: let_pass or rejected; taken_off: somebody took the part off the belt before it
-    lane          where a rejected part went: 'reject', or the class whose coil was energised; null if it passed
-    escape        a bad part was let pass
-    overkill      a good part was rejected
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -29,13 +16,12 @@ import numpy as np
 
 from agent.errors import ConfigError
 from agent.inspection import Image
+from agent.plc.register_map import OutcomeCode
 from agent.procedural import DEFECT_CLASSES, render_belt, render_tile
 
 SIDE_PX = 256
 PITCH_PX = 320
 """Distance of two parts on the belt, in the lens' pixels: wider than the view, so that a gap is seen as one."""
-DIFFERENT_PARTS = 500
-"""A longer belt shows the same images again."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +32,6 @@ class BeltPart:
     kind: str
     """'free' or the defect class."""
     image: Image
-    challenge: bool = False
-    """Laid on the belt to test the station: known to be bad, and announced as such."""
 
     @property
     def good(self) -> bool:
@@ -57,10 +41,16 @@ class BeltPart:
 def procedural_parts(count: int, defect_share: float, seed: int) -> list[BeltPart]:
     """`count` rendered tiles, a `defect_share` of them with a defect of a random class."""
     rng = np.random.default_rng(seed)
-    different = min(count, DIFFERENT_PARTS)
-    kinds = [str(rng.choice(DEFECT_CLASSES)) if rng.random() < defect_share else "free" for _ in range(different)]
-    images = [render_tile(rng, kind, SIDE_PX, SIDE_PX)[0] for kind in kinds]
-    return [BeltPart(i + 1, kinds[i % different], images[i % different]) for i in range(count)]
+    kinds = [str(rng.choice(DEFECT_CLASSES)) if rng.random() < defect_share else "free" for _ in range(count)]
+    return [
+        BeltPart(part_id, kind, render_tile(rng, kind, SIDE_PX, SIDE_PX)[0]) for part_id, kind in enumerate(kinds, 1)
+    ]
+
+
+def blank_parts(count: int) -> list[BeltPart]:
+    """`count` good parts with next to no photo: for tests of the link alone, whose segmenter follows a script."""
+    image = np.full((16, 16), 128, np.uint8)
+    return [BeltPart(part_id, "free", image) for part_id in range(1, count + 1)]
 
 
 def photo_parts(folder: Path, count: int, defect_share: float, seed: int) -> list[BeltPart]:
@@ -78,11 +68,9 @@ def photo_parts(folder: Path, count: int, defect_share: float, seed: int) -> lis
             "give the folder of the unpacked magnetic-tile data set"
         )
     rng = np.random.default_rng(seed)
-    different = min(count, DIFFERENT_PARTS)
-    pools = [bad if rng.random() < defect_share else good for _ in range(different)]
+    pools = [bad if rng.random() < defect_share else good for _ in range(count)]
     drawn = [pool[int(rng.integers(len(pool)))] for pool in pools]
-    images = [_read(path) for _, path in drawn]
-    return [BeltPart(i + 1, drawn[i % different][0], images[i % different]) for i in range(count)]
+    return [BeltPart(part_id, kind, _read(path)) for part_id, (kind, path) in enumerate(drawn, 1)]
 
 
 def _read(path: Path) -> Image:
@@ -92,71 +80,34 @@ def _read(path: Path) -> Image:
     return np.asarray(image, np.uint8)
 
 
-def with_drilled_hole(part: BeltPart) -> BeltPart:
-    """The part as a test piece: a hole that no station may overlook."""
-    height, width = part.image.shape[:2]
-    hole = np.zeros((height, width), np.float32)
-    cv2.ellipse(hole, (width // 2, height // 2), (max(3, width // 36), max(4, height // 24)), 20, 0, 360, 1, -1)
-    image = (part.image * (1 - 0.85 * cv2.GaussianBlur(hole, (0, 0), 0.8))).astype(np.uint8)
-    return replace(part, kind="blowhole", image=image, challenge=True)
-
-
 class Belt:
-    """Part i is exactly under the lens, at the photo-eye, when the belt has travelled (i + 1) pitches; `arm_mm`
-    further on it lies before the arm. `endless`: after the last part the first comes again.
+    """Parts pass the photo-eye (and lens) at `rate_per_s`, and the arm `decide_ms` later.
+
+    Part i is exactly under the lens at i / rate; times are seconds since the belt started.
     """
 
-    def __init__(self, parts: list[BeltPart], pitch_mm: float, arm_mm: float, endless: bool = False) -> None:
-        self.pitch_mm, self.arm_mm = pitch_mm, arm_mm
-        self._parts, self._endless = parts, endless
-        self._test_pieces: dict[int, BeltPart] = {}
-        self._taken_off: set[int] = set()
+    def __init__(self, parts: list[BeltPart], rate_per_s: float) -> None:
+        self.parts = parts
+        self.pitch_s = 1.0 / rate_per_s
         self._empty = render_belt(np.random.default_rng(0), SIDE_PX, SIDE_PX)
 
-    @property
-    def count(self) -> int | None:
-        """Parts in all; None: endless."""
-        return None if self._endless else len(self._parts)
+    def edge_s(self, index: int) -> float:
+        """When part `index` reaches the photo-eye."""
+        return (index + 1) * self.pitch_s
 
-    def part(self, index: int) -> BeltPart | None:
-        """What was laid there; None where the belt is empty, and where somebody has taken the part off."""
-        if index < 0 or index in self._taken_off or (not self._endless and index >= len(self._parts)):
-            return None
-        return self._test_pieces.get(index) or replace(self._parts[index % len(self._parts)], part_id=index + 1)
-
-    def eye_mm(self, index: int) -> float:
-        """The belt's travel when part `index` is at the photo-eye."""
-        return (index + 1) * self.pitch_mm
-
-    def nearest(self, travel_mm: float) -> int:
-        """Index of the part that is, or would be, nearest to the photo-eye."""
-        return round(travel_mm / self.pitch_mm) - 1
-
-    def before_arm(self, travel_mm: float) -> int:
-        """Index of the part that lies, or would lie, before the arm."""
-        return self.nearest(travel_mm - self.arm_mm)
-
-    def under_lens(self, travel_mm: float) -> Image:
-        """The photo: the nearest part, shifted by how far it is from the centre; else bare belt."""
-        index = self.nearest(travel_mm)
-        part = self.part(index)
-        shift_px = round((travel_mm - self.eye_mm(index)) / self.pitch_mm * PITCH_PX)
-        if part is None or abs(shift_px) >= part.image.shape[0]:
+    def under_lens(self, time_s: float) -> Image:
+        """The photo at `time_s`: the nearest part, shifted by how far it is from the centre; else bare belt."""
+        index = min(max(round(time_s / self.pitch_s) - 1, 0), len(self.parts) - 1)
+        shift_px = round((time_s - self.edge_s(index)) / self.pitch_s * PITCH_PX)
+        image = self.parts[index].image
+        if abs(shift_px) >= image.shape[0]:
             return self._empty
-        return part.image if shift_px == 0 else self._shifted(part.image, shift_px)
+        return image if shift_px == 0 else self._shifted(image, shift_px)
 
-    def lay_test_piece(self, index: int) -> int | None:
-        """Put a test piece in the place of the first ordinary part from `index` on; its part_id, None: none comes."""
-        while (part := self.part(index)) is not None and part.challenge:
-            index += 1
-        if part is None:
-            return None
-        self._test_pieces[index] = with_drilled_hole(part)
-        return part.part_id
-
-    def take_off(self, index: int) -> None:
-        """Somebody takes the part off the belt."""
-        self._taken_off.add(index)
+    def before_arm(self, passed_eye_s: float) -> BeltPart | None:
+        """The part that lies before the arm when what passed the photo-eye at `passed_eye_s` has reached it."""
+        index = round(passed_eye_s / self.pitch_s) - 1
+        return self.parts[index] if 0 <= index < len(self.parts) else None
 
     def _shifted(self, image: Image, shift_px: int) -> Image:
         height, width = image.shape[:2]
@@ -168,49 +119,27 @@ class Belt:
         return canvas
 
 
-@dataclass(frozen=True)
-class Act:
-    """One action of the arm: for which part the PLC took it, and what it did to whatever lay there."""
-
-    at_s: float
-    let_pass: bool
-    lane: str | None = None
-    seq: int | None = None
-    part_id: int | None = None
-    outcome: str = "untracked"
-
-
 class TruthLog:
-    """Written at the moment the arm acts; see the top of this file."""
+    """One JSON line a part at the moment the arm acts: what it was, what the PLC had, what was done."""
 
     def __init__(self, path: Path | None) -> None:
         self._file: TextIO | None = path.open("w", encoding="utf-8") if path else None
 
-    def write(self, part: BeltPart | None, act: Act) -> None:
-        """`part` is what truly lay before the arm."""
-        arm = "let_pass" if act.let_pass else "rejected"
-        self._print(part, act, arm, bool(part and act.let_pass and not part.good),
-                    bool(part and not act.let_pass and part.good))  # fmt: skip
-
-    def taken_off(self, part: BeltPart, at_s: float) -> None:
-        """The part will never come to the arm."""
-        self._print(part, Act(at_s, let_pass=False), "taken_off", False, False)
-
-    def _print(self, part: BeltPart | None, act: Act, arm: str, escape: bool, overkill: bool) -> None:
+    def write(self, part: BeltPart | None, seq: int, part_id: int, outcome: OutcomeCode, passed_eye_ms: int) -> None:
+        """`part` is what truly lay before the arm; `part_id` what the PLC took it for."""
         if self._file is None:
             return
+        passed = outcome is OutcomeCode.PASSED
         record = {
-            "at_s": round(act.at_s, 4),
-            "seq": act.seq,
-            "part_id": act.part_id,
+            "passed_eye_ms": passed_eye_ms,
+            "seq": seq,
+            "part_id": part_id,
             "true_part_id": part.part_id if part else None,
             "kind": part.kind if part else None,
-            "challenge": bool(part and part.challenge),
-            "outcome": act.outcome,
-            "arm": arm,
-            "lane": act.lane,
-            "escape": escape,
-            "overkill": overkill,
+            "outcome": outcome.name.lower(),
+            "arm": "let_pass" if passed else "rejected",
+            "escape": bool(part and passed and not part.good),
+            "overkill": bool(part and not passed and part.good),
         }
         print(json.dumps(record), file=self._file, flush=True)
 
