@@ -18,7 +18,7 @@ import zmq
 from agent.errors import ConfigError
 from agent.plc.belt import Belt, TruthLog
 from agent.plc.program import Edge, PlcProgram
-from agent.plc.sim_wire import SimWire, TcpServerWire
+from agent.plc.sim_wire import SimWireOptions, open_sim_wire
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,7 @@ SETTLE_S = 1.5
 class LineOptions:
     """How the simulated line is set up."""
 
-    host: str
-    port: int
+    wire: SimWireOptions
     camera_endpoint: str
     scan_ms: float
     decide_ms: int
@@ -45,7 +44,7 @@ class SimulatedLine:
     def __init__(self, belt: Belt, truth: TruthLog, options: LineOptions) -> None:
         self._belt, self._truth, self._options = belt, truth, options
         self._program = PlcProgram(options.epoch, options.decide_ms, line_mm_s=round(25 / belt.pitch_s))
-        self._wire: SimWire = TcpServerWire(options.host, options.port)
+        self._wire = open_sim_wire(options.wire)
         self._camera = _camera_socket(options.camera_endpoint)
         self._frame_id = 0
         self._next_part = 0
@@ -54,12 +53,12 @@ class SimulatedLine:
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve Modbus, scan, and fire the camera until SIGTERM or SIGINT."""
+        """Speak Modbus, scan, and fire the camera until SIGTERM or SIGINT."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         await self._wire.start()
-        log.info("PLC simulator: Modbus TCP on %s:%s, waiting for the agent", self._options.host, self._options.port)
+        log.info("PLC simulator: %s, waiting for the agent", self._wire.where)
         tasks = [asyncio.create_task(work) for work in (self._scan_forever(), self._watch_eye(), self._alive())]
         await self._stop.wait()
         for task in tasks:

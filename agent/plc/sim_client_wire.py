@@ -1,0 +1,66 @@
+"""The simulated PLC as Modbus client: it writes its own block to the station and reads the station's, once a scan."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from agent.plc.endpoint import tcp_endpoint
+from agent.plc.modbus import LinkError, ModbusConnection
+from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_MS = 200.0
+RECONNECT_S = 0.2
+
+
+class ClientWire:
+    """The scan goes on at its cadence while the link is down; it then sees the image that came last."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.where = f"Modbus TCP client of {host}:{port}"
+        self._endpoint = tcp_endpoint(host, port, who="station")
+        self._agent = [0] * AGENT_BLOCK.count
+        self._words = [0] * PLC_BLOCK.count
+        self._scanned = asyncio.Event()
+        self._trouble = ""
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._exchange_forever())
+
+    async def agent_image(self) -> list[int]:
+        if self._task.done():
+            self._task.result()
+        return list(self._agent)
+
+    async def put(self, words: list[int], first: int = 0) -> None:
+        self._words[first : first + len(words)] = words
+        self._scanned.set()
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _exchange_forever(self) -> None:
+        while True:
+            try:
+                async with ModbusConnection(self._endpoint, 1, TIMEOUT_MS) as connection:
+                    await self._exchange(connection)
+            except LinkError as error:
+                self._report(str(error))
+                await asyncio.sleep(RECONNECT_S)
+
+    async def _exchange(self, connection: ModbusConnection) -> None:
+        while True:
+            await self._scanned.wait()
+            self._scanned.clear()
+            await connection.write(PLC_BLOCK.base, list(self._words))
+            self._agent = await connection.read(AGENT_BLOCK.base, AGENT_BLOCK.count)
+            self._report("")
+
+    def _report(self, trouble: str) -> None:
+        """Log each change once."""
+        if trouble != self._trouble:
+            log.warning("%s", trouble) if trouble else log.info("link to the station is good")
+        self._trouble = trouble
