@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from agent.plc.endpoint import tcp_endpoint
 from agent.plc.modbus import LinkError, ModbusConnection
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_MS = 200.0
 RECONNECT_S = 0.2
+COILS = 16
 
 
 class ClientWire:
@@ -26,7 +28,8 @@ class ClientWire:
         self._scanned = asyncio.Event()
         self._trouble = ""
 
-    async def start(self) -> None:
+    async def start(self, kept: Sequence[int] = ()) -> None:
+        self._agent = list(kept) or [0] * AGENT_BLOCK.count
         self._task = asyncio.create_task(self._exchange_forever())
 
     async def agent_image(self) -> list[int]:
@@ -37,6 +40,13 @@ class ClientWire:
     async def put(self, words: list[int], first: int = 0) -> None:
         self._words[first : first + len(words)] = words
         self._scanned.set()
+
+    async def coils(self) -> list[bool]:
+        return [False] * COILS  # a station that is a server has none to give
+
+    async def drop(self) -> None:
+        await self.stop()
+        await self.start(self._agent)
 
     async def stop(self) -> None:
         self._task.cancel()

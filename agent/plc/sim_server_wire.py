@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import socket
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
@@ -17,8 +21,12 @@ from agent.plc.endpoint import PARITY, why_not
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.serial_timing import SerialLine
 
-FC_READ, FC_WRITE = 3, 16
+FC_READ, FC_WRITE, FC_READ_COILS = 3, 16, 1
+COILS = 16
+RST_ON_CLOSE = struct.pack("ii", 1, 0)
 REOPEN_S = 0.2
+Trace = Callable[[bool, bytes], bytes]
+"""(sending, packet) → the packet as it shall go on."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Opening:
     """A pymodbus server that is not yet open, and what to say when it cannot be opened."""
 
     where: str
-    make: Callable[[SimDevice], ModbusBaseServer]
+    make: Callable[[SimDevice, Trace], ModbusBaseServer]
     why_closed: Callable[[Exception], str]
     vanishes: bool
     """May what it listens on be unplugged?"""
@@ -36,7 +44,7 @@ def tcp_server(host: str, port: int) -> Opening:
     """Modbus TCP on this address."""
     return Opening(
         f"Modbus TCP on {host}:{port}",
-        lambda device: ModbusTcpServer(device, address=(host, port)),
+        lambda device, trace: ModbusTcpServer(device, address=(host, port), trace_packet=trace),
         lambda error: (
             f"PLC simulator cannot listen on {host}:{port}: {_in_use(error)}: "
             "stop the other program or choose another --port"
@@ -49,8 +57,13 @@ def rtu_server(line: SerialLine) -> Opening:
     """Modbus RTU on this line."""
     return Opening(
         f"Modbus RTU on {line.device} at {line.baud_rate} baud",
-        lambda device: ModbusSerialServer(
-            device, port=line.device, baudrate=line.baud_rate, parity=PARITY[line.parity], stopbits=line.stop_bits
+        lambda device, trace: ModbusSerialServer(
+            device,
+            port=line.device,
+            baudrate=line.baud_rate,
+            parity=PARITY[line.parity],
+            stopbits=line.stop_bits,
+            trace_packet=trace,
         ),
         lambda _: f"PLC simulator cannot open {line.device}: {why_not(line)}",
         vanishes=True,
@@ -60,14 +73,19 @@ def rtu_server(line: SerialLine) -> Opening:
 class ServerWire:
     """The agent reads and writes this memory whenever it likes."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, spoil: Callable[[bytes], bytes] = bytes) -> None:
         self.where = opening.where
-        self._opening = opening
+        self._opening, self._spoil = opening, spoil
         self._next_reopening_s = 0.0
 
-    async def start(self) -> None:
-        registers = SimData(0, count=AGENT_BLOCK.base + AGENT_BLOCK.count + 1, datatype=DataType.REGISTERS)
-        self._server = self._opening.make(SimDevice(1, simdata=[registers]))
+    async def start(self, kept: Sequence[int] = ()) -> None:
+        memory = [0] * (AGENT_BLOCK.base + AGENT_BLOCK.count + 1)
+        memory[AGENT_BLOCK.base : AGENT_BLOCK.base + len(kept)] = kept
+        registers = SimData(0, values=memory, datatype=DataType.REGISTERS)
+        coils, inputs = (SimData(0, values=[False] * COILS, datatype=DataType.BITS) for _ in range(2))
+        # blocks of their own: in a shared one coil n would be a bit of register n
+        device = SimDevice(1, simdata=([coils], [inputs], [registers], [SimData(0, datatype=DataType.REGISTERS)]))
+        self._server = self._opening.make(device, self._trace)
         try:
             await self._server.serve_forever(background=True)
         except (OSError, ValueError, RuntimeError) as error:
@@ -81,6 +99,20 @@ class ServerWire:
 
     async def put(self, words: list[int], first: int = 0) -> None:
         await self._server.async_setValues(1, FC_WRITE, PLC_BLOCK.base + first, list(words))
+
+    async def coils(self) -> list[bool]:
+        states = await self._server.async_getValues(1, FC_READ_COILS, 0, COILS)
+        return [bool(state) for state in states]
+
+    async def drop(self) -> None:
+        for connection in list(self._server.active_connections.values()):
+            transport = cast(asyncio.Transport, connection.transport)
+            if (tcp := transport.get_extra_info("socket")) is not None:
+                tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST_ON_CLOSE)
+            transport.abort()
+
+    def _trace(self, sending: bool, packet: bytes) -> bytes:
+        return self._spoil(packet) if sending else packet
 
     async def stop(self) -> None:
         await self._server.shutdown()  # type: ignore[no-untyped-call]

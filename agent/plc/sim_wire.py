@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -16,16 +17,24 @@ class SimWire(Protocol):
     where: str
     """For a person: what this PLC speaks, and where."""
 
-    async def start(self) -> None:
-        """Open it; ConfigError when it cannot be had."""
+    async def start(self, kept: Sequence[int] = ()) -> None:
+        """Open it with `kept` as the agent's block, else with memory of zeros; ConfigError when it cannot be had."""
         ...
 
     async def agent_image(self) -> list[int]:
         """The agent's block as it stands in the memory now."""
         ...
 
+    async def coils(self) -> list[bool]:
+        """The outputs that the agent drives by itself, as they stand now (a station that times the reject arm)."""
+        ...
+
     async def put(self, words: list[int], first: int = 0) -> None:
         """Write (a part of) the PLC's block, from register `first` of it on."""
+        ...
+
+    async def drop(self) -> None:
+        """Break every connection at once."""
         ...
 
     async def stop(self) -> None:
@@ -45,10 +54,10 @@ class SimWireOptions:
     """Modbus RTU on this line instead of TCP."""
 
 
-def open_sim_wire(options: SimWireOptions) -> SimWire:
-    """The wire that was asked for, not yet started."""
+def open_sim_wire(options: SimWireOptions, spoil: Callable[[bytes], bytes] = bytes) -> SimWire:
+    """The wire that was asked for, not yet started. `spoil`: what becomes of each answer of a server on its way out."""
     if options.line is not None:
-        return ServerWire(rtu_server(options.line))
+        return ServerWire(rtu_server(options.line), spoil)
     if options.role == "client":
         return ClientWire(options.host, options.port)
-    return ServerWire(tcp_server(options.host, options.port))
+    return ServerWire(tcp_server(options.host, options.port), spoil)
