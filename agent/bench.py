@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 import time
 from contextlib import ExitStack
 
@@ -11,9 +12,11 @@ import numpy as np
 import onnxruntime as ort
 from rich.console import Console
 
+from agent.config import load_config
 from agent.demo_view import add_percentiles, latency_table
 from agent.local_line import LineOptions, LocalLine
-from agent.messages import ResultMessage
+from agent.messages import ResultMessage, StatusMessage
+from agent.subscriber import subscribe_status
 
 AFTER_FRAME = ("segment", "judge", "write")
 """Frame in hand → PLC write acknowledged."""
@@ -25,6 +28,9 @@ def run_bench(options: LineOptions) -> None:
     with ExitStack() as running:
         with console.status(f"{options.parts} parts at {options.rate_per_s:g}/s …"):
             line = running.enter_context(LocalLine(options))
+            pulses: list[StatusMessage] = []
+            threading.Thread(target=_listen, args=(line.endpoints["results"], pulses), daemon=True).start()
+            cycle_ms = load_config(line.config).plc.cycle_ms
             end_s = time.monotonic() + options.seconds + 10
             while not line.finished and time.monotonic() < end_s:
                 line.check_alive()
@@ -37,7 +43,18 @@ def run_bench(options: LineOptions) -> None:
     add_percentiles(table, "  of this, not the bare run (overhead)", overheads)
     console.print(table)
     bare = np.median([message.latencies_ms["run"] for message in messages])
+    gaps_ms = [pulse.plc_write_gap_ms for pulse in pulses[1:]]  # the first may span the start
+    if gaps_ms:
+        console.print(
+            f"longest time between two heartbeats at the PLC, of each second: median {np.median(gaps_ms):.1f} ms, "
+            f"max {max(gaps_ms):.1f} ms, {len(gaps_ms)} s (period {cycle_ms:.0f} ms)"
+        )
     console.print(f"whole path / bare run at the median: {np.median(totals) / bare:.2f} ×")
+
+
+def _listen(results: str, pulses: list[StatusMessage]) -> None:
+    for pulse in subscribe_status(results):
+        pulses.append(pulse)
 
 
 def path_ms(messages: list[ResultMessage]) -> tuple[list[float], list[float]]:

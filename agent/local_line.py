@@ -58,6 +58,8 @@ class LocalLine:
         self.options = options
         self.messages: list[ResultMessage] = []
         """What a subscriber has received so far."""
+        self.endpoints: dict[str, str] = {}
+        """Where the station publishes: results, replay, control."""
         self.ready_s = 0.0
         """From the station's start to its READY."""
         self._folder = tempfile.TemporaryDirectory(prefix="linegate-")
@@ -69,10 +71,8 @@ class LocalLine:
         try:
             self.start("simulator", self._simulator_arguments(settings))
             self.start("station", ["run", str(self.config)])
-            endpoints = settings["publisher"]
-            threading.Thread(
-                target=self._receive, args=(endpoints["results"], endpoints["replay"]), name="subscriber", daemon=True
-            ).start()
+            self.endpoints = settings["publisher"]
+            threading.Thread(target=self._receive, name="subscriber", daemon=True).start()
             self.ready_s = self.wait_until_ready()
         except BaseException:
             self.__exit__(None, None, None)
@@ -161,8 +161,8 @@ class LocalLine:
         lines = self.log(name).read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "(it said nothing)"
 
-    def _receive(self, results: str, replay: str) -> None:
-        for message in subscribe(results, replay, since=0):
+    def _receive(self) -> None:
+        for message in subscribe(self.endpoints["results"], self.endpoints["replay"], since=0):
             self.messages.append(message)
 
     def _write_config(self) -> dict[str, Any]:

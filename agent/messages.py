@@ -95,6 +95,8 @@ class StatusMessage(_Header):
     """The bits that stand in STATUS at the PLC: ONLINE, READY, BYPASSED, FAIL_OPEN, STOP_REQUEST …"""
     alarms: list[str] = []
     """The alarms that nobody has cleared yet."""
+    plc_write_gap_ms: float = 0.0
+    """Longest time between two writes confirmed by the PLC, in the second before: each advances the heartbeat."""
 
 
 class ReplayRequest(_Header):

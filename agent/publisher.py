@@ -121,6 +121,7 @@ class Publisher:
         status = StatusMessage(
             plc_status=list(situation.status),
             alarms=list(situation.alarms),
+            plc_write_gap_ms=round(situation.write_gap_ms, 3),
             line=self._line,
             station=self._station,
             agent_epoch=self._agent_epoch,

@@ -37,6 +37,19 @@ def subscribe(results: str, replay: str, since: int | None = None) -> Iterator[R
         live.close()
 
 
+def subscribe_status(results: str) -> Iterator[StatusMessage]:
+    """Yield the station's pulse, once a second, for ever. Raises UsageError for an endpoint that is none."""
+    live = _open(zmq.SUB, results)
+    live.subscribe(f"insp/{MAJOR}/".encode())
+    try:
+        while True:
+            message = _receive(live)
+            if isinstance(message, StatusMessage):
+                yield message
+    finally:
+        live.close()
+
+
 def request_since(endpoint: str, message_id: int, limit: int = 500) -> list[ResultMessage]:
     """One replay request: up to `limit` completed results after `message_id`. Raises Fault without an answer."""
     socket = _open(zmq.REQ, endpoint)

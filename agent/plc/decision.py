@@ -62,6 +62,8 @@ class Situation:
 
     status: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
+    write_gap_ms: float = 0.0
+    """Longest time between two writes that the PLC has confirmed, since last asked."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 from agent.health import Health
@@ -49,7 +50,8 @@ class PlcLink:
         self._ready = False
         self._trouble = ""
         self._plc_heartbeat, self._plc_moved_ns = -1, 0
-        self._ticked_ns = time.monotonic_ns()
+        self._ticked_ns = self._written_ns = time.monotonic_ns()
+        self._longest_gap_ns = 0
         self._loop = asyncio.new_event_loop()
         self.bell = Bell(self._loop)
         self._thread = threading.Thread(target=self._run, name="plc-link", daemon=True)
@@ -90,9 +92,11 @@ class PlcLink:
             self._handshake.exposed(trigger)
 
     def situation(self) -> Situation:
-        """What the PLC is being told."""
+        """What the PLC is being told, and how steadily since it was last asked."""
         with self._lock:
-            return self._handshake.situation()
+            told, gap_ns = self._handshake.situation(), self._longest_gap_ns
+            self._longest_gap_ns = 0
+        return replace(told, write_gap_ms=gap_ns / 1e6)
 
     def challenge_next(self) -> None:
         """An operator sends a part through that is known to be bad: the next one to be announced."""
@@ -152,6 +156,8 @@ class PlcLink:
         """The PLC has this image."""
         with self._lock:
             self._handshake.acknowledged(image, now_ns)
+            self._longest_gap_ns = max(self._longest_gap_ns, now_ns - self._written_ns)
+            self._written_ns = now_ns
 
     def digest(self, image: list[int], sent_ns: int, received_ns: int) -> None:
         """The PLC's image, sampled between the two times."""
