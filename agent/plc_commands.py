@@ -1,0 +1,39 @@
+"""`linegate plc probe` and `linegate plc accept`: before a station is let loose on a customer's PLC."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.errors import UsageError, exit_on_error
+
+
+def probe(
+    host: Annotated[str | None, typer.Argument(help="The PLC's address.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Modbus TCP port.")] = 502,
+    device_id: Annotated[int, typer.Option(min=0, max=247, help="Modbus device id (unit id).")] = 1,
+    config: Annotated[Path | None, typer.Option(help="A station's file instead: its address, line and times.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to watch the PLC.")] = 3.0,
+    write_test: Annotated[
+        bool, typer.Option("--write-test", help="Also write the agent's block, with STATUS = 0: no part can pass.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings and figures as JSON.")] = False,
+) -> None:
+    """What is right and wrong with a PLC; reads only.  Example: linegate plc probe 192.168.10.20"""
+    with exit_on_error():
+        import asyncio
+
+        from agent.config import load_config
+        from agent.plc.probe import probe as probe_plc
+        from agent.plc.probe_report import print_json, print_probed
+        from agent.plc_config import PlcConfig
+
+        if (host is None) == (config is None):
+            raise UsageError("give either the PLC's address or --config FILE: linegate plc probe 192.168.10.20")
+        plc = load_config(config).plc if config else PlcConfig(host=host or "", port=port, device_id=device_id)
+        probed = asyncio.run(probe_plc(plc, seconds, write_test))
+        (print_json if as_json else print_probed)(probed)
+        sys.exit(0 if probed.good else 1)
