@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
-from pymodbus.exceptions import ModbusException
+from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
+from pymodbus.pdu.bit_message import ReadDiscreteInputsResponse, WriteMultipleCoilsResponse
 from pymodbus.pdu.register_message import (
     ReadHoldingRegistersResponse,
     ReadWriteMultipleRegistersResponse,
@@ -44,7 +45,9 @@ class ModbusConnection:
         self._device_id = device_id
         self._timeout_s = timeout_ms / 1000
         self._heard = 0
+        self._calling = False
         self._client = endpoint.make(self._timeout_s, self._hear)
+        self._client.ctx.trace_connect = self._on_connection
 
     async def __aenter__(self) -> ModbusConnection:
         try:
@@ -63,6 +66,12 @@ class ModbusConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
+
+    def _on_connection(self, made: bool) -> None:
+        """When it breaks, wake the call under way: pymodbus would let it wait for its time-out."""
+        answer = self._client.ctx.response_future
+        if self._calling and not made and not answer.done():
+            answer.set_exception(ConnectionException("it broke"))
 
     def _hear(self, sending: bool, data: bytes) -> bytes:
         self._heard += not sending
@@ -109,12 +118,36 @@ class ModbusConnection:
             raise LinkError(f"{self._name}: asked for {count} registers at {read_address}, got {_shape(answer)}")
         return list(answer.registers)
 
+    async def read_inputs(self, address: int, count: int) -> list[bool]:
+        """FC02: exactly `count` discrete inputs, or LinkError; an answer is filled up to whole bytes."""
+        answer = await self._call(
+            lambda: self._client.read_discrete_inputs(address, count=count, device_id=self._device_id), "read"
+        )
+        whole_bytes = (count + 7) // 8 * 8
+        if type(answer) is not ReadDiscreteInputsResponse or len(answer.bits) != whole_bytes:
+            raise LinkError(f"{self._name}: asked for {count} inputs at {address}, got {_shape(answer)}")
+        return list(answer.bits[:count])
+
+    async def write_coils(self, address: int, states: list[bool]) -> None:
+        """FC15: the echo must name this address and count, or LinkError."""
+        answer = await self._call(
+            lambda: self._client.write_coils(address, states, device_id=self._device_id), "write"
+        )
+        right = type(answer) is WriteMultipleCoilsResponse
+        if not right or (answer.address, answer.count) != (address, len(states)):
+            raise LinkError(f"{self._name}: wrote {len(states)} coils at {address}, echo was {_shape(answer)}")
+
     async def _call(self, request: Callable[[], Awaitable[ModbusPDU]], what: str) -> ModbusPDU:
         """pymodbus raises at the call itself, not only when awaited, if the connection has gone meanwhile."""
+        self._calling = True
         try:
             answer = await request()
+        except ConnectionException as error:
+            raise LinkError(f"{self._name}: the connection broke at a {what}") from error
         except (ModbusException, OSError) as error:
             raise LinkError(f"{self._name}: no answer to a {what} within {self._timeout_s * 1000:.0f} ms") from error
+        finally:
+            self._calling = False
         if answer.isError():
             code = answer.exception_code
             raise Refused(f"{self._name}: {what} refused, Modbus exception {code}", code)

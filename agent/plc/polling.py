@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from agent.plc.coil_output import CoilOutput
 from agent.plc.modbus import LinkError, ModbusConnection
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.ticking import ticking
 from agent.plc.wire import LinkEnd
 
-RECONNECT_S = 0.2
+RECONNECT_S = 0.1
+"""Two attempts to connect are so far apart: a connection that has held for longer is renewed at once."""
 
 
 class Profile(Protocol):
@@ -63,24 +65,38 @@ class PollingWire:
         """Connect, exchange until something fails, connect again; deadlines run on meanwhile."""
         async with ticking(link):
             while not link.stopping:
+                tried_s = time.monotonic()
                 try:
                     async with self._connect() as connection:
                         await self._exchange(connection, link)
                 except LinkError as error:
                     link.report(str(error))
-                    await asyncio.sleep(RECONNECT_S)
+                    await asyncio.sleep(tried_s + RECONNECT_S - time.monotonic())
 
     async def _exchange(self, connection: ModbusConnection, link: LinkEnd) -> None:
-        """One cycle after the other at an absolute cadence; between two, write every new verdict at once."""
+        """One cycle after the other at an absolute cadence; between two, write every new verdict and coil at once."""
         await self._read(connection, link)
+        output = CoilOutput(connection, link)
+        await output.drive()  # before the PLC is told READY
         cycle = self._write_read if self._profile.combined else self._read_write
         next_cycle_s = time.monotonic()
         while not link.stopping:
             await cycle(connection, link)
+            await output.drive()
             next_cycle_s = max(next_cycle_s + self._cycle_s, time.monotonic())
-            while await link.bell.rung_before(next_cycle_s) and not link.stopping:
-                await self._write(connection, link)
+            await self._until(next_cycle_s, connection, output, link)
+        await output.drive()
         await self._write(connection, link)
+
+    async def _until(self, end_s: float, connection: ModbusConnection, output: CoilOutput, link: LinkEnd) -> None:
+        """Verdicts before coils: a verdict is for the PLC's arm too, and may not wait."""
+        while not link.stopping:
+            wake_s = min(end_s, link.next_coil_change_s())
+            if await link.bell.rung_before(wake_s):
+                await self._write(connection, link)
+            elif wake_s >= end_s:
+                return
+            await output.drive()
 
     async def _read_write(self, connection: ModbusConnection, link: LinkEnd) -> None:
         await self._read(connection, link)

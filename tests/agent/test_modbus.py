@@ -27,7 +27,7 @@ def write_answer(address: int, count: int) -> bytes:
     return struct.pack(">BHH", WRITE, address, count)
 
 
-def exchange(answer: Answer, use: Callable[[ModbusConnection], Awaitable[None]]) -> None:
+def exchange(answer: Answer, use: Callable[[ModbusConnection], Awaitable[None]], timeout_ms: float = 200) -> None:
     """Run `use` on a connection to a server that answers every request by `answer`."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,7 +44,7 @@ def exchange(answer: Answer, use: Callable[[ModbusConnection], Awaitable[None]])
     async def run() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        async with server, ModbusConnection(tcp_endpoint("127.0.0.1", port), 1, 200) as connection:
+        async with server, ModbusConnection(tcp_endpoint("127.0.0.1", port), 1, timeout_ms) as connection:
             await use(connection)
 
     asyncio.run(run())
@@ -91,6 +91,12 @@ def test_a_wrong_answer_to_a_read_is_a_link_error(reply: bytes | None) -> None:
 def test_a_wrong_answer_to_a_write_is_a_link_error(reply: bytes | None) -> None:
     with pytest.raises(LinkError):
         exchange(lambda _: reply, write_two)
+
+
+@pytest.mark.parametrize("use", [read_four, write_two])
+def test_a_connection_that_breaks_wakes_the_call_under_way(use: Callable[[ModbusConnection], Awaitable[None]]) -> None:
+    with pytest.raises(LinkError, match="the connection broke"):
+        exchange(lambda _: None, use, timeout_ms=600_000)
 
 
 @pytest.mark.parametrize("use", [read_four, write_two])
