@@ -13,6 +13,7 @@ from agent.plc.handshake import Handshake
 from agent.plc.link import PlcLink
 from agent.plc.modbus import ModbusConnection
 from agent.plc.polling import PollingWire, Words
+from agent.plc.serving import ServingWire
 from agent.plc.wire import Wire
 from agent.plc_config import PlcConfig
 
@@ -26,6 +27,8 @@ def open_link(config: Config, agent_epoch: int, facts: Facts, journal: Journal, 
 
 def open_wire(plc: PlcConfig) -> Wire:
     """How images travel to this PLC and back."""
+    if plc.role == "server":
+        return ServingWire(plc.host, plc.port)
     endpoint = open_endpoint(plc)
     return PollingWire(
         lambda: ModbusConnection(endpoint, plc.device_id, plc.timeout_ms), Words(plc.combined), plc.cycle_ms
