@@ -200,7 +200,7 @@ class PlcProgram:
             part.outcome, self.stopped = OutcomeCode.REJECTED, True
         elif self.panel.reject_all and passed:
             part.outcome = OutcomeCode.REJECTED
-        elif self.panel.bypass and not part.challenge:
+        elif self.panel.bypass and not self.panel.reject_all and not part.challenge:
             part.outcome = OutcomeCode.PASSED
 
     def _watch_line(self, agent: list[int]) -> None:
