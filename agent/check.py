@@ -11,6 +11,7 @@ from agent.cameras.folder import FolderDriver
 from agent.config import FolderCamera, load_config
 from agent.judge import Calibration, Judge
 from agent.model_contract import Provider
+from agent.plc.open_arm import check_lanes
 from agent.recipe import load_recipes
 from agent.segmenter import Segmenter
 
@@ -23,6 +24,7 @@ def check_config(path: Path) -> None:
     for recipe in recipes.values():
         Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
     segmenter.self_test()
+    check_lanes(config.reject, segmenter.contract.defect_classes)
     if isinstance(config.camera, FolderCamera):
         FolderDriver(config.camera, config.trigger.capture_window_ms)
     console = Console(highlight=False)
@@ -35,6 +37,13 @@ def check_config(path: Path) -> None:
     for recipe in recipes.values():
         console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
     console.print(f"  PLC      {config.plc.host}:{config.plc.port}")
+    console.print(f"  reject   timed by the {'PLC' if config.reject.timing == 'plc' else 'agent, by coils'}")
+    if config.reject.fail_open:
+        console.print(
+            f"  FAIL OPEN  reject.reject_coil = {config.reject.reject_coil} is energised to reject: a dead wire, "
+            "valve or station lets every part pass",
+            style="bold red",
+        )
     for endpoint in (config.publisher.results, config.publisher.replay):
         if "127.0.0.1" not in endpoint and not endpoint.startswith("ipc://"):
             console.print(

@@ -121,6 +121,11 @@ class Config(Strict):
     journal: JournalConfig = JournalConfig()
 
     @model_validator(mode="after")
+    def _arm_can_be_driven(self) -> Config:
+        self.reject.require_sense(self.plc, self.trigger.min_pitch_ms)
+        return self
+
+    @model_validator(mode="after")
     def _right_frame_for_the_part(self) -> Config:
         """Refuse settings under which the next part could be photographed for this one (DESIGN §3.3)."""
         trigger, jitter_ms = self.trigger, self.trigger_jitter_ms

@@ -31,7 +31,7 @@ OUT_OF_ORDER = 512
 """No row is written later than so many rows after its neighbour."""
 _COLUMNS = (
     *("kind", "plc_epoch", "agent_epoch", "trigger_seq", "part_id", "triggered_ns", "decided_ns", "decided_utc"),
-    *("verdict", "reason", "detail", "evidence", "bypass", "challenge"),
+    *("verdict", "reason", "detail", "evidence", "bypass", "challenge", "fail_open"),
     *("model_sha256", "recipe", "recipe_sha256", "job", "simulated"),
 )
 _INSERT = f"INSERT INTO inspections ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
@@ -48,6 +48,7 @@ class Identity:
     recipes: Mapping[int, tuple[str, str]]
     """(name, sha256) by job number, the station's own first."""
     simulated: bool
+    fail_open: bool = False
 
 
 Listener = Callable[[ResultMessage, Closed | None], None]
@@ -201,6 +202,7 @@ class Journal:
             "recipe_sha256": recipe_sha256,
             "job": job,
             "simulated": identity.simulated,
+            "fail_open": identity.fail_open,
             "kind": "inspection",
             "plc_epoch": trigger.plc_epoch,
             "trigger_seq": trigger.seq,

@@ -16,7 +16,9 @@ from agent.messages import DefectRecord, ResultMessage
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+_ADDED = {2: "challenge", 3: "fail_open"}
+"""The column that each version of the table has brought."""
 _CREATE = """
 CREATE TABLE IF NOT EXISTS inspections (
     message_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -24,7 +26,7 @@ CREATE TABLE IF NOT EXISTS inspections (
     trigger_seq INTEGER NOT NULL, part_id INTEGER NOT NULL,
     triggered_ns INTEGER NOT NULL, decided_ns INTEGER NOT NULL, decided_utc TEXT NOT NULL,
     verdict TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, evidence TEXT NOT NULL,
-    bypass INTEGER NOT NULL, challenge INTEGER NOT NULL DEFAULT 0,
+    bypass INTEGER NOT NULL, challenge INTEGER NOT NULL DEFAULT 0, fail_open INTEGER NOT NULL DEFAULT 0,
     model_sha256 TEXT NOT NULL, recipe TEXT NOT NULL, recipe_sha256 TEXT NOT NULL,
     job INTEGER NOT NULL, simulated INTEGER NOT NULL,
     completed INTEGER NOT NULL DEFAULT 0, acknowledged_ns INTEGER, in_time INTEGER,
@@ -47,8 +49,9 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 1:
-            connection.execute("ALTER TABLE inspections ADD COLUMN challenge INTEGER NOT NULL DEFAULT 0")
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        for column in (column for version, column in _ADDED.items() if 0 < found < version):
+            connection.execute(f"ALTER TABLE inspections ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
         connection.executescript(_CREATE)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         if damaged:

@@ -73,6 +73,8 @@ class ResultMessage(_Header):
     """The PLC let everything pass: out of yield, and no PASS of ours was needed."""
     challenge: bool = False
     """A part known to be bad, sent through to test the station: out of yield."""
+    fail_open: bool = False
+    """The arm is wired energise-to-reject: a dead wire would have let the part pass."""
     model_sha256: str
     recipe: str
     recipe_sha256: str

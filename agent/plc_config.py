@@ -143,18 +143,79 @@ class RejectConfig(Strict):
     """plc: the PLC's shift register, Linegate only says the verdict. agent: Linegate drives coils of its own."""
     distance_mm: float = Field(default=0.0, ge=0)
     """agent: photo-eye to arm; with LINE_MM_S of the PLC this gives the time."""
-    distance_counts: int = Field(default=0, ge=0, le=65_535)
+    distance_counts: int = Field(default=0, ge=0, le=60_000)
     """agent: the same by the PLC's encoder, which a change of speed cannot fool; 0 = go by distance_mm."""
     pulse_ms: Milliseconds = 50.0
+    """How long a coil is on for one part, centred on the part."""
+    lead_ms: float = Field(default=0.0, ge=0, le=1000)
+    """From a coil's change to the arm in place, the write to the PLC included: every change is so much earlier."""
     pass_coil: int | None = Field(default=None, ge=0, le=65_535)
     """Energised while a proven part passes the arm; at rest the arm rejects."""
-    lane_coils: dict[str, int] = Field(default_factory=dict)
+    lane_coils: dict[str, Annotated[int, Field(ge=0, le=65_535)]] = Field(default_factory=dict)
     """Defect class (or 'reject', 'no_decision') → coil that sends the part into its lane."""
     reject_coil: int | None = Field(default=None, ge=0, le=65_535)
     """Energised to reject: a dead wire lets every part pass. Needs fail_open = true."""
     fail_open: bool = False
     confirm_ms: Milliseconds | None = None
-    """After a reject CONFIRM_CNT must count on within this; None = there is no confirm sensor."""
+    """After a reject CONFIRM_CNT must count on within this; None = there is no confirm sensor.
+
+    From the part's arrival at the arm, which with timing = "plc" is its decision point.
+    """
+
+    def require_sense(self, plc: PlcConfig, min_pitch_ms: float) -> None:
+        """ValueError, in words for the file's author, where the arm cannot be driven as it is described."""
+        if self.confirm_ms is not None and plc.profile == "bits":
+            raise ValueError("reject.confirm_ms: profile 'bits' has no CONFIRM_CNT: use words, or leave it out")
+        if self.timing == "plc":
+            self._require_none_of_ours()
+        else:
+            self._require_wiring()
+            self._require_times(plc, min_pitch_ms)
+
+    def _require_none_of_ours(self) -> None:
+        fresh = RejectConfig()
+        idle = [n for n in sorted(self.model_fields_set - {"confirm_ms"}) if getattr(self, n) != getattr(fresh, n)]
+        if idle:
+            raise ValueError(f"reject.{idle[0]} is for reject.timing = 'agent': set that, or leave it to the PLC")
+
+    def _require_wiring(self) -> None:
+        if (self.pass_coil is None) == (self.reject_coil is None):
+            raise ValueError(
+                "reject.timing = 'agent' needs one of pass_coil and reject_coil: "
+                "pass_coil = N, energised to pass, rejects when a wire breaks"
+            )
+        if self.fail_open != (self.reject_coil is not None):
+            raise ValueError(
+                "reject.reject_coil lets every part pass when a wire breaks: wire the arm energise-to-pass "
+                "(pass_coil), or own up to it with fail_open = true"
+                if self.reject_coil is not None
+                else "reject.fail_open = true is the mark of reject_coil: leave it out, pass_coil fails safe"
+            )
+        if (self.distance_mm > 0) == (self.distance_counts > 0):
+            raise ValueError(
+                "reject.timing = 'agent' needs one of distance_mm and distance_counts: how far it is from "
+                "photo-eye to arm; counts if the PLC has an encoder"
+            )
+        deciding = self.reject_coil if self.pass_coil is None else self.pass_coil
+        if deciding in self.lane_coils.values():
+            raise ValueError(f"reject.lane_coils: coil {deciding} is the arm's own: give the lane another")
+
+    def _require_times(self, plc: PlcConfig, min_pitch_ms: float) -> None:
+        if plc.role != "client" or plc.profile != "words":
+            raise ValueError(
+                "reject.timing = 'agent' writes coils and reads the belt: it needs plc.role = 'client' "
+                "and plc.profile = 'words'; else let the PLC time the arm"
+            )
+        if self.pulse_ms >= min_pitch_ms:
+            raise ValueError(
+                f"reject.pulse_ms = {self.pulse_ms:.0f} reaches into the next part at trigger.min_pitch_ms = "
+                f"{min_pitch_ms:.0f}: make it shorter"
+            )
+        if self.pulse_ms < 2 * plc.scan_ms:
+            raise ValueError(
+                f"reject.pulse_ms = {self.pulse_ms:.0f} may miss the part, whose place is known to plc.scan_ms = "
+                f"{plc.scan_ms:.0f} either way: make it at least twice that"
+            )
 
 
 class AlarmConfig(Strict):

@@ -146,7 +146,7 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     journal_path = config.station.state_dir / "journal.sqlite"
     recipes = {number: (job.recipe.name, job.recipe.sha256) for number, job in jobs.items()}
     identity = Identity(config.station.line, config.station.name, epoch, segmenter.sha256, recipes,
-                        isinstance(camera, SimulatedDriver))  # fmt: skip
+                        isinstance(camera, SimulatedDriver), config.reject.fail_open)  # fmt: skip
     journal = Journal(journal_path, identity, config.journal.wait_ms, config.journal.required)
     publisher = Publisher(config.publisher, config.station.line, config.station.name, epoch, journal_path)
     opened.callback(publisher.close)

@@ -35,6 +35,7 @@ def result_line(message: ResultMessage) -> Text:
         f"PLC {message.plc_action:<22}",
         (f"{total:6.1f} ms  " if total is not None else "     –     ", "dim"),
         ("BYPASS ", "bold red") if message.bypass else "",
+        ("FAIL OPEN ", "bold red") if message.fail_open else "",
         ("challenge ", "cyan") if message.challenge else "",
         found or (message.detail or message.reason if not message.valid else ""),
     )

@@ -54,6 +54,8 @@ class Handshake:
     agent_epoch: int
     facts: Facts = field(default_factory=Facts)
     limits: AlarmLimits = field(default_factory=AlarmLimits)
+    own_arm: bool = False
+    """What became of a part is said by our own coils (reject_arm.py), not by the PLC's outcome words."""
     ledger: Ledger = field(init=False)
     _orders: Orders = field(init=False)
     _plc_epoch: int | None = None
@@ -122,7 +124,7 @@ class Handshake:
         by_encoder = PLC_BLOCK.get(words, "DECIDE_COUNTS") > 0
         for part in self.ledger.parts.values():
             seq = part.trigger.seq
-            if part.action is None:
+            if part.action is None and not self.own_arm:
                 part.action = read_outcome(words, seq)
             if by_encoder and part.decision is None and PLC_BLOCK.slot(words, "TRIGGER", seq)["seq"] == seq:
                 part.deadline_ns = read_deadline_ns(words, seq, sampled, self.timing)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import threading
 import time
@@ -19,9 +20,10 @@ from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.journal import Journal
 from agent.plc.bell import Bell
-from agent.plc.decision import Closed, Decision, Observation, Situation
+from agent.plc.decision import Closed, Decision, Observation, Sampled, Situation
 from agent.plc.handshake import Handshake
 from agent.plc.register_map import Status
+from agent.plc.reject_arm import RejectArm
 from agent.plc.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -36,13 +38,14 @@ class PlcLink:
 
     `handshake` is this link's alone. Every settled decision is given to `journal` before it goes on the wire,
     and every finished part with what the PLC did with it. `lost_after_ms`: PLC_HB unchanged so long = PLC lost.
+    `arm`: of the handshake's ledger, where coils or a confirm sensor are ours to look after.
     """
 
-    def __init__(
-        self, wire: Wire, handshake: Handshake, journal: Journal, health: Health, lost_after_ms: float
-    ) -> None:
+    def __init__(self, wire: Wire, handshake: Handshake, journal: Journal, health: Health, lost_after_ms: float,
+                 arm: RejectArm | None = None) -> None:  # fmt: skip
         self._wire, self._handshake, self._journal, self._health = wire, handshake, journal, health
         self._lost_after_ns = lost_after_ms * 1e6
+        self._arm = arm
         self._lock = threading.Lock()
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._stopping = threading.Event()
@@ -111,10 +114,15 @@ class PlcLink:
             return False
         if not self._journal.commit(settled) and self._journal.required:
             settled = self._unrecorded(settled)
-        with self._lock:
-            self._handshake.release(settled)
+        self._release(settled)
         self.bell.ring()
         return True
+
+    def _release(self, settled: Decision) -> None:
+        with self._lock:
+            self._handshake.release(settled)
+            if self._arm:
+                self._arm.decided(settled, time.monotonic_ns())
 
     def close(self) -> None:
         """Let the PLC decide the parts already settled, show it OFFLINE, then end the thread."""
@@ -159,10 +167,27 @@ class PlcLink:
             self._longest_gap_ns = max(self._longest_gap_ns, now_ns - self._written_ns)
             self._written_ns = now_ns
 
+    def coils(self) -> tuple[dict[int, bool], float]:
+        """How the coils of the reject arm must stand now, and when they may have to change."""
+        if self._arm is None:
+            return {}, math.inf
+        now_ns = time.monotonic_ns()
+        with self._lock:
+            ready = bool(self._status(now_ns) & Status.READY) and self._health.alive(now_ns)
+            return self._arm.at_rest() if self.stopping else self._arm.coils(now_ns, ready)
+
+    def coil_written(self, coil: int, on: bool, now_ns: int) -> None:
+        """The PLC has confirmed the state of a coil."""
+        with self._lock:
+            if self._arm:
+                self._arm.written(coil, on, now_ns)
+
     def digest(self, image: list[int], sent_ns: int, received_ns: int) -> None:
         """The PLC's image, sampled between the two times."""
         with self._lock:
             seen = self._handshake.observe(image, sent_ns, received_ns)
+            if self._arm:
+                seen = self._arm.observe(image, Sampled(sent_ns, received_ns), seen)
         self._note(seen, image, received_ns)
         self.tick()
 
@@ -186,6 +211,8 @@ class PlcLink:
         """What must happen whether or not the PLC answers: deadlines, finished parts, the end of a hung process."""
         self._ticked_ns = now_ns = time.monotonic_ns()
         with self._lock:
+            if self._arm:
+                self._arm.tick(now_ns)
             expired, closed = self._handshake.expire(now_ns), self._handshake.close(now_ns)
         for decision in expired:
             self._settled_here(decision)
@@ -202,8 +229,7 @@ class PlcLink:
         """NO_DECISION is safe at once: it does not wait for its row."""
         log.warning("part %d: no decision (%s: %s)", decision.trigger.part_id, decision.reason.name, decision.detail)
         self._journal.enqueue(decision)
-        with self._lock:
-            self._handshake.release(decision)
+        self._release(decision)
 
     def _finished(self, part: Closed) -> None:
         if part.verdict is not Verdict.PASS and part.plc_action is PlcAction.PASSED:

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
-from pymodbus.pdu.bit_message import ReadDiscreteInputsResponse, WriteMultipleCoilsResponse
+from pymodbus.pdu.bit_message import ReadDiscreteInputsResponse, WriteMultipleCoilsResponse, WriteSingleCoilResponse
 from pymodbus.pdu.register_message import (
     ReadHoldingRegistersResponse,
     ReadWriteMultipleRegistersResponse,
@@ -127,6 +127,12 @@ class ModbusConnection:
         if type(answer) is not ReadDiscreteInputsResponse or len(answer.bits) != whole_bytes:
             raise LinkError(f"{self._name}: asked for {count} inputs at {address}, got {_shape(answer)}")
         return list(answer.bits[:count])
+
+    async def write_coil(self, address: int, on: bool) -> None:
+        """FC05: the echo must name this coil and this state, or LinkError."""
+        answer = await self._call(lambda: self._client.write_coil(address, on, device_id=self._device_id), "write")
+        if type(answer) is not WriteSingleCoilResponse or (answer.address, list(answer.bits[:1])) != (address, [on]):
+            raise LinkError(f"{self._name}: wrote coil {address}, echo was {_shape(answer)}")
 
     async def write_coils(self, address: int, states: list[bool]) -> None:
         """FC15: the echo must name this address and count, or LinkError."""

@@ -12,6 +12,7 @@ from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
 from agent.plc.link import PlcLink
 from agent.plc.modbus import ModbusConnection
+from agent.plc.open_arm import check_lanes, open_arm
 from agent.plc.polling import PollingWire, Words
 from agent.plc.serving import ServingWire
 from agent.plc.wire import Wire
@@ -21,8 +22,11 @@ from agent.plc_config import PlcConfig
 def open_link(config: Config, agent_epoch: int, facts: Facts, journal: Journal, health: Health) -> PlcLink:
     """The link, its thread running."""
     timing = Timing(config.trigger.capture_window_ms, config.plc.guard_ms, config.plc.scan_ms)
-    handshake = Handshake(timing, agent_epoch, facts, AlarmLimits(**config.alarm.model_dump()))
-    return PlcLink(open_wire(config.plc), handshake, journal, health, config.plc.lost_after_ms)
+    limits = AlarmLimits(**config.alarm.model_dump())
+    handshake = Handshake(timing, agent_epoch, facts, limits, own_arm=config.reject.timing == "agent")
+    check_lanes(config.reject, facts.classes[1:])
+    arm = open_arm(config, handshake.ledger)
+    return PlcLink(open_wire(config.plc), handshake, journal, health, config.plc.lost_after_ms, arm)
 
 
 def open_wire(plc: PlcConfig) -> Wire:

@@ -91,7 +91,7 @@ class PollingWire:
     async def _until(self, end_s: float, connection: ModbusConnection, output: CoilOutput, link: LinkEnd) -> None:
         """Verdicts before coils: a verdict is for the PLC's arm too, and may not wait."""
         while not link.stopping:
-            wake_s = min(end_s, link.next_coil_change_s())
+            wake_s = min(end_s, output.next_s)
             if await link.bell.rung_before(wake_s):
                 await self._write(connection, link)
             elif wake_s >= end_s:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.inspection import PlcAction, Trigger, Verdict
+from agent.inspection import Defect, PlcAction, Trigger, Verdict
 from agent.plc.decision import MS, Decision, Sampled, Timing
 from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK, RING_SLOTS, Ctrl, OutcomeCode, VerdictCode
 
@@ -108,8 +108,7 @@ def holds_result(words: list[int], decision: Decision) -> bool:
 
 
 def _detail(decision: Decision, classes: tuple[str, ...]) -> dict[str, float]:
-    counting = [d for d in decision.evidence.judgement.defects if d.counts] if decision.evidence else []
-    worst = max(counting, key=lambda defect: defect.area_mm2, default=None)
+    counting, worst = _counting(decision), worst_defect(decision)
     seq = decision.trigger.seq
     return {
         "seq": seq,
@@ -121,3 +120,12 @@ def _detail(decision: Decision, classes: tuple[str, ...]) -> dict[str, float]:
         "score": worst.score if worst else 0,
         "seq_copy": seq,
     }
+
+
+def worst_defect(decision: Decision) -> Defect | None:
+    """The largest of the defects that count."""
+    return max(_counting(decision), key=lambda defect: defect.area_mm2, default=None)
+
+
+def _counting(decision: Decision) -> list[Defect]:
+    return [d for d in decision.evidence.judgement.defects if d.counts] if decision.evidence else []

@@ -22,6 +22,17 @@ class LinkEnd(Protocol):
         """What the PLC should have now; each call may count the heartbeat on."""
         ...
 
+    def coils(self) -> tuple[dict[int, bool], float]:
+        """How the coils of the reject arm must stand now, and when (CLOCK_MONOTONIC, s; inf = never) to ask again.
+
+        Ask after every read and verdict too. Empty where the PLC drives the arm.
+        """
+        ...
+
+    def coil_written(self, coil: int, on: bool, now_ns: int) -> None:
+        """The PLC has confirmed the state of a coil."""
+        ...
+
     def acknowledged(self, image: list[int], now_ns: int) -> None:
         """The PLC has this image."""
         ...
