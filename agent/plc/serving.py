@@ -52,7 +52,7 @@ class ServingWire:
                 await link.bell.rung_before(time.monotonic() + SILENT_S)
                 registers.report_silence()
             with suppress(TimeoutError):
-                await asyncio.wait_for(registers.read_after_the_end.wait(), LAST_READ_S)
+                await asyncio.wait_for(registers.last_image_given(), LAST_READ_S)
 
 
 class ServedRegisters:
@@ -65,7 +65,12 @@ class ServedRegisters:
         self._writer: Peer | None = None
         self._written_s = time.monotonic()
         self._complained: set[tuple[int, ExcCodes]] = set()
-        self.read_after_the_end = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    async def last_image_given(self) -> None:
+        """The PLC has read what we say at the end, or there is none to read it."""
+        if self._writer is not None:
+            await self._ended.wait()
 
     def read(self, peer: Peer, address: int, count: int) -> list[int]:
         """Any part of one block; only a whole image can be echoed as known."""
@@ -78,7 +83,7 @@ class ServedRegisters:
         if count == AGENT_BLOCK.count:
             self._served.add(image, time.monotonic_ns())
             if last:
-                self.read_after_the_end.set()
+                self._ended.set()
         first = address - AGENT_BLOCK.base
         return image[first : first + count]
 
@@ -107,6 +112,8 @@ class ServedRegisters:
         self._complained = {said for said in self._complained if said[0] != peer.number}
         if peer == self._writer:
             self._writer = None
+            if self._link.stopping:
+                self._ended.set()
             self._link.report(f"PLC at {peer.name} has closed its connection")
 
     def report_silence(self) -> None:
