@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from pymodbus.client.base import ModbusBaseClient
 
 from agent.plc.serial_timing import SerialLine
 
+OPENING_ERRORS = (OSError, ValueError, termios.error)
+"""What a client raises that cannot be opened; it may also just say so."""
 Heard = Callable[[bool, bytes], bytes]
 """pymodbus' hook for every packet: (is it sent?, bytes) → bytes."""
 
@@ -66,8 +69,11 @@ _REASONS = {
 def why_not(line: SerialLine) -> str:
     """Why this device cannot be opened, for a person; pymodbus only says that it cannot."""
     try:
-        serial.Serial(line.device, line.baud_rate, parity=PARITY[line.parity], stopbits=line.stop_bits,
-                      exclusive=True).close()  # fmt: skip
-    except (OSError, ValueError) as error:
-        return _REASONS.get(getattr(error, "errno", None) or 0, str(error))
+        with serial.Serial(line.device, line.baud_rate, parity=PARITY[line.parity], stopbits=line.stop_bits,
+                           exclusive=True) as device:  # fmt: skip
+            device.timeout = 0  # as pymodbus does: it sets the line up again
+    except OSError as error:
+        return _REASONS.get(error.errno or 0, str(error))
+    except (ValueError, termios.error):
+        return f"the device does not take {line.baud_rate} baud, parity {line.parity}, {line.stop_bits} stop bits"
     return "could not be opened; it can now"

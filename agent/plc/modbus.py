@@ -19,7 +19,7 @@ from pymodbus.pdu.register_message import (
     WriteMultipleRegistersResponse,
 )
 
-from agent.plc.endpoint import Endpoint
+from agent.plc.endpoint import OPENING_ERRORS, Endpoint
 
 CONNECT_LIMIT = 5
 """An endpoint may take so many time-outs to be opened, or to fall silent."""
@@ -52,9 +52,8 @@ class ModbusConnection:
     async def __aenter__(self) -> ModbusConnection:
         try:
             connected = await asyncio.wait_for(self._client.connect(), self._timeout_s * CONNECT_LIMIT)
-        except (OSError, TimeoutError, ValueError, ModbusException) as error:
-            self._client.close()
-            raise LinkError(f"{self._name}: no connection ({error or type(error).__name__})") from error
+        except (TimeoutError, ModbusException, *OPENING_ERRORS):
+            connected = False
         if not connected:
             self._client.close()
             raise LinkError(f"{self._name}: {self._endpoint.why_closed()}")

@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,7 +18,7 @@ from pymodbus.server.base import ModbusBaseServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.errors import ConfigError
-from agent.plc.endpoint import PARITY, why_not
+from agent.plc.endpoint import OPENING_ERRORS, PARITY, why_not
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.serial_timing import SerialLine
 
@@ -88,7 +89,7 @@ class ServerWire:
         self._server = self._opening.make(device, self._trace)
         try:
             await self._server.serve_forever(background=True)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (RuntimeError, *OPENING_ERRORS) as error:
             raise ConfigError(self._opening.why_closed(error)) from error
 
     async def agent_image(self) -> list[int]:
@@ -122,7 +123,8 @@ class ServerWire:
         lost = self._opening.vanishes and not self._server.active_connections
         if lost and time.monotonic() >= self._next_reopening_s:
             self._next_reopening_s = time.monotonic() + REOPEN_S
-            await self._server.listen()
+            with suppress(*OPENING_ERRORS):
+                await self._server.listen()
 
 
 def _in_use(error: Exception) -> str:
