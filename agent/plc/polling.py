@@ -16,7 +16,7 @@ from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.ticking import ticking
 from agent.plc.wire import LinkEnd
 
-RECONNECT_S = 0.1
+RECONNECT_S = 0.05
 """Two attempts to connect are so far apart: a connection that has held for longer is renewed at once."""
 
 
