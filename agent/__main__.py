@@ -13,12 +13,14 @@ from typer.exceptions import TyperException
 from agent.errors import UsageError, exit_on_error
 from agent.model_contract import Provider
 from agent.plc_commands import probe
+from agent.sim_command import EPILOG, MANUAL, plc_sim
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Inspect every part on a production line; only proven-good parts pass.")  # fmt: skip
 plc_app = typer.Typer(no_args_is_help=True, help="The PLC side: register map and simulator.")
 model_app = typer.Typer(no_args_is_help=True, help="Model files: what they say, and whether they run right here.")
 app.add_typer(plc_app, name="plc")
+plc_app.command("sim", help=MANUAL, epilog=EPILOG)(plc_sim)
 plc_app.command("probe")(probe)
 app.add_typer(model_app, name="model")
 
@@ -104,48 +106,6 @@ def bench(
         from agent.local_line import LineOptions
 
         run_bench(LineOptions(seconds=seconds, rate_per_s=rate, model=model))
-
-
-@plc_app.command("sim")
-def plc_sim(
-    host: Annotated[str, typer.Option(help="Modbus TCP address to listen on; client: the station's.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Modbus TCP port.")] = 1502,
-    role: Annotated[
-        Literal["server", "client"], typer.Option(help="client: for a station with plc.role = 'server'.")
-    ] = "server",
-    serial: Annotated[str | None, typer.Option(help="Modbus RTU on this device instead of TCP.")] = None,
-    baud: Annotated[int, typer.Option(min=9600, max=4_000_000, help="With --serial.")] = 115_200,
-    parity: Annotated[Literal["none", "even", "odd"], typer.Option(help="With --serial.")] = "even",
-    stop_bits: Annotated[int, typer.Option(min=1, max=2, help="With --serial.")] = 1,
-    camera: Annotated[str, typer.Option(help="Endpoint of the camera's wire.")] = "tcp://127.0.0.1:5590",
-    images: Annotated[Path | None, typer.Option(help="Photos instead of rendered tiles (data set folder).")] = None,
-    parts: Annotated[int, typer.Option(min=1, help="Parts on the belt.")] = 300,
-    rate: Annotated[float, typer.Option(min=0.1, max=500, help="Parts per second.")] = 10.0,
-    defects: Annotated[float, typer.Option(min=0, max=1, help="Share of parts with a defect.")] = 0.3,
-    seed: Annotated[int, typer.Option(help="Same seed, same belt.")] = 1,
-    scan_ms: Annotated[float, typer.Option(min=1, max=200, help="Scan time of the PLC program.")] = 5.0,
-    decide_ms: Annotated[int, typer.Option(min=10, max=30000, help="Photo-eye to decision point.")] = 400,
-    epoch: Annotated[int, typer.Option(min=1, max=65535, help="PLC_EPOCH of this start.")] = 1,
-    truth_log: Annotated[
-        Path | None, typer.Option(help="JSON lines: each part, what it was, what the arm did.")
-    ] = None,
-) -> None:
-    """A PLC with belt, photo-eye, camera and reject arm.  Example: linegate plc sim --rate 10 --parts 300"""
-    with exit_on_error():
-        import asyncio
-
-        from agent.plc.belt import Belt, TruthLog, photo_parts, procedural_parts
-        from agent.plc.serial_timing import SerialLine
-        from agent.plc.sim_wire import SimWireOptions
-        from agent.plc.simulator import LineOptions, simulate
-
-        _log_to_stderr()
-        load = photo_parts(images, parts, defects, seed) if images else procedural_parts(parts, defects, seed)
-        if serial and role == "client":
-            raise UsageError("--serial does not go with --role client: on a serial line the PLC is the server")
-        line = SerialLine(serial, baud, parity, stop_bits) if serial else None
-        options = LineOptions(SimWireOptions(host, port, role, line), camera, scan_ms, decide_ms, epoch)
-        asyncio.run(simulate(Belt(load, rate), TruthLog(truth_log), options))
 
 
 @plc_app.command("map")

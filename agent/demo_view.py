@@ -15,7 +15,8 @@ from agent.messages import ResultMessage
 from agent.watch import STYLES, result_line
 
 VERDICTS = ("pass", "reject", "no_decision")
-OUTCOME_VERDICT = {"passed": "pass", "rejected": "reject", "no_decision": "no_decision", "no_verdict": "no_decision"}
+OUTCOME_VERDICT = {"passed": "pass", "rejected": "reject", "no_decision": "no_decision", "no_verdict": "no_decision",
+                   "untracked": "no_decision"}  # fmt: skip
 """A part for which no verdict came in time counts as no_decision in every ledger."""
 STAGES = {
     "grab": "trigger seen → frame in hand",
@@ -89,7 +90,8 @@ def _truth_table(truth: Truth) -> Table:
     table = Table(title="Reject arm against the truth on the belt", title_justify="left")
     for column in ("true kind", "parts", "rejected", "let through", "wrong"):
         table.add_column(column, justify="left" if column == "true kind" else "right")
-    for kind in sorted({record["kind"] for record in truth}, key=lambda kind: (kind != "free", kind)):
+    kinds = {record["kind"] for record in truth if record["kind"]}
+    for kind in sorted(kinds, key=lambda kind: (kind != "free", kind)):
         records = [record for record in truth if record["kind"] == kind]
         through = sum(record["arm"] == "let_pass" for record in records)
         wrong = sum(record["escape"] or record["overkill"] for record in records)

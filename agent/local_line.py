@@ -28,6 +28,8 @@ from agent.subscriber import subscribe
 START_LIMIT_S = 60
 STOP_LIMIT_S = 5
 DECIDE_MS = 400
+OPERATOR_S = 0.5
+"""The simulated operator is quick here: a stop costs the run time."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,9 @@ class LocalLine:
     def start(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         """Start `linegate ARGUMENTS` as a process under `name`; what it says is appended to its log."""
         with self.log(name).open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "agent", *arguments], stdout=log, stderr=log)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "agent", *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         self._processes[name] = process
         return process
 
@@ -189,6 +193,7 @@ class LocalLine:
             "--defects": options.defect_share,
             "--seed": options.seed,
             "--decide-ms": DECIDE_MS,
+            "--operator-s": OPERATOR_S,
             "--truth-log": self._path / "truth.jsonl",
         } | ({"--images": options.images} if options.images else {})
         return ["plc", "sim", *(str(word) for pair in arguments.items() for word in pair)]

@@ -2,12 +2,26 @@
 
 Escapes and overkill are judged here, by the part that lies before the arm when it acts, never by numbers
 that the agent or the PLC program claim.
+
+The truth log has one JSON line for every action of the arm, and for every part that passed it or never came:
+
+    at_s          when the arm acted, seconds of this computer's monotonic clock
+    passed_eye_ms when the PLC's part passed the photo-eye, ms of the same clock
+    seq, part_id  the part for which the PLC acted; null: it knew of none, the arm was at rest
+    true_part_id  the part that lay before the arm (1, 2, … as they are laid on the belt); null: nothing lay there
+    kind          'free' (good) or its defect; null with true_part_id
+    challenge     true: the part is a test of the station and must be rejected
+    outcome       what the PLC took it for: passed, rejected, no_decision, no_verdict; untracked with seq null
+    arm           what the arm did: let_pass or rejected; taken_off: somebody took the part off the belt before it
+    lane          where a rejected part went: 'reject', or the class whose coil was energised; null if it passed
+    escape        a bad part was let pass
+    overkill      a good part was rejected
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -16,12 +30,15 @@ import numpy as np
 
 from agent.errors import ConfigError
 from agent.inspection import Image
-from agent.plc.register_map import OutcomeCode
 from agent.procedural import DEFECT_CLASSES, render_belt, render_tile
 
 SIDE_PX = 256
 PITCH_PX = 320
 """Distance of two parts on the belt, in the lens' pixels: wider than the view, so that a gap is seen as one."""
+REACH = 0.25
+"""The arm gets hold of a part that is no further from it than this share of the pitch."""
+DIFFERENT_PARTS = 500
+"""A longer belt shows the same images again."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,8 @@ class BeltPart:
     kind: str
     """'free' or the defect class."""
     image: Image
+    challenge: bool = False
+    """Laid on the belt to test the station: known to be bad, and announced as such."""
 
     @property
     def good(self) -> bool:
@@ -41,10 +60,10 @@ class BeltPart:
 def procedural_parts(count: int, defect_share: float, seed: int) -> list[BeltPart]:
     """`count` rendered tiles, a `defect_share` of them with a defect of a random class."""
     rng = np.random.default_rng(seed)
-    kinds = [str(rng.choice(DEFECT_CLASSES)) if rng.random() < defect_share else "free" for _ in range(count)]
-    return [
-        BeltPart(part_id, kind, render_tile(rng, kind, SIDE_PX, SIDE_PX)[0]) for part_id, kind in enumerate(kinds, 1)
-    ]
+    different = min(count, DIFFERENT_PARTS)
+    kinds = [str(rng.choice(DEFECT_CLASSES)) if rng.random() < defect_share else "free" for _ in range(different)]
+    images = [render_tile(rng, kind, SIDE_PX, SIDE_PX)[0] for kind in kinds]
+    return [BeltPart(i + 1, kinds[i % different], images[i % different]) for i in range(count)]
 
 
 def blank_parts(count: int) -> list[BeltPart]:
@@ -68,9 +87,11 @@ def photo_parts(folder: Path, count: int, defect_share: float, seed: int) -> lis
             "give the folder of the unpacked magnetic-tile data set"
         )
     rng = np.random.default_rng(seed)
-    pools = [bad if rng.random() < defect_share else good for _ in range(count)]
+    different = min(count, DIFFERENT_PARTS)
+    pools = [bad if rng.random() < defect_share else good for _ in range(different)]
     drawn = [pool[int(rng.integers(len(pool)))] for pool in pools]
-    return [BeltPart(part_id, kind, _read(path)) for part_id, (kind, path) in enumerate(drawn, 1)]
+    images = [_read(path) for _, path in drawn]
+    return [BeltPart(i + 1, drawn[i % different][0], images[i % different]) for i in range(count)]
 
 
 def _read(path: Path) -> Image:
@@ -80,34 +101,81 @@ def _read(path: Path) -> Image:
     return np.asarray(image, np.uint8)
 
 
-class Belt:
-    """Parts pass the photo-eye (and lens) at `rate_per_s`, and the arm `decide_ms` later.
+def with_drilled_hole(part: BeltPart) -> BeltPart:
+    """The part as a test piece: a hole that no station may overlook."""
+    height, width = part.image.shape[:2]
+    hole = np.zeros((height, width), np.float32)
+    cv2.ellipse(hole, (width // 2, height // 2), (max(3, width // 36), max(4, height // 24)), 20, 0, 360, 1, -1)
+    image = (part.image * (1 - 0.85 * cv2.GaussianBlur(hole, (0, 0), 0.8))).astype(np.uint8)
+    return replace(part, kind="blowhole", image=image, challenge=True)
 
-    Part i is exactly under the lens at i / rate; times are seconds since the belt started.
+
+class Belt:
+    """Part i is exactly under the lens, at the photo-eye, when the belt has travelled (i + 1) pitches; `arm_mm`
+    further on it lies before the arm. `endless`: after the last part the first comes again. `test_every`: each
+    part whose number this divides is a test piece; 0 = none.
     """
 
-    def __init__(self, parts: list[BeltPart], rate_per_s: float) -> None:
-        self.parts = parts
-        self.pitch_s = 1.0 / rate_per_s
+    def __init__(
+        self, parts: list[BeltPart], pitch_mm: float, arm_mm: float, endless: bool = False, test_every: int = 0
+    ) -> None:
+        self.pitch_mm, self.arm_mm = pitch_mm, arm_mm
+        self._parts, self._endless, self._test_every = parts, endless, test_every
+        self._test_pieces: set[int] = set()
+        self._drilled: dict[int, BeltPart] = {}
+        self._taken_off: set[int] = set()
         self._empty = render_belt(np.random.default_rng(0), SIDE_PX, SIDE_PX)
 
-    def edge_s(self, index: int) -> float:
-        """When part `index` reaches the photo-eye."""
-        return (index + 1) * self.pitch_s
+    @property
+    def count(self) -> int | None:
+        """Parts in all; None: endless."""
+        return None if self._endless else len(self._parts)
 
-    def under_lens(self, time_s: float) -> Image:
-        """The photo at `time_s`: the nearest part, shifted by how far it is from the centre; else bare belt."""
-        index = min(max(round(time_s / self.pitch_s) - 1, 0), len(self.parts) - 1)
-        shift_px = round((time_s - self.edge_s(index)) / self.pitch_s * PITCH_PX)
-        image = self.parts[index].image
-        if abs(shift_px) >= image.shape[0]:
+    def part(self, index: int) -> BeltPart | None:
+        """What was laid there; None where the belt is empty, and where somebody has taken the part off."""
+        if index < 0 or index in self._taken_off or (not self._endless and index >= len(self._parts)):
+            return None
+        place = index % len(self._parts)
+        is_test = index in self._test_pieces or (self._test_every > 0 and (index + 1) % self._test_every == 0)
+        if is_test and place not in self._drilled:
+            self._drilled[place] = with_drilled_hole(self._parts[place])
+        return replace(self._drilled[place] if is_test else self._parts[place], part_id=index + 1)
+
+    def eye_mm(self, index: int) -> float:
+        """The belt's travel when part `index` is at the photo-eye."""
+        return (index + 1) * self.pitch_mm
+
+    def nearest(self, travel_mm: float) -> int:
+        """Index of the part that is, or would be, nearest to the photo-eye."""
+        return round(travel_mm / self.pitch_mm) - 1
+
+    def before_arm(self, travel_mm: float) -> int | None:
+        """Index of the part that lies, or would lie, before the arm; None: it stands before a gap."""
+        index = self.nearest(travel_mm - self.arm_mm)
+        off_centre_mm = abs(travel_mm - self.arm_mm - self.eye_mm(index))
+        return index if off_centre_mm <= self.pitch_mm * REACH else None
+
+    def under_lens(self, travel_mm: float) -> Image:
+        """The photo: the nearest part, shifted by how far it is from the centre; else bare belt."""
+        index = self.nearest(travel_mm)
+        part = self.part(index)
+        shift_px = round((travel_mm - self.eye_mm(index)) / self.pitch_mm * PITCH_PX)
+        if part is None or abs(shift_px) >= part.image.shape[0]:
             return self._empty
-        return image if shift_px == 0 else self._shifted(image, shift_px)
+        return part.image if shift_px == 0 else self._shifted(part.image, shift_px)
 
-    def before_arm(self, passed_eye_s: float) -> BeltPart | None:
-        """The part that lies before the arm when what passed the photo-eye at `passed_eye_s` has reached it."""
-        index = round(passed_eye_s / self.pitch_s) - 1
-        return self.parts[index] if 0 <= index < len(self.parts) else None
+    def lay_test_piece(self, index: int) -> int | None:
+        """Put a test piece in the place of the first ordinary part from `index` on; its part_id, None: none comes."""
+        while (part := self.part(index)) is not None and part.challenge:
+            index += 1
+        if part is None:
+            return None
+        self._test_pieces.add(index)
+        return part.part_id
+
+    def take_off(self, index: int) -> None:
+        """Somebody takes the part off the belt."""
+        self._taken_off.add(index)
 
     def _shifted(self, image: Image, shift_px: int) -> Image:
         height, width = image.shape[:2]
@@ -119,27 +187,51 @@ class Belt:
         return canvas
 
 
+@dataclass(frozen=True)
+class Act:
+    """One action of the arm: for which part the PLC took it, and what it did to whatever lay there."""
+
+    at_s: float
+    let_pass: bool
+    lane: str | None = None
+    seq: int | None = None
+    part_id: int | None = None
+    outcome: str = "untracked"
+    passed_eye_ms: int | None = None
+
+
 class TruthLog:
-    """One JSON line a part at the moment the arm acts: what it was, what the PLC had, what was done."""
+    """Written at the moment the arm acts; see the top of this file."""
 
     def __init__(self, path: Path | None) -> None:
         self._file: TextIO | None = path.open("w", encoding="utf-8") if path else None
 
-    def write(self, part: BeltPart | None, seq: int, part_id: int, outcome: OutcomeCode, passed_eye_ms: int) -> None:
-        """`part` is what truly lay before the arm; `part_id` what the PLC took it for."""
+    def write(self, part: BeltPart | None, act: Act) -> None:
+        """`part` is what truly lay before the arm."""
+        arm = "let_pass" if act.let_pass else "rejected"
+        self._print(part, act, arm, bool(part and act.let_pass and not part.good),
+                    bool(part and not act.let_pass and part.good))  # fmt: skip
+
+    def taken_off(self, part: BeltPart, at_s: float) -> None:
+        """The part will never come to the arm."""
+        self._print(part, Act(at_s, let_pass=False), "taken_off", False, False)
+
+    def _print(self, part: BeltPart | None, act: Act, arm: str, escape: bool, overkill: bool) -> None:
         if self._file is None:
             return
-        passed = outcome is OutcomeCode.PASSED
         record = {
-            "passed_eye_ms": passed_eye_ms,
-            "seq": seq,
-            "part_id": part_id,
+            "at_s": round(act.at_s, 4),
+            "passed_eye_ms": act.passed_eye_ms,
+            "seq": act.seq,
+            "part_id": act.part_id,
             "true_part_id": part.part_id if part else None,
             "kind": part.kind if part else None,
-            "outcome": outcome.name.lower(),
-            "arm": "let_pass" if passed else "rejected",
-            "escape": bool(part and passed and not part.good),
-            "overkill": bool(part and not passed and part.good),
+            "challenge": bool(part and part.challenge),
+            "outcome": act.outcome,
+            "arm": arm,
+            "lane": act.lane,
+            "escape": escape,
+            "overkill": overkill,
         }
         print(json.dumps(record), file=self._file, flush=True)
 

@@ -1,30 +1,38 @@
-"""A PLC with belt, photo-eye, camera and reject arm, as one process: a real Modbus TCP server in front.
+"""A PLC with belt, photo-eye, camera and reject arm, as one process, with a real Modbus wire in front.
 
-The camera is a wire of its own (ZeroMQ PUSH): when the photo-eye fires, whatever is under the lens at that
-instant goes out as a frame, whether or not anybody asked for it.
+The PLC program scans in the event loop; the belt is a function of time (sim_drive), and the photo-eye with its camera
+is a thread of its own (sim_eye): neither waits for the PLC, however slow it is or whatever is the matter with it.
+What truly happens to a part is decided by where the belt is when the arm acts, and goes into the truth log.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
 
-import zmq
-
-from agent.errors import ConfigError
 from agent.plc.belt import Belt, TruthLog
-from agent.plc.program import Edge, PlcProgram
+from agent.plc.program import Belt as BeltInputs
+from agent.plc.program import Edge, Panel, QueuedPart
+from agent.plc.register_map import next_seq
+from agent.plc.sim_arm import OPEN, SHUT, Outputs, Wiring
+from agent.plc.sim_drive import BeltControl, Drive, Encoder
+from agent.plc.sim_eye import PhotoEye, Seen
+from agent.plc.sim_faults import TEAR_S, PlcFaults
+from agent.plc.sim_panel import Operator
+from agent.plc.sim_program import LineProgram
+from agent.plc.sim_reject import RejectStation
 from agent.plc.sim_wire import SimWireOptions, open_sim_wire
 
 log = logging.getLogger(__name__)
 
-ALIVE_S = 0.2
 SETTLE_S = 1.5
 """The line stands still for so long after the agent becomes READY, as a real one would."""
+POWER_UP_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,108 +43,204 @@ class LineOptions:
     camera_endpoint: str
     scan_ms: float
     decide_ms: int
+    mm_s: float
     epoch: int = 1
+    counts_per_mm: float = 10.0
+    decide_by_encoder: bool = False
+    operator_s: float = 0.0
+    stop_after: int = 0
+    wiring: Wiring = field(default_factory=Wiring)
 
 
 class SimulatedLine:
     """Runs until stopped; the belt starts once the agent is READY and ends with its last part."""
 
     def __init__(self, belt: Belt, truth: TruthLog, options: LineOptions) -> None:
-        self._belt, self._truth, self._options = belt, truth, options
-        self._program = PlcProgram(options.epoch, options.decide_ms, line_mm_s=round(25 / belt.pitch_s))
-        self._wire = open_sim_wire(options.wire)
-        self._camera = _camera_socket(options.camera_endpoint)
-        self._frame_id = 0
-        self._next_part = 0
-        self._belt_started_s: float | None = None
-        self._edges: list[Edge] = []
-        self._stop = asyncio.Event()
+        self.belt, self._truth, self.options = belt, truth, options
+        self.drive, self.encoder = Drive(), Encoder(options.counts_per_mm)
+        self.control = BeltControl(self.drive, options.mm_s)
+        self.faults = PlcFaults(options.scan_ms)
+        self.outputs = Outputs(options.wiring)
+        self.reject = RejectStation(belt, self.drive, self.outputs, truth)
+        self.operator = Operator(Panel(), options.operator_s)
+        self.program = self._power_up(options.epoch)
+        self.wire = open_sim_wire(options.wire, lambda answer: self.faults.spoil(answer, options.wire.line is not None))
+        self.eye = PhotoEye(belt, self.drive, options.camera_endpoint)
+        self.agent_image: list[int] = []
+        self.started_s: float | None = None
+        """When the belt began to move for the first time."""
+        self.powered = False
+        self._parts_counted = 0
+        self._tracked: dict[int, Seen] = {}
+        """What the photo-eye saw of the parts in the PLC's queue, by the PLC's number."""
+        self._waiting_for_agent = True
+        self._stood_ms = 0
+        self._failed: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
-        """Speak Modbus, scan, and fire the camera until SIGTERM or SIGINT."""
+    async def run(self, opened: Callable[[], None] = lambda: None) -> None:
+        """Speak Modbus and scan until SIGTERM, SIGINT or `quit`; `opened` is called when the wire is open."""
         loop = asyncio.get_running_loop()
+        self._failed = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        await self._wire.start()
-        log.info("PLC simulator: %s, waiting for the agent", self._wire.where)
-        tasks = [asyncio.create_task(work) for work in (self._scan_forever(), self._watch_eye(), self._alive())]
-        await self._stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._wire.stop()
-        self._camera.close(linger=0)
-        self._truth.close()
+            loop.add_signal_handler(number, self.quit)
+        try:
+            await self.wire.start()
+            self.powered = True
+            opened()
+            self.spawn(self._scan_forever())
+            await self._failed
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self.eye.close()
+            self._truth.close()
+        await self.wire.stop()
+
+    def quit(self) -> None:
+        """End `run`."""
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_result(None)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it beside the scan; when it fails the simulator ends with its error."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and self._failed and not self._failed.done():
+            self._failed.set_exception(error)
+
+    # --- the scan ------------------------------------------------------------------------------------------------
 
     async def _scan_forever(self) -> None:
         """The PLC's scan at an absolute cadence."""
         next_scan_s = time.monotonic()
         while True:
-            await self._scan()
-            next_scan_s = max(next_scan_s + self._options.scan_ms / 1000, time.monotonic())
+            now_s = time.monotonic()
+            if self.powered and not self.faults.stalled(now_s):
+                await self._scan()
+            next_scan_s = max(next_scan_s + self.faults.scan_s(now_s), time.monotonic())
             await asyncio.sleep(next_scan_s - time.monotonic())
 
     async def _scan(self) -> None:
-        agent = await self._wire.agent_image()
+        self.agent_image = await self.wire.agent_image()
         now_s = time.monotonic()
-        edges, self._edges = self._edges, []
-        decided = self._program.scan(int(now_s * 1000), edges, agent)
-        for part in decided:
-            # the arm is latched to the belt: it acts where the part then is, however late this scan was
-            passed_eye_s = part.triggered_ms / 1000 - (self._belt_started_s or now_s)
-            before_arm = self._belt.before_arm(passed_eye_s)
-            self._truth.write(before_arm, part.seq, part.part_id, part.outcome, part.triggered_ms)
-        await self._wire.put(self._program.words)
-        if self._belt_started_s is None and self._program.agent_ready:
-            self._belt_started_s = now_s + SETTLE_S
-            log.info("agent READY: belt runs, %d parts", len(self._belt.parts))
+        await self._set_outputs(now_s)
+        self.operator.watch(now_s, self.program.stopped)
+        self._let_timers_stand(now_s)
+        edges = [self._number(seen) for seen in self.eye.take()]
+        for part in self.program.scan(int(now_s * 1000), edges, self.agent_image, self._belt_inputs(now_s)):
+            at_s = self._acts_s(part)
+            self.reject.act_for(part, self._tracked.pop(part.part_id), at_s)
+        self.reject.act_at_rest(now_s, {seen.index for seen in self._tracked.values()})
+        await self._publish()
+        self._move_belt(now_s)
 
-    async def _watch_eye(self) -> None:
-        """Wait for each part to reach the photo-eye; fire the camera, then let the next scan see the edge."""
-        while self._next_part < len(self._belt.parts):
-            if self._belt_started_s is None:
-                await asyncio.sleep(0.005)
-                continue
-            edge_s = self._belt_started_s + self._belt.edge_s(self._next_part)
-            await asyncio.sleep(max(0.0, edge_s - time.monotonic()))
-            # the wire from photo-eye to camera is exact, however late this task was woken
-            self._expose(edge_s)
-            self._edges.append(Edge(self._belt.parts[self._next_part].part_id, int(edge_s * 1000)))
-            self._next_part += 1
-        log.info("belt empty: all %d parts have passed the photo-eye", len(self._belt.parts))
+    def _belt_inputs(self, now_s: float) -> BeltInputs:
+        mm_s = self.drive.mm_s(now_s)
+        self.program.line_mm_s = round(mm_s)
+        count = self.encoder.count(self.drive.position_mm(now_s))
+        return BeltInputs(count, self.encoder.counts_per_s(mm_s), self.reject.arm.confirmed(now_s))
 
-    def _expose(self, at_s: float) -> None:
-        assert self._belt_started_s is not None
-        image = self._belt.under_lens(at_s - self._belt_started_s)
-        self._frame_id += 1
-        header = {"frame_id": self._frame_id, "captured_ns": int(at_s * 1e9), "shape": image.shape}
-        self._send([json.dumps(header).encode(), image.tobytes()])
+    def _number(self, seen: Seen) -> Edge:
+        """The PLC numbers what its photo-eye sees; it cannot know what that truly was."""
+        self._parts_counted += 1
+        self._tracked[self._parts_counted] = seen
+        enc = self.encoder.count(seen.travel_mm)
+        return Edge(self._parts_counted, int(seen.at_s * 1000), enc, seen.challenge)
 
-    async def _alive(self) -> None:
-        """Keep-alive of the camera, as GigE Vision's heartbeat."""
-        while True:
-            self._send([b"{}"])
-            await asyncio.sleep(ALIVE_S)
+    def _let_timers_stand(self, now_s: float) -> None:
+        stood_ms = int(self.control.stood_s(now_s) * 1000)
+        self.program.stand(stood_ms - self._stood_ms)
+        self._stood_ms = stood_ms
 
-    def _send(self, frames: list[bytes]) -> None:
-        """A camera does not wait for its host: without one, or with a slow one, the frame is gone."""
-        try:
-            self._camera.send_multipart(frames, flags=zmq.NOBLOCK)
-        except zmq.Again:
-            log.debug("no host took the frame")
+    async def _publish(self) -> None:
+        words = self.program.words
+        halves = self.faults.tear(len(words))
+        for half in halves or [slice(0, len(words))]:
+            await self.wire.put(words[half], half.start)
+            if halves:
+                await asyncio.sleep(TEAR_S)
 
+    def _move_belt(self, now_s: float) -> None:
+        """The belt waits for a READY agent once, then stands only when the program holds it."""
+        if self._waiting_for_agent and self.program.agent_ready and not self.program.holds_belt:
+            self._waiting_for_agent = False
+            self.control.release(now_s + SETTLE_S)
+            self.started_s = self.started_s or now_s + SETTLE_S
+            log.info("agent READY: belt runs, %s parts", self.belt.count or "endless")
+        elif self.program.holds_belt and self.control.hold(now_s):
+            why = "line stopped: CLEAR_FAULT starts it again" if self.program.stopped else "job change"
+            log.warning("belt stands: %s", why)
+        elif not self.program.holds_belt and not self._waiting_for_agent and self.control.release(now_s):
+            log.info("belt runs again")
+        else:
+            return
+        self.eye.wake()
 
-async def simulate(belt: Belt, truth: TruthLog, options: LineOptions) -> None:
-    """Run one simulated line until a signal ends it."""
-    await SimulatedLine(belt, truth, options).run()
+    # --- the arm -------------------------------------------------------------------------------------------------
 
+    async def _set_outputs(self, now_s: float) -> None:
+        if not self.options.wiring.by_coils:
+            return
+        panel = self.operator.panel
+        gate = self.outputs.from_coils(await self.wire.coils(), self.program.agent_ready)
+        self.outputs.write(now_s, SHUT if panel.reject_all else OPEN if panel.bypass else gate)
 
-def _camera_socket(endpoint: str) -> zmq.Socket[bytes]:
-    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
-    socket.setsockopt(zmq.SNDHWM, 4)
-    socket.setsockopt(zmq.LINGER, 0)
-    try:
-        socket.bind(endpoint)
-    except zmq.ZMQError as error:
-        raise ConfigError(f"simulated camera cannot bind {endpoint}: {error}: choose another endpoint") from error
-    return socket
+    def _let_pass(self, part: QueuedPart) -> bool:
+        return self.outputs.at(self._acts_s(part)).let_pass
+
+    def _acts_s(self, part: QueuedPart) -> float:
+        """When the arm acts for the part: by the PLC's clock, or when the belt has come so far.
+
+        The arm is latched to clock or encoder: it acts at this very moment, however late the scan was.
+        """
+        seen = self._tracked[part.part_id]
+        if not self.program.decide_counts:
+            stood_ms = part.triggered_ms - int(seen.at_s * 1000)
+            return seen.at_s + (self.program.decide_ms + stood_ms) / 1000
+        travel_mm = seen.travel_mm + self.program.decide_counts / self.encoder.counts_per_mm
+        return self.drive.when_s(travel_mm) or time.monotonic()
+
+    # --- what the fault menu does --------------------------------------------------------------------------------
+
+    def new_epoch(self) -> None:
+        """Somebody clears the part queue: what is on its way to the arm is not tracked any more."""
+        self.program = self._power_up(next_seq(self.program.epoch))
+        self._tracked.clear()
+
+    async def power_cycle(self, keep_memory: bool) -> None:
+        """Off, and on again POWER_UP_S later with the next epoch; the belt stands until the agent is READY."""
+        if not self.powered:
+            return
+        self.powered = False
+        kept = await self.wire.agent_image() if keep_memory else []
+        await self.wire.drop()
+        await self.wire.stop()
+        now_s = time.monotonic()
+        self.outputs.drop(now_s)
+        self.control.hold(now_s)
+        self._waiting_for_agent = True
+        await asyncio.sleep(POWER_UP_S)
+        await self.wire.start(kept)
+        self.eye.take()
+        self.new_epoch()
+        self.powered = True
+        log.info("PLC is up again, epoch %d", self.program.epoch)
+
+    def take_off(self) -> int | None:
+        """Take the newest part between photo-eye and arm off the belt; its number, None: there is none."""
+        part = self.reject.take_off(self.eye.next_index - 1)
+        return part.part_id if part else None
+
+    def _power_up(self, epoch: int) -> LineProgram:
+        options = self.options
+        counts = round(self.belt.arm_mm * options.counts_per_mm) if options.decide_by_encoder else 0
+        return LineProgram(
+            epoch, options.decide_ms, round(options.mm_s), counts, options.stop_after, self.operator.panel,
+            let_pass=self._let_pass if options.wiring.by_coils else None,
+        )  # fmt: skip

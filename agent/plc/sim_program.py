@@ -1,0 +1,43 @@
+"""What a line adds to the PLC's half of the handshake: it holds the belt, and the arm may be moved by coils. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.plc.program import PlcProgram, QueuedPart
+from agent.plc.register_map import OutcomeCode
+
+
+@dataclass
+class LineProgram(PlcProgram):
+    """The program of the simulated line."""
+
+    let_pass: Callable[[QueuedPart], bool] | None = None
+    """The station moves the arm by coils: did it let this part pass? None: the program moves the arm."""
+
+    @property
+    def agent_moved_ms(self) -> int:
+        """When the agent's heartbeat last moved, by the scan's clock."""
+        return self._agent_moved_ms
+
+    @property
+    def holds_belt(self) -> bool:
+        """Must the belt stand? An agent that is down does not stop it: its parts are rejected (see stop_after)."""
+        return self.stopped or self._job_pending
+
+    def stand(self, ms: int) -> None:
+        """The program has had the belt stand for `ms`: parts have come no nearer to the arm, so their timers stand."""
+        for part in self.queue:
+            part.triggered_ms += ms
+
+    def _overrule(self, part: QueuedPart) -> None:
+        """With an arm moved by coils the outcome is what the arm did, whatever verdict was copied."""
+        super()._overrule(part)
+        if self.let_pass is None:
+            return
+        if self.let_pass(part):
+            part.outcome = OutcomeCode.PASSED
+            self.stopped = self.stopped or part.challenge
+        elif part.outcome is OutcomeCode.PASSED:
+            part.outcome = OutcomeCode.REJECTED
