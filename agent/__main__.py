@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 
 from agent.errors import UsageError, exit_on_error
 from agent.model_contract import Provider
-from agent.plc_commands import probe
+from agent.plc_commands import accept, probe
 from agent.sim_command import EPILOG, MANUAL, plc_sim
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -22,6 +22,7 @@ model_app = typer.Typer(no_args_is_help=True, help="Model files: what they say, 
 app.add_typer(plc_app, name="plc")
 plc_app.command("sim", help=MANUAL, epilog=EPILOG)(plc_sim)
 plc_app.command("probe")(probe)
+plc_app.command("accept")(accept)
 app.add_typer(model_app, name="model")
 
 ConfigArgument = Annotated[Path, typer.Argument(help="The station's TOML file.")]

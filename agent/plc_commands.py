@@ -37,3 +37,26 @@ def probe(
         probed = asyncio.run(probe_plc(plc, seconds, write_test))
         (print_json if as_json else print_probed)(probed)
         sys.exit(0 if probed.good else 1)
+
+
+def accept(
+    config: Annotated[Path, typer.Argument(help="The station's TOML file.")],
+    engineer: Annotated[str, typer.Option(help="Who runs it, for the report.")],
+    report: Annotated[Path, typer.Option(help="FILE.md; FILE.json is written beside it.")],
+    parts: Annotated[int, typer.Option(min=3, max=10_000, help="Parts with a verdict each.")] = 50,
+    customer: Annotated[str, typer.Option(help="Who accepts it, for the report.")] = "",
+    unattended: Annotated[bool, typer.Option("--unattended", help="Leave out what needs hands at the PLC.")] = False,
+    plc_counts: Annotated[str | None, typer.Option(help="The PLC's own counters: passed,rejected,no_decision.")] = None,
+) -> None:
+    """Site acceptance of a PLC.  Example: linegate plc accept line.toml --engineer "A. Roe" --report sat.md"""
+    with exit_on_error():
+        import logging
+
+        from agent.plc.accept import AcceptOptions
+        from agent.plc.accept import accept as accept_plc
+        from agent.plc.accept_operator import parse_counts
+
+        logging.disable(logging.CRITICAL)
+        counts = parse_counts(plc_counts) if plc_counts else None
+        passed = accept_plc(AcceptOptions(config, parts, engineer, customer, report, unattended, counts))
+        sys.exit(0 if passed else 1)
