@@ -14,15 +14,13 @@ from pymodbus.client.base import ModbusBaseClient
 
 from agent.plc.serial_timing import SerialLine
 
-OPENING_ERRORS = (OSError, ValueError, termios.error)
-"""What a client raises that cannot be opened; it may also just say so."""
 Heard = Callable[[bool, bytes], bytes]
 """pymodbus' hook for every packet: (is it sent?, bytes) → bytes."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`make(timeout_s, heard)` gives a client that is not yet open, `why_closed` says why it cannot be opened.
+    """`make(timeout_s, heard)` gives a client that is not yet open, `obstacle` says why it cannot be, '' = it can.
 
     Both clients get retries=0 (re-sending is ours) and reconnect_delay=0 (so is reconnecting: a client of the
     last outage must not come back by itself).
@@ -30,7 +28,7 @@ class Endpoint:
 
     name: str
     make: Callable[[float, Heard], ModbusBaseClient]
-    why_closed: Callable[[], str]
+    obstacle: Callable[[], str]
     tagged: bool
     """Does a request carry an id that its answer repeats? If not, an answer that came late looks like the next."""
 
@@ -43,7 +41,7 @@ def tcp_endpoint(host: str, port: int, who: str = "PLC") -> Endpoint:
             host, port=port, timeout=timeout_s, retries=0, reconnect_delay=0, name="linegate", trace_packet=heard
         )
 
-    return Endpoint(f"{who} {host}:{port}", make, lambda: "connection refused or unreachable", tagged=True)
+    return Endpoint(f"{who} {host}:{port}", make, lambda: "", tagged=True)
 
 
 def rtu_endpoint(line: SerialLine) -> Endpoint:
@@ -55,7 +53,7 @@ def rtu_endpoint(line: SerialLine) -> Endpoint:
             baudrate=line.baud_rate, parity=PARITY[line.parity], stopbits=line.stop_bits, trace_packet=heard,
         )  # fmt: skip
 
-    return Endpoint(f"PLC on {line.device}", make, lambda: why_not(line), tagged=False)
+    return Endpoint(f"PLC on {line.device}", make, lambda: obstacle(line), tagged=False)
 
 
 PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
@@ -66,8 +64,8 @@ _REASONS = {
 }
 
 
-def why_not(line: SerialLine) -> str:
-    """Why this device cannot be opened, for a person; pymodbus only says that it cannot."""
+def obstacle(line: SerialLine) -> str:
+    """Why this device cannot be opened, for a person, '' = it can; pymodbus does not say, and then keeps it open."""
     try:
         with serial.Serial(line.device, line.baud_rate, parity=PARITY[line.parity], stopbits=line.stop_bits,
                            exclusive=True) as device:  # fmt: skip
@@ -76,4 +74,4 @@ def why_not(line: SerialLine) -> str:
         return _REASONS.get(error.errno or 0, str(error))
     except (ValueError, termios.error):
         return f"the device does not take {line.baud_rate} baud, parity {line.parity}, {line.stop_bits} stop bits"
-    return "could not be opened; it can now"
+    return ""

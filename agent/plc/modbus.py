@@ -19,7 +19,7 @@ from pymodbus.pdu.register_message import (
     WriteMultipleRegistersResponse,
 )
 
-from agent.plc.endpoint import OPENING_ERRORS, Endpoint
+from agent.plc.endpoint import Endpoint
 
 CONNECT_LIMIT = 5
 """An endpoint may take so many time-outs to be opened, or to fall silent."""
@@ -50,13 +50,15 @@ class ModbusConnection:
         self._client.ctx.trace_connect = self._on_connection
 
     async def __aenter__(self) -> ModbusConnection:
+        if obstacle := self._endpoint.obstacle():
+            raise LinkError(f"{self._name}: {obstacle}")
         try:
             connected = await asyncio.wait_for(self._client.connect(), self._timeout_s * CONNECT_LIMIT)
-        except (TimeoutError, ModbusException, *OPENING_ERRORS):
+        except (OSError, TimeoutError, ModbusException):
             connected = False
         if not connected:
             self._client.close()
-            raise LinkError(f"{self._name}: {self._endpoint.why_closed()}")
+            raise LinkError(f"{self._name}: connection refused or unreachable")
         if not self._endpoint.tagged:
             await self._outwait_late_answers()
         return self
@@ -135,9 +137,7 @@ class ModbusConnection:
 
     async def write_coils(self, address: int, states: list[bool]) -> None:
         """FC15: the echo must name this address and count, or LinkError."""
-        answer = await self._call(
-            lambda: self._client.write_coils(address, states, device_id=self._device_id), "write"
-        )
+        answer = await self._call(lambda: self._client.write_coils(address, states, device_id=self._device_id), "write")
         right = type(answer) is WriteMultipleCoilsResponse
         if not right or (answer.address, answer.count) != (address, len(states)):
             raise LinkError(f"{self._name}: wrote {len(states)} coils at {address}, echo was {_shape(answer)}")

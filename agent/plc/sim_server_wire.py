@@ -8,7 +8,6 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,7 +17,7 @@ from pymodbus.server.base import ModbusBaseServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.errors import ConfigError
-from agent.plc.endpoint import OPENING_ERRORS, PARITY, why_not
+from agent.plc.endpoint import PARITY, obstacle
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.serial_timing import SerialLine
 
@@ -32,11 +31,12 @@ Trace = Callable[[bool, bytes], bytes]
 
 @dataclass(frozen=True)
 class Opening:
-    """A pymodbus server that is not yet open, and what to say when it cannot be opened."""
+    """A pymodbus server that is not yet open; `obstacle` says why it cannot be, '' = it can."""
 
-    where: str
+    protocol: str
+    place: str
     make: Callable[[SimDevice, Trace], ModbusBaseServer]
-    why_closed: Callable[[Exception], str]
+    obstacle: Callable[[], str]
     vanishes: bool
     """May what it listens on be unplugged?"""
 
@@ -44,12 +44,10 @@ class Opening:
 def tcp_server(host: str, port: int) -> Opening:
     """Modbus TCP on this address."""
     return Opening(
-        f"Modbus TCP on {host}:{port}",
+        "Modbus TCP",
+        f"{host}:{port}",
         lambda device, trace: ModbusTcpServer(device, address=(host, port), trace_packet=trace),
-        lambda error: (
-            f"PLC simulator cannot listen on {host}:{port}: {_in_use(error)}: "
-            "stop the other program or choose another --port"
-        ),
+        lambda: _taken(host, port),
         vanishes=False,
     )
 
@@ -57,7 +55,8 @@ def tcp_server(host: str, port: int) -> Opening:
 def rtu_server(line: SerialLine) -> Opening:
     """Modbus RTU on this line."""
     return Opening(
-        f"Modbus RTU on {line.device} at {line.baud_rate} baud",
+        "Modbus RTU",
+        f"{line.device} at {line.baud_rate} baud",
         lambda device, trace: ModbusSerialServer(
             device,
             port=line.device,
@@ -66,7 +65,7 @@ def rtu_server(line: SerialLine) -> Opening:
             stopbits=line.stop_bits,
             trace_packet=trace,
         ),
-        lambda _: f"PLC simulator cannot open {line.device}: {why_not(line)}",
+        lambda: obstacle(line),
         vanishes=True,
     )
 
@@ -75,7 +74,7 @@ class ServerWire:
     """The agent reads and writes this memory whenever it likes."""
 
     def __init__(self, opening: Opening, spoil: Callable[[bytes], bytes] = bytes) -> None:
-        self.where = opening.where
+        self.where = f"{opening.protocol} on {opening.place}"
         self._opening, self._spoil = opening, spoil
         self._next_reopening_s = 0.0
 
@@ -87,10 +86,9 @@ class ServerWire:
         # blocks of their own: in a shared one coil n would be a bit of register n
         device = SimDevice(1, simdata=([coils], [inputs], [registers], [SimData(0, datatype=DataType.REGISTERS)]))
         self._server = self._opening.make(device, self._trace)
-        try:
-            await self._server.serve_forever(background=True)
-        except (RuntimeError, *OPENING_ERRORS) as error:
-            raise ConfigError(self._opening.why_closed(error)) from error
+        if obstacle := self._opening.obstacle():
+            raise ConfigError(f"PLC simulator cannot listen on {self._opening.place}: {obstacle}")
+        await self._server.serve_forever(background=True)
 
     async def agent_image(self) -> list[int]:
         await self._reopen_if_unplugged()
@@ -123,9 +121,15 @@ class ServerWire:
         lost = self._opening.vanishes and not self._server.active_connections
         if lost and time.monotonic() >= self._next_reopening_s:
             self._next_reopening_s = time.monotonic() + REOPEN_S
-            with suppress(*OPENING_ERRORS):
+            if not self._opening.obstacle():
                 await self._server.listen()
 
 
-def _in_use(error: Exception) -> str:
-    return "port is in use" if getattr(error, "errno", errno.EADDRINUSE) == errno.EADDRINUSE else str(error)
+def _taken(host: str, port: int) -> str:
+    """pymodbus does not say why it cannot listen."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        why = "port is in use" if error.errno == errno.EADDRINUSE else str(error)
+        return f"{why}: stop the other program or choose another --port"
+    return ""

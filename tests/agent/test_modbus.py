@@ -15,7 +15,7 @@ from agent.plc.modbus import LinkError, ModbusConnection
 Answer = Callable[[bytes], bytes | None]
 """PDU asked → PDU answered; None: close the connection; b'': stay silent."""
 
-READ, WRITE = 3, 16
+READ, WRITE, BOTH = 3, 16, 23
 
 
 def read_answer(count: int, function: int = READ, byte_count: int | None = None) -> bytes:
@@ -58,9 +58,21 @@ async def write_two(connection: ModbusConnection) -> None:
     await connection.write(200, [7, 8])
 
 
+async def write_two_read_four(connection: ModbusConnection) -> None:
+    assert await connection.write_read(200, [7, 8], 0, 4) == [0x0001, 0x0203, 0x0405, 0x0607]
+
+
 def test_right_answers_are_believed() -> None:
     exchange(lambda _: read_answer(4), read_four)
     exchange(lambda _: write_answer(200, 2), write_two)
+    exchange(lambda _: read_answer(4, function=BOTH), write_two_read_four)
+
+
+def test_fc23_asks_for_what_it_should() -> None:
+    """Read address and count, write address and count, then the words."""
+    asked: list[bytes] = []
+    exchange(lambda pdu: asked.append(pdu) or read_answer(4, function=BOTH), write_two_read_four)
+    assert asked == [struct.pack(">BHHHHBHH", BOTH, 0, 4, 200, 2, 4, 7, 8)]
 
 
 @pytest.mark.parametrize(
@@ -93,13 +105,32 @@ def test_a_wrong_answer_to_a_write_is_a_link_error(reply: bytes | None) -> None:
         exchange(lambda _: reply, write_two)
 
 
-@pytest.mark.parametrize("use", [read_four, write_two])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        read_answer(3, function=BOTH),
+        read_answer(5, function=BOTH),
+        read_answer(4),
+        read_answer(1, function=BOTH, byte_count=8),
+        write_answer(200, 2),
+        bytes([BOTH | 0x80, 1]),
+        b"",
+        None,
+    ],
+    ids=["short", "long", "of a read", "count lies", "of a write", "exception", "silence", "closed"],
+)
+def test_a_wrong_answer_to_fc23_is_a_link_error(reply: bytes | None) -> None:
+    with pytest.raises(LinkError):
+        exchange(lambda _: reply, write_two_read_four)
+
+
+@pytest.mark.parametrize("use", [read_four, write_two, write_two_read_four])
 def test_a_connection_that_breaks_wakes_the_call_under_way(use: Callable[[ModbusConnection], Awaitable[None]]) -> None:
     with pytest.raises(LinkError, match="the connection broke"):
         exchange(lambda _: None, use, timeout_ms=600_000)
 
 
-@pytest.mark.parametrize("use", [read_four, write_two])
+@pytest.mark.parametrize("use", [read_four, write_two, write_two_read_four])
 def test_a_connection_that_broke_between_two_exchanges_is_a_link_error(
     use: Callable[[ModbusConnection], Awaitable[None]],
 ) -> None:
