@@ -8,11 +8,12 @@ BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==//p' constraints.txt)
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable
 
-.PHONY: demo test lint train bench help
+.PHONY: demo test faults lint train bench help
 
 help:
 	@echo "make demo    the simulated line: PLC, belt, camera, station, summary (IMAGES=folder for real photos)"
 	echo "make test    set up everything, all checks and tests"
+	echo "make faults  the fault tests in full, about 20 minutes, with a table at the end (SEED=n repeats a run)"
 	echo "make lint    ruff, mypy, import rules"
 	echo "make train   the pipeline: data, training, evaluation, export, verification (dvc repro)"
 	echo "make bench   latency of the deadline path on this machine"
@@ -37,6 +38,11 @@ test: lint
 	@echo "== tests"
 	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest
 	echo "== make test: lint and tests passed"
+
+faults: .venv/all
+	@seed=$(or $(SEED),$$RANDOM)
+	echo "== fault tests in full: seed $$seed"
+	LINEGATE_FAULT_SEED=$$seed PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest tests/faults tests/agent -m faults
 
 # --- set-up: the agent alone is what a line computer needs; the rest is for training and tests ---------------------
 

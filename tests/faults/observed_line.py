@@ -151,7 +151,10 @@ class ObservedLine(LocalLine):
             assert row["part_id"] == part_id
             assert verdict == expected[part_id], f"part {part_id} was judged by another part's photo"
         if record["outcome"] == "passed":
-            assert (row["verdict"], expected[part_id]) == ("pass", "pass"), f"part {part_id} passed without a PASS"
+            assert expected[part_id] == "pass", f"part {part_id} passed without a PASS"
+            # the PASS arrived, but neither its acknowledgement nor the PLC's word on the part came back
+            unsaid = (row["reason"], row["late_verdict"], row["plc_action"]) == ("plc_link", "pass", "unknown")
+            assert row["verdict"] == "pass" or unsaid, f"part {part_id} passed, its row says {row['verdict']}"
         if row["plc_action"] != "unknown":
             assert row["plc_action"] == ACTION_OF[record["outcome"]]
         assert (record["arm"] == "let_pass") == (record["outcome"] == "passed")

@@ -1,0 +1,238 @@
+"""The rig: real station process with a scripted segmenter, the chaos proxy, the real PLC simulator, a subscriber.
+
+`balance` compares the ledgers with each other and with the script, part by part.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent.inspection import Verdict
+from agent.journal_file import open_reader
+from agent.local_line import LineOptions
+from agent.plc.register_map import AGENT_BLOCK
+from tests.conftest import ROOT
+from tests.faults.chaos_proxy import SUDDEN, Injected
+from tests.faults.observed_line import ProxiedLine, wait_until
+from tests.faults.script import Script
+
+MS = 1_000_000
+RATE_PER_S, SCAN_MS, CYCLE_MS, TIMEOUT_MS, DECIDE_MS, GUARD_MS = 200, 5, 10, 60, 400, 25
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plc": {"scan_ms": SCAN_MS, "cycle_ms": CYCLE_MS, "timeout_ms": TIMEOUT_MS, "guard_ms": GUARD_MS},
+    "calibration": {"x_mm_per_px": 1.0, "y_mm_per_px": 1.0},
+    "alarm": {"consecutive_rejects": 0, "consecutive_no_decisions": 0},
+    "journal": {"wait_ms": 20},
+    "publisher": {"images": "none"},
+}
+"""Alarms are off: the line shall not stop while it is being tormented."""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What became of all parts."""
+
+    triggers: int
+    passed: int
+    rejected: int
+    no_decision: int
+    """By the journal, which says it of every part that the PLC had no verdict for, too."""
+    escapes: int
+    """Let through although the script did not say PASS of them."""
+    duplicates: int
+    """Outcomes or rows beyond one a part."""
+    late: int
+    """Rows with a verdict that came too late."""
+
+    @property
+    def no_decision_share(self) -> float:
+        return self.no_decision / self.triggers
+
+
+class ScriptedLine(ProxiedLine):
+    """A line whose segmenter follows a script, at `rate_per_s` and without cameras in the way."""
+
+    def __init__(
+        self,
+        script: Script,
+        parts: int,
+        rate_per_s: float = RATE_PER_S,
+        decide_ms: int = DECIDE_MS,
+        changes: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        tables = SETTINGS | {name: SETTINGS.get(name, {}) | table for name, table in (changes or {}).items()}
+        super().__init__(LineOptions(seconds=parts / rate_per_s, rate_per_s=rate_per_s), tables)
+        self.options = replace(self.options, images=tiny_photos(self._path))
+        self.script, self.decide_ms = script, decide_ms
+        self.epoch = 1
+        self.killed_ns: list[int] = []
+
+    def start(self, name: str, arguments: list[str]) -> Popen[bytes]:
+        if name != "station":
+            return super().start(name, arguments)
+        script = self._path / "segmenter.json"
+        self.script.write(script)
+        command = [sys.executable, "-m", "tests.faults.scripted_station", str(self.config), str(script)]
+        with self.log(name).open("ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+        self._processes[name] = self.processes[name] = process
+        return process
+
+    def _simulator_arguments(self, settings: dict[str, Any]) -> list[str]:
+        own = {"--scan-ms": SCAN_MS, "--decide-ms": self.decide_ms, "--epoch": self.epoch}
+        return [*super()._simulator_arguments(settings), *(str(word) for pair in own.items() for word in pair)]
+
+    def kill_station(self) -> None:
+        super().kill_station()
+        self.killed_ns.append(time.monotonic_ns())
+
+    def strike(self, thread: str) -> int:
+        """Let that thread of the station die of an exception, wherever it is; the process' exit code."""
+        (self._path / "segmenter.strike").write_text(thread)
+        station = self.processes["station"]
+        end_s = time.monotonic() + 20
+        while station.poll() is None and time.monotonic() < end_s:
+            station.send_signal(signal.SIGUSR1)  # it may have struck where an exception does no harm
+            time.sleep(0.05)
+        return station.wait(1)
+
+    # --- counting without parsing, so that watching costs nothing ---------------------------------------------------
+
+    def decided(self) -> int:
+        """On how many parts the arm has acted."""
+        path = self._path / "truth.jsonl"
+        return path.read_bytes().count(b"\n") if path.exists() else 0
+
+    def wait_for_parts(self, count: int) -> None:
+        wait_until(lambda: self.decided() >= count, f"{count} parts are decided")
+
+    def wait_for_all_rows(self) -> None:
+        self.wait_for_parts(self.options.parts)
+        wait_until(lambda: self._completed() >= self.options.parts, "every part has its row")
+
+    def _completed(self) -> int:
+        reader = open_reader(self.journal)
+        (count,) = reader.execute("SELECT count(*) FROM inspections WHERE completed").fetchone()
+        reader.close()
+        return int(count)
+
+    # --- faults -----------------------------------------------------------------------------------------------------
+
+    def torment(self, faults: tuple[str, ...], chance: random.Random, seconds: tuple[float, float],
+                pause_s: tuple[float, float], until: int) -> None:  # fmt: skip
+        """One fault after the other while fewer than `until` parts are decided; the line recovers between two."""
+        assert self.proxy is not None
+        while self.decided() < until:
+            self.proxy.inject(chance.choice(faults), log_uniform(chance, *seconds), chance.uniform(0.01, 0.3))
+            answers = self.proxy.answers
+            while self.proxy.answers < answers + 4 and self.decided() < until:
+                time.sleep(0.002)
+            time.sleep(chance.uniform(*pause_s))
+
+    @property
+    def injected(self) -> list[Injected]:
+        assert self.proxy is not None
+        return self.proxy.injected
+
+    def recoveries_ms(self) -> list[float]:
+        """For each fault: from its end to the first verdict acknowledged after it.
+
+        A connection that breaks all of a sudden takes an answer under way with it; what the agent digests in the
+        same millisecond had come before.
+        """
+        times = sorted(row["acknowledged_ns"] for row in self.rows() if row["acknowledged_ns"])
+        found, at = [], 0
+        for fault in self.injected:
+            end_ns = fault.end_ns + (MS if fault.fault in SUDDEN else 0)
+            while at < len(times) and times[at] <= end_ns:
+                at += 1
+            if at < len(times):
+                found.append((times[at] - fault.end_ns) / 1e6)
+        return found
+
+    def edges_ns(self) -> dict[int, int]:
+        """When each part passed the photo-eye, CLOCK_MONOTONIC: the arm acts decide_ms later."""
+        return {
+            r["part_id"]: (
+                r["passed_eye_ms"] * MS if "passed_eye_ms" in r else int(r["at_s"] * 1e9) - self.decide_ms * MS
+            )
+            for r in self.truth()
+        }
+
+    def hit_by_outages(self) -> set[int]:
+        """Parts of whose way from photo-eye to decision point any moment lay in a fault as the rig injected it."""
+        spans = [(fault.begin_ns, fault.end_ns) for fault in self.injected]
+        hit, at = set(), 0
+        for part_id, edge_ns in sorted(self.edges_ns().items()):
+            while at < len(spans) and spans[at][1] < edge_ns:
+                at += 1
+            if at < len(spans) and spans[at][0] <= edge_ns + self.decide_ms * MS:
+                hit.add(part_id)
+        return hit
+
+    # --- the balance ------------------------------------------------------------------------------------------------
+
+    def expected_verdicts(self) -> dict[int, str]:
+        return {part_id: self.script.verdict(part_id).value for part_id in range(1, self.options.parts + 1)}
+
+    def balance(self) -> Balance:
+        """Draw it up; raises AssertionError where two ledgers differ or a part was not decided exactly once."""
+        self.wait_for_all_rows()
+        assert self.processes["station"].poll() is None, "the station has ended"
+        truth, rows = self.truth(), self.rows()
+        passed = [record["part_id"] for record in truth if record["outcome"] == "passed"]
+        verdicts = Counter(row["verdict"] for row in rows)
+        found = Balance(
+            triggers=len({record["part_id"] for record in truth}),
+            passed=verdicts["pass"],
+            rejected=verdicts["reject"],
+            no_decision=verdicts["no_decision"],
+            escapes=sum(self.script.verdict(part_id) is not Verdict.PASS for part_id in passed),
+            duplicates=len(truth) + len(rows) - len({r["seq"] for r in truth}) - len({r["trigger_seq"] for r in rows}),
+            late=sum(row["late_verdict"] is not None for row in rows),
+        )
+        assert (found.escapes, found.duplicates) == (0, 0), found
+        assert self.check_ledgers() == {name: count for name, count in verdicts.items() if count}
+        return found
+
+    def check_counters(self) -> None:
+        """PASS_CNT, REJECT_CNT and NO_DECISION_CNT in the PLC's memory are the journal's, if one process saw all parts.
+
+        The counters tell what was decided; where the PLC never got it the journal says NO_DECISION(plc_link).
+        """
+        decided = Counter(row["late_verdict"] if row["reason"] == "plc_link" else row["verdict"] for row in self.rows())
+        names = {"pass": "PASS_CNT", "reject": "REJECT_CNT", "no_decision": "NO_DECISION_CNT"}
+        wait_until(
+            lambda: sum(self.counters(names.values())) == self.options.parts & 0xFFFF, "the counters are written"
+        )
+        assert self.counters(names.values()) == [decided[verdict] & 0xFFFF for verdict in names]
+
+    def counters(self, names: Any) -> list[int]:
+        """These words as they stand in the PLC's memory."""
+        words = self.agent_words()
+        return [AGENT_BLOCK.get(words, name) for name in names]
+
+
+def tiny_photos(folder: Path) -> Path:
+    """What the simulated camera shows to nobody, so small that a belt of 10,000 parts costs nothing."""
+    for name in ("MT_Free", "MT_Crack"):
+        (folder / name / "Imgs").mkdir(parents=True)
+        cv2.imwrite(str(folder / name / "Imgs" / "part.jpg"), np.full((16, 16), 128, np.uint8))
+    return folder
+
+
+def log_uniform(chance: random.Random, low: float, high: float) -> float:
+    """As many below the geometric mean as above it."""
+    return low * (high / low) ** chance.random()
