@@ -36,7 +36,7 @@ def check_config(path: Path) -> None:
     console.print(f"  model    {segmenter.sha256[:12]} on {segmenter.provider}, self-test passed")
     for recipe in recipes.values():
         console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
-    console.print(f"  PLC      {config.plc.host}:{config.plc.port}")
+    console.print(f"  PLC      {config.plc.where}")
     console.print(f"  reject   timed by the {'PLC' if config.reject.timing == 'plc' else 'agent, by coils'}")
     if config.reject.fail_open:
         console.print(

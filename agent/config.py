@@ -156,7 +156,7 @@ class Config(Strict):
     def trigger_jitter_ms(self) -> float:
         """How far apart the true edge and what we make of it can lie: by the PLC's clock, or by our own poll."""
         if self.trigger.mode == "hardware":
-            return 2 * self.plc.scan_ms + self.trigger.tolerance_ms
+            return 2 * self.plc.scan_ms + self.plc.sampling_ms + self.trigger.tolerance_ms
         return self.plc.scan_ms + self.plc.cycle_ms
 
 

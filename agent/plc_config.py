@@ -66,6 +66,13 @@ class PlcConfig(Strict):
         return Exchanges.of_words(line, self.combined) if self.profile == "words" else Exchanges.of_bits(line)
 
     @property
+    def sampling_ms(self) -> float:
+        """How long before it comes the PLC's block may have been filled, beyond what its clock says."""
+        if self.role == "server":
+            return self.scan_ms + self.cycle_ms  # by the echo of AGENT_HB, which its program first had to read
+        return self.exchanges.read_ms if self.exchanges else 0.0
+
+    @property
     def where(self) -> str:
         """For a person: where the PLC is found, and what the line to it allows."""
         exchanges = self.exchanges
@@ -114,6 +121,7 @@ class PlcConfig(Strict):
                     f"{at} one cycle takes {exchanges.cycle_ms:.0f} ms, a PLC waits {HEARTBEAT_LIMIT_MS} ms for the "
                     "heartbeat: choose a higher plc.serial.baud_rate"
                 )
+                return
             yield from self._at_least("cycle_ms", exchanges.cycle_ms, f"one read and one write {at}")
             yield from self._at_least("timeout_ms", exchanges.longest_ms, f"the longest exchange {at}")
             yield from self._at_least("guard_ms", self.scan_ms + exchanges.write_ms, f"a scan and one write {at}")

@@ -66,6 +66,54 @@ def test_a_mistake_is_named_with_its_key_and_remedy(tmp_path: Path, old: str, ne
     assert "\n" not in str(caught.value)
 
 
+SERIAL = 'serial = { device = "/dev/ttyS0" }\n'
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        (SERIAL + 'host = "plc"', "plc.serial does not go with plc.transport = 'tcp'"),
+        (SERIAL + 'transport = "rtu"\nport = 502', "plc.port does not go with plc.transport = 'rtu'"),
+        ('transport = "rtu"', "missing table [plc.serial]"),
+        (SERIAL + 'transport = "rtu"\nrole = "server"', "plc.role = 'server' needs plc.transport = 'tcp'"),
+        ('host = "::"\nrole = "server"\nprofile = "bits"', "plc.role = 'server' needs plc.profile = 'words'"),
+        ('host = "::"\nrole = "server"\ncombined = true', "plc.combined does not go with plc.role = 'server'"),
+        ('host = "::"\nrole = "server"\ndevice_id = 1', "plc.device_id does not go with plc.role = 'server'"),
+        ('host = "::"\nrole = "server"\nscan_ms = 21', "plc.guard_ms = 30 is less than a scan and one cycle"),
+        ('host = "plc"\nprofile = "bits"', "missing key 'plc.decide_ms'"),
+        ('host = "plc"\nprofile = "bits"\ndecide_ms = 90\ncombined = true', "plc.combined does not go with plc."),
+        ('host = "plc"\ndecide_ms = 400', "plc.decide_ms does not go with plc.profile = 'words'"),
+        ('host = "plc"\ncycle_ms = 300', "plc.lost_after_ms = 500 is less than two cycles: make it 600 or more"),
+        (SERIAL + 'transport = "rtu"\nguard_ms = 60', "plc.cycle_ms = 10 is less than one read and one write at 115200 "
+         "baud: make it 56 or more"),
+        (SERIAL + 'transport = "rtu"\ncycle_ms = 56', "plc.guard_ms = 30 is less than a scan and one write at 115200 "
+         "baud: make it 49 or more"),
+        (SERIAL + 'transport = "rtu"\ncycle_ms = 56\nguard_ms = 49\ntimeout_ms = 28',
+         "plc.timeout_ms = 28 is less than the longest exchange at 115200 baud: make it 29 or more"),
+        (SERIAL.replace(" }", ", baud_rate = 9600 }") + 'transport = "rtu"', "at 9600 baud one cycle takes 600 ms"),
+    ],
+)  # fmt: skip
+def test_a_plc_table_that_cannot_work_is_refused(tmp_path: Path, table: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(complaint)) as caught:
+        load_config(with_plc_table(tmp_path, table))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_least_times_that_are_named_hold(tmp_path: Path) -> None:
+    path = with_plc_table(
+        tmp_path, SERIAL + 'transport = "rtu"\nscan_ms = 5\ncycle_ms = 56\nguard_ms = 34\ntimeout_ms = 29'
+    )
+    assert load_config(path).plc.where.startswith("on /dev/ttyS0 at 115200 baud: read 27.5 ms, write 28.2 ms")
+
+
+def with_plc_table(folder: Path, table: str) -> Path:
+    """The demo's file with this [plc], and its parts further apart."""
+    path = folder / "station.toml"
+    config = re.sub(r"\[plc\]\n.*?\n\n", f"[plc]\n{table}\n\n", DEMO, flags=re.DOTALL)
+    path.write_text(config.replace("min_pitch_ms = 50", "min_pitch_ms = 100"))
+    return path
+
+
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     path = tmp_path / "station.toml"
     path.write_text(DEMO.replace("threads = 2", "threads = 0").replace("port = 1502", "prt = 1502"))

@@ -45,11 +45,11 @@ class SerialLineOfParts(ObservedLine):
         self.cable.close()
 
 
-RTU = {"transport": "rtu", "cycle_ms": 60, "guard_ms": 40}
+RTU = {"plc": {"transport": "rtu", "cycle_ms": 60, "guard_ms": 40}, "trigger": {"min_pitch_ms": 100}}
 
 
 def test_a_serial_line_that_is_cut_and_unplugged(two_verdict_model: Path) -> None:
-    with SerialLineOfParts(line_of(two_verdict_model, seconds=8, rate_per_s=10), {"plc": RTU}) as line:
+    with SerialLineOfParts(line_of(two_verdict_model, seconds=8, rate_per_s=10), RTU) as line:
         line.wait_for_parts(15)
         line.cable.cut(0.4)
         line.wait_for_parts(35)
@@ -87,7 +87,7 @@ class ServedLine(ObservedLine):
         return [*super()._simulator_arguments(through), "--role", "client"]
 
 
-SERVER = {"plc": {"role": "server"}}
+SERVER = {"plc": {"role": "server", "cycle_ms": 5}}
 
 
 def test_a_plc_that_is_the_client(two_verdict_model: Path) -> None:
