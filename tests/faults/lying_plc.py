@@ -1,7 +1,7 @@
 """A PLC that lies: PlcProgram behind a raw Modbus TCP server of our own; a share of its answers is wrong on purpose.
 
 `python -m tests.faults.lying_plc --port P --parts N --rate R …` takes the simulator's place: same arguments (what it
-does not need it ignores), same truth log. No library is between the lie and the wire. It lies while parts are under way.
+does not need it ignores), same truth log. No library between lie and wire. It lies while parts are under way.
 """
 
 from __future__ import annotations
@@ -185,5 +185,5 @@ LIES: list[tuple[str, Callable[[LyingPlc, Frame], bytes | None]]] = [
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
+    words = [word for word in sys.argv[1:] if word != "--blank"]
     asyncio.run(LyingPlc(dict(zip(words[::2], words[1::2], strict=True))).run())

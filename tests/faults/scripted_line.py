@@ -12,20 +12,18 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path
 from subprocess import Popen
 from typing import Any
-
-import cv2
-import numpy as np
 
 from agent.inspection import Verdict
 from agent.journal_file import open_reader
 from agent.local_line import LineOptions
-from agent.plc.register_map import AGENT_BLOCK
+from agent.messages import ResultMessage
+from agent.plc.register_map import AGENT_BLOCK, Ctrl, Status
 from tests.conftest import ROOT
 from tests.faults.chaos_proxy import SUDDEN, Injected
 from tests.faults.observed_line import ProxiedLine, wait_until
+from tests.faults.plc_memory import SAMPLE_S, PlcMemory
 from tests.faults.script import Script
 
 MS = 1_000_000
@@ -74,7 +72,6 @@ class ScriptedLine(ProxiedLine):
     ) -> None:
         tables = SETTINGS | {name: SETTINGS.get(name, {}) | table for name, table in (changes or {}).items()}
         super().__init__(LineOptions(seconds=parts / rate_per_s, rate_per_s=rate_per_s), tables)
-        self.options = replace(self.options, images=tiny_photos(self._path))
         self.script, self.decide_ms = script, decide_ms
         self.epoch = 1
         self.killed_ns: list[int] = []
@@ -91,12 +88,30 @@ class ScriptedLine(ProxiedLine):
         return process
 
     def _simulator_arguments(self, settings: dict[str, Any]) -> list[str]:
-        own = {"--scan-ms": SCAN_MS, "--decide-ms": self.decide_ms, "--epoch": self.epoch}
-        return [*super()._simulator_arguments(settings), *(str(word) for pair in own.items() for word in pair)]
+        own = ["--blank", "--scan-ms", SCAN_MS, "--decide-ms", self.decide_ms, "--epoch", self.epoch]
+        return [*super()._simulator_arguments(settings), *map(str, own)]
 
     def kill_station(self) -> None:
         super().kill_station()
         self.killed_ns.append(time.monotonic_ns())
+
+    def restart_station(self) -> None:
+        """What systemd does; returns when the PLC is told READY by the new process."""
+        with self.memory() as memory:
+            old = memory.agent("AGENT_EPOCH")
+            self.start("station", [])
+            wait_until(lambda: memory.agent("AGENT_EPOCH") != old and is_ready(memory), "the station is READY again")
+
+    def until_the_plc_knows_ms(self) -> float:
+        """How long after the last kill the PLC took the trigger enable away."""
+        with self.memory() as memory:
+            while memory.plc("CTRL") & Ctrl.TRIGGER_ENABLE:
+                time.sleep(SAMPLE_S)
+        return (time.monotonic_ns() - self.killed_ns[-1]) / MS
+
+    def memory(self) -> PlcMemory:
+        """A look into the PLC."""
+        return PlcMemory(self.settings["plc"]["port"])
 
     def strike(self, thread: str) -> int:
         """Let that thread of the station die of an exception, wherever it is; the process' exit code."""
@@ -164,12 +179,7 @@ class ScriptedLine(ProxiedLine):
 
     def edges_ns(self) -> dict[int, int]:
         """When each part passed the photo-eye, CLOCK_MONOTONIC: the arm acts decide_ms later."""
-        return {
-            r["part_id"]: (
-                r["passed_eye_ms"] * MS if "passed_eye_ms" in r else int(r["at_s"] * 1e9) - self.decide_ms * MS
-            )
-            for r in self.truth()
-        }
+        return {record["part_id"]: int(record["at_s"] * 1e9) - self.decide_ms * MS for record in self.truth()}
 
     def hit_by_outages(self) -> set[int]:
         """Parts of whose way from photo-eye to decision point any moment lay in a fault as the rig injected it."""
@@ -181,6 +191,22 @@ class ScriptedLine(ProxiedLine):
             if at < len(spans) and spans[at][0] <= edge_ns + self.decide_ms * MS:
                 hit.add(part_id)
         return hit
+
+    def end_here(self) -> None:
+        """Do as if the last part that the arm has acted on were the last on the belt."""
+        last = self.decided()
+        self.options = replace(self.options, seconds=last / self.options.rate_per_s)
+        assert self.options.parts == last
+        wait_until(lambda: len(self.rows()) == last, "every part so far has its row")
+
+    def truth(self) -> list[dict[str, Any]]:
+        return [record for record in super().truth() if record["part_id"] and record["part_id"] <= self.options.parts]
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [row for row in super().rows() if row["trigger_seq"] <= self.options.parts]
+
+    def replayed(self) -> list[ResultMessage]:
+        return [message for message in super().replayed() if message.trigger_seq <= self.options.parts]
 
     # --- the balance ------------------------------------------------------------------------------------------------
 
@@ -225,12 +251,9 @@ class ScriptedLine(ProxiedLine):
         return [AGENT_BLOCK.get(words, name) for name in names]
 
 
-def tiny_photos(folder: Path) -> Path:
-    """What the simulated camera shows to nobody, so small that a belt of 10,000 parts costs nothing."""
-    for name in ("MT_Free", "MT_Crack"):
-        (folder / name / "Imgs").mkdir(parents=True)
-        cv2.imwrite(str(folder / name / "Imgs" / "part.jpg"), np.full((16, 16), 128, np.uint8))
-    return folder
+def is_ready(memory: PlcMemory) -> bool:
+    """Does the PLC's memory say READY?"""
+    return bool(Status(memory.agent("STATUS")) & Status.READY)
 
 
 def log_uniform(chance: random.Random, low: float, high: float) -> float:

@@ -1,0 +1,79 @@
+"""F4, F5: the station dies, whole or one of its threads. No PASS comes from the dead, nothing is missing afterwards."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from tests.faults.report import Finding, Report
+from tests.faults.script import Script
+from tests.faults.scripted_line import ScriptedLine
+from tests.faults.sizes import SEED, sized
+
+REQUIRED = {"journal": {"required": True, "wait_ms": 200}}
+"""No PASS without its row on disk."""
+RATE_PER_S, LOOP_S = 100, 3
+"""A loop takes about a second; the belt is long enough for a slow computer, and a seq for the whole run."""
+THREADS = ("plc-link", "journal", "publisher")
+READY_LIMIT_MS = 5000
+
+
+@sized(("loops", "asks_the_plc"), (20, False), (200, True))
+def test_f4_kill_9_at_any_instant(report: Report, loops: int, asks_the_plc: bool) -> None:
+    """Parts go on coming meanwhile; the PLC rejects them, and the journal has a row for each of them afterwards."""
+    chance = random.Random(SEED)
+    parts = min(65_000, loops * LOOP_S * RATE_PER_S)
+    with ScriptedLine(Script(SEED), parts, RATE_PER_S, changes=REQUIRED) as line:
+        line.wait_for_parts(1)
+        knows_ms, ready_ms = [], []
+        for _ in range(loops):
+            time.sleep(chance.uniform(0.0, 0.3))
+            line.kill_station()
+            if asks_the_plc:
+                knows_ms.append(line.until_the_plc_knows_ms())
+            begun_s = time.monotonic()
+            line.restart_station()
+            ready_ms.append((time.monotonic() - begun_s) * 1000)
+        line.end_here()
+        balance = line.balance()
+        note = f"PLC knew after {max(knows_ms):.0f} ms at most; " if knows_ms else ""
+        report.add(
+            Finding("F4 kill -9", balance.triggers, loops, balance.escapes, balance.duplicates,
+                    balance.no_decision_share, None, ready_ms, note + "recovery = start to READY")
+        )  # fmt: skip
+        check_the_dead(line, loops)
+        assert max(ready_ms) < READY_LIMIT_MS
+
+
+def check_the_dead(line: ScriptedLine, loops: int) -> None:
+    """Every part that passed has the row of a PASS, decided by a process that was alive; every life has left rows."""
+    rows = {row["trigger_seq"]: row for row in line.rows()}
+    for record in line.truth():
+        row = rows[record["seq"]]
+        if record["outcome"] == "passed" and row["agent_epoch"] <= loops:
+            assert row["decided_ns"] < line.killed_ns[row["agent_epoch"] - 1], "a PASS of a process that was dead"
+    assert max(row["agent_epoch"] for row in rows.values()) == loops + 1
+    assert any(row["reason"] == "agent_down" for row in rows.values())
+
+
+@sized(("strikes",), (1,), (50,))
+def test_f5_a_thread_that_dies_takes_the_process_with_it(report: Report, strikes: int) -> None:
+    """One process here, so there are no workers to kill: an exception strikes one thread, wherever it may be."""
+    total = strikes * len(THREADS)
+    with ScriptedLine(Script(SEED), min(65_000, total * LOOP_S * RATE_PER_S), RATE_PER_S, changes=REQUIRED) as line:
+        line.wait_for_parts(1)
+        ready_ms = []
+        for thread in THREADS * strikes:
+            assert line.strike(thread) == 1
+            assert line.said(f"thread '{thread}' died") > 0
+            line.killed_ns.append(time.monotonic_ns())
+            begun_s = time.monotonic()
+            line.restart_station()
+            ready_ms.append((time.monotonic() - begun_s) * 1000)
+        line.end_here()
+        balance = line.balance()
+        report.add(
+            Finding("F5 a thread dies", balance.triggers, total, balance.escapes, balance.duplicates,
+                    balance.no_decision_share, None, ready_ms, "exit code 1 each time; recovery = start to READY")
+        )  # fmt: skip
+        check_the_dead(line, total)
