@@ -129,15 +129,22 @@ class Config(Strict):
     def _right_frame_for_the_part(self) -> Config:
         """Refuse settings under which the next part could be photographed for this one (DESIGN §3.3)."""
         trigger, jitter_ms = self.trigger, self.trigger_jitter_ms
+        shorten = "plc.scan_ms or " + ("trigger.capture_window_ms" if self.plc.profile == "bits" else "plc.cycle_ms")
         if jitter_ms > trigger.min_pitch_ms / 2:
             raise ValueError(
                 f"trigger jitter {jitter_ms:.0f} ms exceeds half of trigger.min_pitch_ms = {trigger.min_pitch_ms:.0f}: "
-                "parts could be confused; shorten plc.scan_ms or plc.cycle_ms, or space the parts out"
+                f"parts could be confused; shorten {shorten}, or space the parts out"
             )
         if self.plc.guard_ms < self.plc.scan_ms:
             raise ValueError(
                 f"plc.guard_ms = {self.plc.guard_ms:.0f} is less than plc.scan_ms = {self.plc.scan_ms:.0f}: "
                 "a PASS could come after the decision point; make it a scan plus one write"
+            )
+        if self.plc.decide_ms is not None and self.plc.decide_ms > trigger.min_pitch_ms:
+            raise ValueError(
+                f"plc.decide_ms = {self.plc.decide_ms:.0f} is longer than trigger.min_pitch_ms = "
+                f"{trigger.min_pitch_ms:.0f}: in profile bits one part at a time is between photo-eye and decision "
+                "point; space the parts out, move the arm closer, or use profile words"
             )
         drift_mm = trigger.belt_speed_mm_s * jitter_ms / 1000
         if trigger.mode == "announced" and drift_mm > trigger.view_slack_mm:
@@ -156,7 +163,8 @@ class Config(Strict):
     def trigger_jitter_ms(self) -> float:
         """How far apart the true edge and what we make of it can lie: by the PLC's clock, or by our own poll."""
         if self.trigger.mode == "hardware":
-            return 2 * self.plc.scan_ms + self.plc.sampling_ms + self.trigger.tolerance_ms
+            bits_ms = self.trigger.capture_window_ms if self.plc.profile == "bits" else 0.0  # between two good polls
+            return 2 * self.plc.scan_ms + self.plc.sampling_ms + bits_ms + self.trigger.tolerance_ms
         return self.plc.scan_ms + self.plc.cycle_ms
 
 

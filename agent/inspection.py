@@ -83,6 +83,8 @@ class Trigger:
     """The recipe in use when the part was announced; it keeps it."""
     enc: int = 0
     """Encoder count (low word) when the photo-eye fired."""
+    counted: bool = True
+    """Does `seq` count every part that passes the photo-eye, as the camera's frame number does? Not in profile B."""
 
     @property
     def key(self) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """Which frame belongs to which trigger, by time and by count. Pure.
 
 Time: the frame was exposed while the PLC saw the photo-eye's edge. Count: since the last part, camera and PLC
-have counted the same number of parts. A frame that fits only one of the two belongs to nobody.
+have counted the same number of parts. A frame that fits only one of the two belongs to nobody. Where triggers do not
+count every part (profile B), time alone must do: the config keeps parts further apart than the edge is uncertain.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Binder:
         return right[0]
 
     def _expected_id(self, trigger: Trigger) -> int | None:
-        if self._last is None or self._last[0] != trigger.plc_epoch:
+        if self._last is None or self._last[0] != trigger.plc_epoch or not trigger.counted:
             return None
         _, seq, frame_id = self._last
         return frame_id + seq_distance(seq, trigger.seq)

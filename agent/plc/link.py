@@ -19,9 +19,9 @@ from queue import Empty, SimpleQueue
 from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.journal import Journal
+from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.bell import Bell
 from agent.plc.decision import Closed, Decision, Observation, Sampled, Situation
-from agent.plc.handshake import Handshake
 from agent.plc.register_map import Status
 from agent.plc.reject_arm import RejectArm
 from agent.plc.wire import Wire
@@ -41,7 +41,7 @@ class PlcLink:
     `arm`: of the handshake's ledger, where coils or a confirm sensor are ours to look after.
     """
 
-    def __init__(self, wire: Wire, handshake: Handshake, journal: Journal, health: Health, lost_after_ms: float,
+    def __init__(self, wire: Wire, handshake: AgentHandshake, journal: Journal, health: Health, lost_after_ms: float,
                  arm: RejectArm | None = None) -> None:  # fmt: skip
         self._wire, self._handshake, self._journal, self._health = wire, handshake, journal, health
         self._lost_after_ns = lost_after_ms * 1e6

@@ -5,7 +5,10 @@ from __future__ import annotations
 from agent.config import Config
 from agent.health import Health
 from agent.journal import Journal
+from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.alarms import AlarmLimits
+from agent.plc.bits_handshake import BitsHandshake
+from agent.plc.bits_profile import Bits
 from agent.plc.decision import Timing
 from agent.plc.endpoint import Endpoint, rtu_endpoint, tcp_endpoint
 from agent.plc.facts import Facts
@@ -13,7 +16,7 @@ from agent.plc.handshake import Handshake
 from agent.plc.link import PlcLink
 from agent.plc.modbus import ModbusConnection
 from agent.plc.open_arm import check_lanes, open_arm
-from agent.plc.polling import PollingWire, Words
+from agent.plc.polling import PollingWire, Profile, Words
 from agent.plc.serving import ServingWire
 from agent.plc.wire import Wire
 from agent.plc_config import PlcConfig
@@ -23,7 +26,11 @@ def open_link(config: Config, agent_epoch: int, facts: Facts, journal: Journal, 
     """The link, its thread running."""
     timing = Timing(config.trigger.capture_window_ms, config.plc.guard_ms, config.plc.scan_ms)
     limits = AlarmLimits(**config.alarm.model_dump())
-    handshake = Handshake(timing, agent_epoch, facts, limits, own_arm=config.reject.timing == "agent")
+    handshake: AgentHandshake
+    if config.plc.decide_ms is not None:
+        handshake = BitsHandshake(timing, config.plc.decide_ms, agent_epoch, facts, limits)
+    else:
+        handshake = Handshake(timing, agent_epoch, facts, limits, own_arm=config.reject.timing == "agent")
     check_lanes(config.reject, facts.classes[1:])
     arm = open_arm(config, handshake.ledger)
     return PlcLink(open_wire(config.plc), handshake, journal, health, config.plc.lost_after_ms, arm)
@@ -34,9 +41,8 @@ def open_wire(plc: PlcConfig) -> Wire:
     if plc.role == "server":
         return ServingWire(plc.host, plc.port)
     endpoint = open_endpoint(plc)
-    return PollingWire(
-        lambda: ModbusConnection(endpoint, plc.device_id, plc.timeout_ms), Words(plc.combined), plc.cycle_ms
-    )
+    profile: Profile = Words(plc.combined) if plc.profile == "words" else Bits()
+    return PollingWire(lambda: ModbusConnection(endpoint, plc.device_id, plc.timeout_ms), profile, plc.cycle_ms)
 
 
 def open_endpoint(plc: PlcConfig) -> Endpoint:

@@ -1,0 +1,64 @@
+"""What the link asks of a handshake, whatever the profile: images read and verdicts in, the image to write out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.inspection import Reason, Trigger
+from agent.plc.decision import Closed, Decision, Observation, Situation
+from agent.plc.ledger import Ledger
+from agent.plc.register_map import Status
+
+
+class AgentHandshake(Protocol):
+    """The agent's half; pure, not thread-safe."""
+
+    ledger: Ledger
+
+    def observe(self, words: list[int], sent_ns: int, received_ns: int) -> Observation:
+        """Digest the PLC's image, sampled between the two times."""
+        ...
+
+    def explain_torn(self, words: list[int]) -> str:
+        """Why an image could not be used, for a person."""
+        ...
+
+    def settle(self, decision: Decision) -> Decision | None:
+        """See Ledger.settle."""
+        ...
+
+    def withdraw(self, decision: Decision, reason: Reason, detail: str) -> Decision:
+        """See Ledger.withdraw."""
+        ...
+
+    def expire(self, now_ns: int) -> tuple[Decision, ...]:
+        """See Ledger.expire."""
+        ...
+
+    def close(self, now_ns: int) -> tuple[Closed, ...]:
+        """See Ledger.close."""
+        ...
+
+    def undecided(self) -> set[tuple[int, int]]:
+        """See Ledger.undecided."""
+        ...
+
+    def release(self, decision: Decision) -> None:
+        """Let a settled decision go on the wire."""
+        ...
+
+    def exposed(self, trigger: Trigger) -> None:
+        """The photo of this part is taken."""
+        ...
+
+    def block(self, status: Status, alive: bool) -> list[int]:
+        """The agent's image as it should stand now; `alive` lets the heartbeat advance."""
+        ...
+
+    def situation(self) -> Situation:
+        """What the newest image says, for people."""
+        ...
+
+    def acknowledged(self, words: list[int], now_ns: int) -> None:
+        """The PLC has confirmed the write of this image."""
+        ...
