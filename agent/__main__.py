@@ -115,11 +115,13 @@ def plc_map(
         Literal["table", "md", "csv", "st"],
         typer.Option("--format", help="csv: every register, for a tag list; st: declarations for FB_Linegate."),
     ] = "table",
+    profile: Annotated[Literal["words", "bits"], typer.Option(help="The station's plc.profile.")] = "words",
 ) -> None:
     """Print the register map.  Example: linegate plc map --format csv > linegate.csv"""
-    from agent.plc.map_table import print_map
+    with exit_on_error():
+        from agent.plc.map_table import print_map
 
-    print_map(as_format)
+        print_map(as_format, profile)
 
 
 @model_app.command("show")

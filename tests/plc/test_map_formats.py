@@ -1,36 +1,29 @@
-"""`linegate plc map` in its formats: what PLC tools import, and golden files so that a change is seen."""
+"""`linegate plc map` in its formats, for PLC tools. What it prints is committed in docs/plc, and tested there."""
 
 from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
+from functools import cache
 
 import pytest
-from blark.parse import parse_source_code
 from blark.transform import DataTypeDeclaration
 
+from agent.plc.bit_map import AGENT_BITS, PLC_BITS
 from agent.plc.map_rows import CODES, FLAGS
 from agent.plc.map_structured_text import structured_text
-from agent.plc.map_table import markdown, tag_list
+from agent.plc.map_table import tag_list
 from agent.plc.meanings import MEANINGS, meaning
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.registers import Block
-from tests.conftest import ROOT, Linegate
+from tests.conftest import Linegate
+from tests.plc.st_interpreter import parsed
 
-GOLDEN = Path(__file__).parent / "golden"
 BLOCKS = pytest.mark.parametrize(
     ("block", "owner", "structure"),
     [(PLC_BLOCK, "PLC", "ST_LinegatePlc"), (AGENT_BLOCK, "agent", "ST_LinegateAgent")],
     ids=["plc", "agent"],
 )
-
-
-@pytest.mark.parametrize(("name", "text"), [("map.md", markdown), ("map.csv", tag_list)], ids=["markdown", "csv"])
-def test_a_change_of_the_map_is_seen(name: str, text: object) -> None:
-    """After a wanted change: `linegate plc map --format md > tests/plc/golden/map.md`, and csv likewise."""
-    assert callable(text)
-    assert text() == (GOLDEN / name).read_text()
 
 
 @pytest.mark.parametrize("as_format", ["table", "md", "csv", "st"])
@@ -42,6 +35,20 @@ def test_the_command_prints_every_register(linegate: Linegate, as_format: str) -
         assert all(ring.name in result.stdout.upper() for ring in block.rings)
 
 
+@pytest.mark.parametrize("as_format", ["table", "md", "csv"])
+def test_profile_bits_has_its_own_map(linegate: Linegate, as_format: str) -> None:
+    result = linegate("plc", "map", "--format", as_format, "--profile", "bits")
+    assert result.returncode == 0, result.stderr
+    for image in (PLC_BITS, AGENT_BITS):
+        assert all(entry.name in result.stdout for entry in (*image.bits, *image.registers))
+
+
+def test_structured_text_is_for_words(linegate: Linegate) -> None:
+    result = linegate("plc", "map", "--format", "st", "--profile", "bits")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
 def test_an_unknown_format_is_one_line(linegate: Linegate) -> None:
     result = linegate("plc", "map", "--format", "xml")
     assert result.returncode == 2
@@ -51,7 +58,9 @@ def test_an_unknown_format_is_one_line(linegate: Linegate) -> None:
 
 @BLOCKS
 def test_the_tag_list_covers_each_word_once(block: Block, owner: str, structure: str) -> None:
-    lines = [line for line in csv.DictReader(io.StringIO(tag_list())) if line["block"] == owner and not line["bit"]]
+    lines = [
+        line for line in csv.DictReader(io.StringIO(tag_list("words"))) if line["block"] == owner and not line["bit"]
+    ]
     covered = [int(line["address"]) + i for line in lines for i in range(2 if line["type"] == "UDINT" else 1)]
     assert len(covered) == len(set(covered))
     gaps = set(range(block.base, block.base + block.count)) - set(covered)
@@ -62,18 +71,22 @@ def test_the_tag_list_covers_each_word_once(block: Block, owner: str, structure:
 @BLOCKS
 def test_the_structure_lies_as_the_block_does(block: Block, owner: str, structure: str) -> None:
     """Every member in 16-bit words, in order: its offset must be the register's."""
-    types = {
-        str(item.declaration.name): item.declaration
-        for item in parse_source_code(structured_text()).transform().items
-        if isinstance(item, DataTypeDeclaration)
-    }
-    offsets, size = _offsets(types, structure)
+    offsets, size = _offsets(_types(), structure)
     assert size == block.count
     for register in block.registers:
         names = [name for name in offsets if name.split("_", 1)[1].removesuffix("_hi") == register.name]
         assert [offsets[name] for name in names] == [register.offset]
     for ring in block.rings:
         assert offsets[f"a_{ring.name}"] == ring.offset
+
+
+@cache
+def _types() -> dict:
+    return {
+        str(item.declaration.name): item.declaration
+        for item in parsed(structured_text())
+        if isinstance(item, DataTypeDeclaration)
+    }
 
 
 def _offsets(types: dict, name: str) -> tuple[dict[str, int], int]:
@@ -94,9 +107,10 @@ def _words(types: dict, spec: object) -> int:
     return words
 
 
-def test_the_shipped_declarations_are_the_command_s() -> None:
-    """After a wanted change: `linegate plc map --format st > docs/plc/Linegate_Map.st`."""
-    assert (ROOT / "docs" / "plc" / "Linegate_Map.st").read_text() == structured_text()
+def test_both_blocks_lie_where_the_registers_do() -> None:
+    offsets, size = _offsets(_types(), "ST_LinegateRegisters")
+    assert offsets["awAgent"] == AGENT_BLOCK.base - PLC_BLOCK.base
+    assert size == AGENT_BLOCK.base + AGENT_BLOCK.count - PLC_BLOCK.base
 
 
 @pytest.mark.parametrize("members", [*FLAGS.values(), *CODES.values()], ids=lambda members: members.__name__)
