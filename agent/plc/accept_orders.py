@@ -7,7 +7,7 @@ from agent.plc.accept_forgery import true_pass
 from agent.plc.accept_mistakes import ALWAYS_ENABLED, JOB_RACE, NO_STOP, ORDER_NOT_OBEYED
 from agent.plc.accept_result import Asks, Result
 from agent.plc.accept_rig import RECOVER_S, Rig
-from agent.plc.register_map import AGENT_BLOCK, Ctrl
+from agent.plc.register_map import AGENT_BLOCK, Alarm, Ctrl
 
 
 def check_job(rig: Rig, ask: Asks, result: Result) -> None:
@@ -65,22 +65,22 @@ def check_reject_all(rig: Rig, ask: Asks, result: Result) -> None:
 def check_challenge(rig: Rig, ask: Asks, result: Result) -> None:
     """A challenge part judged PASS: it is rejected, the line stops, and only CLEAR_FAULT starts it again."""
     record = rig.record
-    rig.may_stop_line = True
+    rig.alarms = Alarm.CHALLENGE_PASSED
     try:
         ask("announce a challenge part (known to be bad)", lambda: record.newest.get("CHALLENGE") > 0)
         part, trigger = rig.following_part()
         while not trigger.challenge:
             part, trigger = rig.following_part()
         rig.say(trigger, Verdict.PASS)
-        rig.wait_outcomes([part])
-        result.add_part(part, "pass for a challenge part: the station makes it REJECT and asks to stop")
-        result.check(not part.passed, f"challenge part seq {part.seq} was PASSED", ORDER_NOT_OBEYED)
         stopped = record.wait(lambda: not record.enabled, RECOVER_S)
         result.check(stopped, "STOP_REQUEST shown, TRIGGER_ENABLE still set", NO_STOP)
         ask("acknowledge with CLEAR_FAULT", lambda: record.ordered(Ctrl.CLEAR_FAULT))
     finally:
-        rig.may_stop_line = False
+        rig.alarms = Alarm(0)
     rig.need_line(ask)
+    rig.wait_outcomes([part])  # not before: it may have stood with the belt, short of the decision point
+    result.add_part(part, "pass for a challenge part: the station makes it REJECT and asks to stop")
+    result.check(not part.passed, f"challenge part seq {part.seq} was PASSED", ORDER_NOT_OBEYED)
     result.saw("STOP_REQUEST stopped the line, CLEAR_FAULT started it" if stopped else "the line did not stop")
 
 

@@ -56,8 +56,8 @@ class Rig:
         self.record = Record()
         self.silent: set[tuple[int, int]] = set()
         """Parts (epoch, seq) of which the PLC shall hear nothing."""
-        self.may_stop_line = False
-        """STOP_REQUEST goes out only in the step that is about it."""
+        self.alarms = Alarm(0)
+        """What may stop the line: nothing but in the step that is about it."""
         self.ready_ns = 0
         """When READY was shown first."""
         self.left_clean = False
@@ -126,9 +126,10 @@ class Rig:
         for part_epoch, seq in self.silent:
             if part_epoch == epoch:
                 erase(words, seq)
-        if not self.may_stop_line:
+        alarm = AGENT_BLOCK.get(words, "ALARM") & self.alarms
+        AGENT_BLOCK.put(words, "ALARM", alarm)
+        if not alarm:
             AGENT_BLOCK.put(words, "STATUS", AGENT_BLOCK.get(words, "STATUS") & ~Status.STOP_REQUEST)
-            AGENT_BLOCK.put(words, "ALARM", Alarm(0))
 
     # --- what steps do -----------------------------------------------------------------------------------------
 
