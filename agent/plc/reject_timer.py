@@ -122,9 +122,9 @@ class RejectTimer:
             del self.parts[next(iter(self.parts))]
 
     def decide(self, decision: Decision) -> None:
-        """A settled decision; of no use once the part's window has opened."""
+        """A settled decision; it proves nothing any more once the part's window has opened."""
         part = self.parts.get(decision.trigger.key)
-        if part is not None and not part.opened:
+        if part is not None:
             part.decision = decision
 
     def written(self, coil: int, on: bool) -> None:
