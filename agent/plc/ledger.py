@@ -18,6 +18,8 @@ from agent.plc.register_map import Alarm, Status
 
 OUTCOME_PATIENCE_MS = 1000
 """After the decision point the PLC's word on the part must come within this, else it closes as unknown."""
+STANDING_PATIENCE_MS = 10_000
+"""A line that stands brings no part to its decision point; but somebody wants to see the row that stopped it."""
 
 _MISSED = {
     Reason.CAPTURE_WINDOW: Status.MISSED_ACQ,
@@ -150,7 +152,7 @@ class Ledger:
         for key, part in list(self.parts.items()):
             if part.decision is None or not part.released:
                 break
-            if part.action is None and now_ns < part.deadline_ns + patience_ns:
+            if part.action is None and now_ns < part.deadline_ns + part.stood_ns + patience_ns:
                 break
             closed.append(part.closed(part.decision))
             del self.parts[key]
@@ -161,6 +163,12 @@ class Ledger:
         unproven = closed.plc_action is PlcAction.PASSED and closed.verdict is not Verdict.PASS
         if unproven and not closed.decision.trigger.bypass:
             self.alarms.latch(Alarm.PASSED_UNPROVEN)
+
+    def line_stands(self, since_ns: int) -> None:
+        """The line has stood for `since_ns` more: the PLC's word on decided parts takes so much longer."""
+        for part in self.parts.values():
+            if part.decision is not None and part.action is None:
+                part.stood_ns = min(part.stood_ns + since_ns, STANDING_PATIENCE_MS * MS)
 
     def undecided(self) -> set[tuple[int, int]]:
         """Keys of the parts with a verdict of which the PLC is yet to say what became."""

@@ -21,6 +21,8 @@ class Part:
     released: bool = False
     acknowledged_ns: int | None = None
     action: PlcAction | None = None
+    stood_ns: int = 0
+    """How long the line has stood since the verdict: meanwhile nothing comes to its decision point."""
     late: Verdict | None = None
 
     def closed(self, decision: Decision) -> Closed:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.inspection import Defect, Inspection, Judgement, Reason, Trigger, Verdict
+from agent.inspection import Defect, Inspection, Judgement, PlcAction, Reason, Trigger, Verdict
 from agent.plc.alarms import AlarmLimits
 from agent.plc.decision import Closed, Decision, Observation, Timing
 from agent.plc.facts import Facts
@@ -52,6 +52,7 @@ class Desk:
             self.handshake.release(decision)
         self.closed += self.handshake.close(self.now_ns)
         self.agent_words = self.handshake.block(GOOD, True)
+        self.handshake.acknowledged(self.agent_words, self.now_ns)
         return seen
 
     def part(self, challenge: bool = False) -> Trigger | None:
@@ -381,6 +382,20 @@ def test_a_pass_after_the_encoders_deadline_is_no_decision() -> None:
     (late,) = desk.settled
     assert (late.verdict, late.reason) == (Verdict.NO_DECISION, Reason.DEADLINE)
     assert desk.outcomes[1] is OutcomeCode.NO_DECISION
+
+
+@pytest.mark.parametrize(("stood_ms", "action"), [(5_000, PlcAction.PASSED), (12_000, PlcAction.UNKNOWN)])
+def test_a_row_waits_for_a_line_that_stands_but_not_for_ever(stood_ms: int, action: PlcAction) -> None:
+    desk = encoder_desk()
+    trigger = desk.part()
+    assert trigger is not None
+    desk.deliver(trigger, Verdict.PASS)
+    desk.program.stopped = True
+    roll(desk, stood_ms, counts_per_ms=0)
+    desk.program.stopped = False
+    roll(desk, 500)
+    (closed,) = desk.closed
+    assert (closed.verdict, closed.plc_action) == (Verdict.PASS, action)
 
 
 def test_after_a_long_silence_nobody_knows_how_old_a_trigger_is(desk: Desk) -> None:
