@@ -132,6 +132,7 @@ def test_the_plc_gets_the_last_image_before_the_server_goes() -> None:
             async with plc(port) as connection:
                 while True:
                     images.append(await read_image(connection))
+                    await connection.write(PLC_BLOCK.base, block(AGENT_BLOCK.get(images[-1], "AGENT_HB")))
 
         images: list[list[int]] = []
         polling = asyncio.create_task(poll())
