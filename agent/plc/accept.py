@@ -69,10 +69,8 @@ def accept(options: AcceptOptions) -> bool:
             operator = Operator(rig.record, console, options.unattended, options.plc_counts)
             protocol.plc_epoch, protocol.agent_epoch = rig.record.newest.get("PLC_EPOCH"), rig.epoch
             for step in steps(options.parts, operator):
-                result = Result(step.key, step.title, step.done, step.expected)
-                protocol.results.append(result)
-                _run(step, rig, operator, result)
-                _print(result, console)
+                protocol.results.append(Result(step.key, step.title, step.done, step.expected))
+                _print(run_step(step, rig, operator, protocol.results[-1]), console)
             protocol.complete = True
     except Fault as error:
         if not protocol.results:
@@ -105,7 +103,7 @@ def steps(parts: int, operator: Operator) -> tuple[Step, ...]:
         check_counts(rig, ask, operator, result)
 
     return (
-        Step("a", "map, epochs, heartbeats", "read and write for 2 s, not READY; then READY",
+        Step("a", "map, epochs, heartbeats", "read and write, not READY; then READY",
              "map, epochs, clock and ring right; heartbeats echoed; TRIGGER_ENABLE only while READY", check_link),
         Step("b", f"{parts} parts with a verdict each", "PASS, REJECT and NO_DECISION in a fixed irregular order",
              "seq counts by one; each outcome is what was said of that part; counts agree", counted_parts),
@@ -133,10 +131,11 @@ def steps(parts: int, operator: Operator) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def _run(step: Step, rig: Rig, operator: Operator, result: Result) -> None:
+def run_step(step: Step, rig: Rig, operator: Operator, result: Result) -> Result:
+    """Fill `result`, and give it back. Raises Fault when the PLC is lost; what was seen until then is in it."""
     if step.hands and operator.unattended:
         result.skip("needs an operator at the PLC")
-        return
+        return result
     try:
         step.work(rig, operator.ask, result)
     except Skipped as why:
@@ -149,6 +148,7 @@ def _run(step: Step, rig: Rig, operator: Operator, result: Result) -> None:
     except KeyboardInterrupt:
         result.skip("stopped by hand")
         raise
+    return result
 
 
 def _print(result: Result, console: Console) -> None:

@@ -32,7 +32,7 @@ from agent.plc.finding import Level, Spread
 from agent.plc.probe_checks import check_program
 from agent.plc.register_map import AGENT_BLOCK, OutcomeCode, Status, VerdictCode, next_seq
 
-LOOK_S = 2.0
+LOOK_S = 1.5
 SILENT_PARTS = 3
 ACCIDENTALLY_RIGHT = {VerdictCode.PASS, VerdictCode.PASS ^ 0xFFFF}
 """For these seqs the words 0 and 16#FFFF are proper PASS words."""

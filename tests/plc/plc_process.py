@@ -20,9 +20,9 @@ from agent.local_line import free_port
 from agent.plc.program import Belt, Edge, PlcProgram, QueuedPart
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, RING_SLOTS, VerdictCode
 
-SCAN_S = 0.004
-PITCH_MS = 30
-DECIDE_MS = 150
+SCAN_S = 0.005
+PITCH_MS = 40
+DECIDE_MS = 250
 END = AGENT_BLOCK.base + AGENT_BLOCK.count
 
 

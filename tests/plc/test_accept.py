@@ -1,0 +1,256 @@
+"""`linegate plc accept` as processes against PLCs as processes: the simulator passes, wrong PLC programs are found out.
+
+All runs go on at the same time; the tests look at what they left behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymodbus.client import ModbusTcpClient
+from rich.console import Console
+
+from agent.config import load_config
+from agent.errors import Fault, UsageError
+from agent.local_line import free_port, to_toml
+from agent.plc.accept import AcceptOptions, accept, run_step, steps
+from agent.plc.accept_operator import Operator, parse_counts
+from agent.plc.accept_result import Result, State
+from agent.plc.accept_rig import Rig
+from agent.plc.register_map import AGENT_BLOCK, RING_SLOTS
+from tests.conftest import ROOT
+from tests.plc.plc_process import Plcs, plc_process
+
+PATIENCE_S = 100
+HANDS = {
+    "restart the PLC": "restart",
+    "select job 7": "job 7",
+    "select job 1 again": "job 0",
+    "set the station offline": "offline on",
+    "set the station online": "offline off",
+    "turn the BYPASS key:": "bypass on key",
+    "turn the BYPASS key back": "bypass off",
+    "order REJECT_ALL": "reject-all on",
+    "take REJECT_ALL back": "reject-all off",
+    "announce a challenge part": "challenge",
+    "acknowledge with CLEAR_FAULT": "clear",
+}
+"""What accept asks for, and the simulator's command for it."""
+INTERRUPTED = "interrupted"
+NOT_LATCHED = "the agent's epoch is not latched with the part"
+MISTAKES_IN_STEPS = {
+    "epochs": {"d": {"PLC_EPOCH_ECHO is not checked", NOT_LATCHED}, "g": {NOT_LATCHED}},
+    "bare words": {"d": {"the word is not proved by its seq"}},
+    "heartbeat": {"e": {"AGENT_HB is not watched"}, "f": {"AGENT_HB is not watched"}},
+}
+"""By wrong PLC program: which steps must fail, and what they must say."""
+Examined = dict[str, Future[dict[str, set[str]]]]
+
+
+class Run:
+    """One accept process; with `simulator` its prompts are obeyed there."""
+
+    def __init__(
+        self, folder: Path, port: int, *options: object, simulator: subprocess.Popen[str] | None = None
+    ) -> None:
+        self.report = folder / "report.md"
+        self.config = station_file(folder, port)
+        arguments = ["--engineer", "A. Roe", "--customer", "B. Coe", "--parts", 20, "--report", self.report, *options]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "agent", "plc", "accept", str(self.config), *map(str, arguments)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
+            env=os.environ | {"COLUMNS": "300"},
+        )  # fmt: skip
+        self.said: list[str] = []
+        self._reader = threading.Thread(target=self._read, args=(simulator,), daemon=True)
+        self._reader.start()
+
+    def _read(self, simulator: subprocess.Popen[str] | None) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(line)
+            command = next((done for asked, done in HANDS.items() if asked in line and "▶" in line), None)
+            if simulator and command:
+                assert simulator.stdin is not None
+                simulator.stdin.write(command + "\n")
+                simulator.stdin.flush()
+
+    def end(self) -> int:
+        code = self.process.wait(PATIENCE_S)
+        self._reader.join()
+        return code
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        return {result["key"]: result for result in self.content()["results"]}
+
+    def content(self) -> dict[str, Any]:
+        return dict(json.loads(self.report.with_suffix(".json").read_text()))
+
+
+def station_file(folder: Path, port: int) -> Path:
+    """The shipped simulation.toml with another PLC and two recipes."""
+    folder.mkdir()
+    recipe = (ROOT / "config" / "recipes" / "magnetic_tile.toml").read_text()
+    (folder / "own.toml").write_text(recipe)
+    job = tomllib.loads(recipe)["job"]
+    assert job == 1
+    (folder / "other.toml").write_text(recipe.replace("job = 1", "job = 7"))
+    settings = tomllib.loads((ROOT / "config" / "simulation.toml").read_text())
+    settings |= {"recipe": "own.toml", "other_recipes": ["other.toml"]}
+    settings["station"]["state_dir"] = "state"
+    settings["trigger"]["min_pitch_ms"] = 100
+    settings["plc"] |= {"port": port, "scan_ms": 20, "guard_ms": 40}
+    path = folder / "station.toml"
+    path.write_text(to_toml(settings))
+    return path
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    port = free_port()
+    options = {"--port": port, "--camera": f"tcp://127.0.0.1:{free_port()}", "--rate": 20, "--parts": 0,
+               "--decide-ms": 200, "--operator-s": 0}  # fmt: skip
+    words = [str(word) for pair in options.items() for word in pair]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agent", "plc", "sim", "--blank", *words],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "help" in line:
+            break
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+    yield port, process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def plcs() -> Iterator[Plcs]:
+    with plc_process("", "epochs", "bare words", "late", "heartbeat") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def examined(plcs: Plcs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examined]:
+    folder = tmp_path_factory.mktemp("examined")
+    with ThreadPoolExecutor() as pool:
+        yield {m: pool.submit(examine, station_file(folder / m, plcs.port[m])) for m in MISTAKES_IN_STEPS}
+
+
+@pytest.fixture(scope="module")
+def runs(
+    plcs: Plcs, examined: Examined, simulator: tuple[int, subprocess.Popen[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Run]]:  # fmt: skip
+    folder = tmp_path_factory.mktemp("accept")
+    port, process = simulator
+    started = {"simulator": Run(folder / "simulator", port, simulator=process)}
+    started["late"] = Run(folder / "late", plcs.port["late"], "--unattended", "--plc-counts", "1,2,3")
+    started[INTERRUPTED] = Run(folder / INTERRUPTED, plcs.port[""], "--unattended")
+    yield started
+    for run in started.values():
+        run.process.kill()
+        run.process.wait()
+
+
+def agent_words(port: int) -> list[int]:
+    with ModbusTcpClient("127.0.0.1", port=port) as client:
+        return list(client.read_holding_registers(AGENT_BLOCK.base, count=AGENT_BLOCK.count).registers)
+
+
+def check_nothing_is_left(port: int) -> None:
+    words = agent_words(port)
+    assert AGENT_BLOCK.get(words, "STATUS") == 0
+    assert not any(AGENT_BLOCK.slot(words, "RESULT", place)["verdict"] for place in range(RING_SLOTS))
+
+
+def test_beside_a_running_station_it_does_not_start(runs: dict[str, Run], plcs: Plcs, tmp_path: Path) -> None:
+    while not AGENT_BLOCK.get(agent_words(plcs.port["late"]), "AGENT_HB"):
+        assert runs["late"].process.poll() is None, runs["late"].said
+        time.sleep(0.05)
+    second = Run(tmp_path / "second", plcs.port["late"], "--unattended")
+    assert second.end() == 1
+    assert len(second.said) == 1
+    assert "a station is running against this PLC" in second.said[0]
+    assert not second.report.exists()
+
+
+def test_stopped_by_hand_it_reports_what_it_has_and_leaves_nothing_behind(runs: dict[str, Run], plcs: Plcs) -> None:
+    run = runs[INTERRUPTED]
+    while not any("c  parts without" in line for line in run.said):
+        assert run.process.poll() is None, run.said
+        time.sleep(0.05)
+    run.process.send_signal(signal.SIGINT)
+    assert run.end() == 130, run.said
+    content = run.content()
+    assert not content["passed"]
+    assert content["verdict"].startswith("INCOMPLETE")
+    assert run.results()["b"]["state"] == "passed"
+    assert "INCOMPLETE" in run.report.read_text()
+    check_nothing_is_left(plcs.port[""])
+
+
+def test_the_simulator_passes_every_step(runs: dict[str, Run], simulator: tuple[int, subprocess.Popen[str]]) -> None:
+    run = runs["simulator"]
+    assert run.end() == 0, "".join(run.said)
+    assert {key: result["state"] for key, result in run.results().items()} == dict.fromkeys(
+        ("a", "b", "c", "d", "e", "f", "g", "h", "i1", "i2", "i3", "i4", "i5"), "passed"
+    )
+    assert {part["said"] for part in run.results()["b"]["parts"]} == {"pass", "reject", "no_decision"}
+    sha256 = hashlib.sha256(run.report.with_suffix(".json").read_bytes()).hexdigest()
+    page = run.report.read_text()
+    for said in (sha256, "A. Roe", "B. Coe", "**PASSED**", "signature", "let through", "sha256"):
+        assert said in page
+    check_nothing_is_left(simulator[0])
+
+
+def test_a_wrong_plc_program_is_found_out_and_the_mistake_named(examined: Examined, plcs: Plcs) -> None:
+    assert {mistake: run.result() for mistake, run in examined.items()} == MISTAKES_IN_STEPS
+    for mistake in examined:
+        check_nothing_is_left(plcs.port[mistake])
+
+
+def examine(config: Path) -> dict[str, set[str]]:
+    """Every step that needs no hands; the likely mistakes of those that failed."""
+    failed = {}
+    with Rig(load_config(config)) as rig:
+        operator = Operator(rig.record, Console(quiet=True), unattended=True)
+        for step in steps(10, operator):
+            result = run_step(step, rig, operator, Result(step.key, step.title, step.done, step.expected))
+            if result.state is State.FAILED:
+                failed[step.key] = {failure.mistake.likely for failure in result.failures}
+    return failed
+
+
+def test_a_failed_run_is_exit_1_and_says_why(runs: dict[str, Run], plcs: Plcs) -> None:
+    run = runs["late"]
+    assert run.end() == 1, "".join(run.said)
+    assert run.results()["b"]["failures"][0]["seen"].endswith("the PLC has counted (1, 2, 3)")
+    assert "a verdict is taken after the decision point" in "".join(run.said)
+    assert "**FAILED" in run.report.read_text()
+    check_nothing_is_left(plcs.port["late"])
+
+
+def test_what_cannot_be_run_is_one_clear_line(tmp_path: Path) -> None:
+    config = station_file(tmp_path / "nobody", free_port())
+    with pytest.raises(Fault, match=r"127\.0\.0\.1:\d+: .*refused.* see 'linegate plc probe'$"):
+        Rig(load_config(config)).__enter__()
+    with pytest.raises(UsageError, match="PLC counts 'many': give passed,rejected,no_decision"):
+        parse_counts("many")
+    (tmp_path / "report.json").touch()
+    with pytest.raises(UsageError, match="never overwritten"):
+        accept(AcceptOptions(config, 20, "A. Roe", "", tmp_path / "report.md", unattended=True))
