@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.plc.sim_arm import Wiring
     from agent.plc.simulator import SimulatedLine
 
-ENDLESS = 500
+ENDLESS = 100
 """Different parts on an endless belt."""
 COILS = 16
 MAX_WORD = 65_535

@@ -60,7 +60,7 @@ class PlcFaults:
         found = []
         if self.stalled(now_s):
             found.append(f"program stalled for {self.stalled_until_s - now_s:.1f} s more")
-        if now_s < self.slow_until_s:
+        if now_s < self.slow_until_s and self.slow_ms != self.scan_ms:
             more = "" if self.slow_until_s == FOREVER_S else f" for {self.slow_until_s - now_s:.1f} s more"
             found.append(f"scan {self.slow_ms:g} ms{more}")
         if self.torn_left:

@@ -43,12 +43,15 @@ class RejectStation:
             self._acted.add(index)
         return part
 
-    def act_at_rest(self, now_s: float, tracked: Container[int | None]) -> None:
-        """Parts of which the PLC knows nothing pass an arm that nobody moves for them."""
-        travel_mm = self._drive.position_mm(now_s)
-        while self._belt.eye_mm(self._next) + self._belt.arm_mm + self._belt.pitch_mm / 2 <= travel_mm:
+    def act_at_rest(self, now_s: float, seen_before: int, tracked: Container[int | None]) -> None:
+        """Parts of which the PLC knows nothing pass an arm that nobody moves for them.
+
+        The photo-eye has told of those before `seen_before`; `tracked` ones are the program's, which may be late.
+        """
+        gone_mm = self._drive.position_mm(now_s) - self._belt.arm_mm - self._belt.pitch_mm / 2
+        while self._next < seen_before and self._belt.eye_mm(self._next) <= gone_mm:
             if self._next in tracked:
-                return  # the program is late; the arm is not
+                return
             index, part = self._next, self._belt.part(self._next)
             self._next += 1
             if index in self._acted:

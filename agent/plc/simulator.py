@@ -132,11 +132,12 @@ class SimulatedLine:
         await self._set_outputs(now_s)
         self.operator.watch(now_s, self.program.stopped)
         self._let_timers_stand(now_s)
+        seen_before = self.eye.next_index
         edges = [self._number(seen) for seen in self.eye.take()]
         for part in self.program.scan(int(now_s * 1000), edges, self.agent_image, self._belt_inputs(now_s)):
             at_s = self._acts_s(part)
             self.reject.act_for(part, self._tracked.pop(part.part_id), at_s)
-        self.reject.act_at_rest(now_s, {seen.index for seen in self._tracked.values()})
+        self.reject.act_at_rest(now_s, seen_before, {seen.index for seen in self._tracked.values()})
         await self._publish()
         self._move_belt(now_s)
 
