@@ -30,6 +30,8 @@ ERROR_MS = SCAN_MS + CYCLE_MS
 APART = FASTEST * (PULSE_MS / 2 + KNOWN_MS + ERROR_MS + 1) / 1000
 """So far apart, no change of speed between two readings can bring a part into its neighbour's window."""
 verdicts = st.sampled_from([Verdict.PASS, Verdict.PASS, Verdict.REJECT, Verdict.NO_DECISION, None])
+belts = st.lists(st.tuples(st.integers(10, 250), verdicts), min_size=1, max_size=8)
+"""(ms to the next part, verdict)"""
 speeds = st.sampled_from([0, 50, 200, 400, 400, FASTEST])
 
 
@@ -57,9 +59,7 @@ def test_nothing_unproven_ever_meets_the_pass_coil(data: st.DataObject, by_encod
 
 @pytest.mark.parametrize("by_encoder", [True, False])
 @settings(max_examples=25)
-@given(
-    belt=st.lists(st.tuples(st.integers(10, 250), verdicts), min_size=1, max_size=8), speed=st.sampled_from([200, 700])
-)
+@given(belt=belts, speed=st.sampled_from([200, 700]))
 def test_on_a_steady_belt_each_gets_what_it_deserves(
     by_encoder: bool, belt: list[tuple[int, Verdict | None]], speed: int
 ) -> None:
@@ -76,9 +76,7 @@ def test_on_a_steady_belt_each_gets_what_it_deserves(
 
 
 @settings(max_examples=25)
-@given(
-    belt=st.lists(st.tuples(st.integers(10, 250), verdicts), min_size=1, max_size=8), speed=st.sampled_from([200, 700])
-)
+@given(belt=belts, speed=st.sampled_from([200, 700]))
 def test_energised_to_reject_the_coil_is_on_for_everything_unproven(
     belt: list[tuple[int, Verdict | None]], speed: int
 ) -> None:
@@ -213,6 +211,16 @@ def test_nothing_is_proven_while_the_belt_is_not_known(wiring: ArmWiring) -> Non
     world.reading = False
     world.run(300)
     assert world.state_at(wiring.coils[0], arrival(part)) is (wiring is TO_REJECT)
+
+
+def test_an_edge_latched_after_the_reading_it_came_with_is_not_a_whole_turn_ago() -> None:
+    world = BeltWorld(TO_PASS)
+    world.run(50)
+    part = world.part(Verdict.PASS)
+    assert part.trigger is not None
+    part.trigger = replace(part.trigger, enc=(part.trigger.enc + 20) & 0xFFFF)
+    world.run(1300)
+    assert world.actions == {part.seq: PlcAction.PASSED}
 
 
 def test_the_lead_is_sent_ahead_and_leaves_the_pulse_centred() -> None:
