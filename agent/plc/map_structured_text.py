@@ -74,7 +74,7 @@ def _members(register: Register) -> list[str]:
 
 def _structure(name: str, members: list[str]) -> str:
     body = [f"    {member}" for member in members]
-    return "\n".join([f"TYPE {name} :", "STRUCT", *body, "END_STRUCT", "END_TYPE", ""])
+    return "\n".join([f"TYPE {name} :", "STRUCT", *body, "END_STRUCT;", "END_TYPE", ""])
 
 
 def _title(ring: Ring) -> str:

@@ -54,7 +54,7 @@ COMMAND = {
 }
 VERDICT = {
     VerdictCode.PASS: "proven good: the only word that lets a part through",
-    VerdictCode.REJECT: "a defect counts, or REJECT_ALL, or a challenge part; a word that is no code at all is REJECT too",
+    VerdictCode.REJECT: "a defect counts, REJECT_ALL, or a challenge part; a word that is no code is REJECT too",
     VerdictCode.NO_DECISION: "could not be inspected in time; reason says why; the PLC rejects it",
 }
 OUTCOME = {
