@@ -63,7 +63,7 @@ class ObservedLine(LocalLine):
         seen_by_station = self.settings | changed
         if self.proxied:
             self.proxy = ChaosProxy(self.settings["plc"]["port"])
-            seen_by_station["plc"] = self.settings["plc"] | {"port": self.proxy.port}
+            seen_by_station["plc"] = seen_by_station["plc"] | {"port": self.proxy.port}
         self.config.write_text(to_toml(seen_by_station), encoding="utf-8")
         return self.settings
 
