@@ -119,6 +119,12 @@ def test_old_beats_are_forgotten_before_the_counter_comes_round_to_them() -> Non
     assert served.of(10).first_ns == 1000
 
 
+def test_zero_is_no_beat_although_the_counter_comes_through_it() -> None:
+    served = ServedImages()
+    served.add([0] * AGENT_BLOCK.count, 100)
+    assert served.of(0) is None, "a PLC that has read nothing yet echoes 0"
+
+
 def test_the_link_is_ticked_while_nobody_comes() -> None:
     async def use(link: RecordingLink, _: int) -> None:
         await until(lambda: link.ticks > 5)
@@ -244,6 +250,29 @@ def test_requests_in_one_segment_are_answered_one_by_one_in_order() -> None:
         assert await answer(reader) == (7, 255, bytes([3, 2, 0, 1]))
         assert await answer(reader) == (9, 1, bytes([3, 2, 0, 2]))
         assert await answer(reader) == (8, 255, bytes([43 | 0x80, 1]))
+        writer.close()
+
+    serve(use)
+
+
+@pytest.mark.parametrize(
+    "pdu",
+    [
+        struct.pack(">BHHBHHH", 16, 0, 2, 4, 1, 2, 3),
+        struct.pack(">BHHBHH", 16, 0, 2, 2, 1, 2),
+        struct.pack(">BHHBH", 16, 0, 2, 2, 1),
+        struct.pack(">BHHB", 16, 0, 0, 0),
+        struct.pack(">BHHB", 3, 200, 1, 0),
+        struct.pack(">BHH", 3, 200, 0),
+        struct.pack(">BHHHHBH", 23, 200, 1, 0, 2, 2, 1),
+        struct.pack(">BHHHHB", 23, 200, 1, 0, 0, 0),
+    ],
+)
+def test_a_request_that_contradicts_itself_is_refused(pdu: bytes) -> None:
+    async def use(_: RecordingLink, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(frame(1, pdu))
+        assert (await answer(reader))[2] == bytes([pdu[0] | 0x80, 3])
         writer.close()
 
     serve(use)
