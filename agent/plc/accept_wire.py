@@ -14,20 +14,23 @@ from agent.plc_config import PlcConfig
 
 
 class WitnessedWire:
-    """As the station's file describes it; all that passes goes into `record`."""
+    """As the station's file describes it; all that passes goes into `record`. Raises as `open_wire` does."""
 
     def __init__(self, plc: PlcConfig, record: Record) -> None:
         self._plc, self._record = plc, record
+        self._wire = open_wire(plc)
 
     async def exchange_forever(self, link: LinkEnd) -> None:
         """Until `link.stopping`; while the record's cable is cut nothing is exchanged."""
         witness = cast(LinkEnd, Witness(link, self._record))
         async with ticking(link):
-            while not link.stopping:
-                if self._record.cut:
+            while True:
+                await self._wire.exchange_forever(witness)
+                while self._record.cut and not link.stopping:
                     await asyncio.sleep(0.01)
-                else:
-                    await open_wire(self._plc).exchange_forever(witness)
+                if link.stopping:
+                    return
+                self._wire = open_wire(self._plc)
 
 
 class Witness:

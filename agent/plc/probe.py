@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.errors import Fault
+from agent.errors import ConfigError, Fault
 from agent.plc.finding import Finding, Level, Spread, doubtful, right, wrong
 from agent.plc.modbus import LinkError, ModbusConnection, Refused
 from agent.plc.modbus_exceptions import explain
 from agent.plc.open_link import open_endpoint
 from agent.plc.probe_checks import check_map, check_program
+from agent.plc.probe_listen import WAIT_S, listen
 from agent.plc.probe_write import find_write
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
-from agent.plc.sample import Sample, scans_ms, steps
+from agent.plc.sample import Sample, duration_s, scans_ms, steps
 from agent.plc_config import PlcConfig
 
 PATIENCE_MS = 1000
@@ -45,18 +49,22 @@ class Probed:
 
 
 async def probe(plc: PlcConfig, seconds: float, write_test: bool) -> Probed:
-    """Look at the PLC for `seconds`. Raises Fault when there is none."""
+    """Look at the PLC for `seconds`. Raises Fault when there is none, ConfigError for profile bits."""
+    if plc.profile == "bits":
+        raise ConfigError("plc.profile = 'bits' has neither map id nor epochs: probe looks at profile words only")
+    if plc.role == "server":
+        return await _probe_client(plc, seconds)
     endpoint = open_endpoint(plc)
     probed = Probed(endpoint.name)
     if plc.transport == "tcp":
         probed.figures["connect_ms"] = round(connect_ms(plc.host, plc.port), 3)
         probed.findings.append(right("connection", f"TCP connected in {probed.figures['connect_ms']:.1f} ms"))
     try:
-        async with await _connection(plc) as connection:
+        async with _connected(plc) as connection:
             await _look(connection, plc, seconds, write_test, probed)
     except LinkError as error:
         probed.findings.append(wrong("answers", str(error), "does this Modbus server answer other clients? check "
-                                     "--device-id, its connection limit and the network"))  # fmt: skip
+                                     "the device id, its connection limit and the wires"))  # fmt: skip
     return probed
 
 
@@ -78,19 +86,34 @@ def connect_ms(host: str, port: int) -> float:
     return (time.monotonic() - begun_s) * 1000
 
 
-async def _connection(plc: PlcConfig) -> ModbusConnection:
+async def _probe_client(plc: PlcConfig, seconds: float) -> Probed:
+    """The PLC comes by itself: round trips are its own, and there is nothing to write."""
+    probed = Probed(f"PLC that comes to {plc.host}:{plc.port}")
+    print(f"waiting up to {WAIT_S:.0f} s for the PLC to come", file=sys.stderr)
+    samples = await listen(plc, seconds)
+    rate = (len(samples) - 1) / duration_s(samples)
+    probed.findings += [right("connection", f"the PLC reads and writes, {rate:.0f} times a second"),
+                        check_map(samples[-1].words)]  # fmt: skip
+    if probed.good:
+        probed.findings += check_program(samples, plc)
+        probed.figures |= _figures(samples)
+    return probed
+
+
+@asynccontextmanager
+async def _connected(plc: PlcConfig) -> AsyncIterator[ModbusConnection]:
     """Many PLCs take one connection at a time, and need a moment to see that the last one has gone."""
-    for left in reversed(range(CONNECT_TRIES)):
-        connection = ModbusConnection(open_endpoint(plc), plc.device_id, PATIENCE_MS)
-        try:
-            await connection.__aenter__()
-        except LinkError as error:
-            if not left or plc.transport == "rtu":
-                raise Fault(str(error)) from error
-            await asyncio.sleep(0.2)
-        else:
-            return connection
-    raise AssertionError("unreachable")
+    async with AsyncExitStack() as opened:
+        for left in reversed(range(CONNECT_TRIES)):
+            connection = ModbusConnection(open_endpoint(plc), plc.device_id, PATIENCE_MS)
+            try:
+                await opened.enter_async_context(connection)
+                break
+            except LinkError as error:
+                if not left or plc.transport == "rtu":
+                    raise Fault(str(error)) from error
+                await asyncio.sleep(0.2)
+        yield connection
 
 
 async def _look(connection: ModbusConnection, plc: PlcConfig, seconds: float, write_test: bool, probed: Probed) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from agent.plc.finding import Finding, Spread, doubtful, right, wrong
 from agent.plc.register_map import MAP_ID, PLC_BLOCK, RING_SLOTS, Ctrl
-from agent.plc.sample import Sample, longest_stand_ms, scans_ms, seconds, steps
+from agent.plc.sample import Sample, duration_s, longest_stand_ms, scans_ms, steps
 from agent.plc_config import PlcConfig
 
 HEARTBEAT_MS = 100
@@ -58,7 +58,7 @@ def check_epoch(samples: list[Sample], plc: PlcConfig) -> Finding:
 def check_heartbeat(samples: list[Sample], plc: PlcConfig) -> Finding:
     """PLC_HB must move, and often enough."""
     moved = steps(samples, "PLC_HB")
-    stood_ms, rate = longest_stand_ms(samples, "PLC_HB"), sum(moved) / seconds(samples)
+    stood_ms, rate = longest_stand_ms(samples, "PLC_HB"), sum(moved) / duration_s(samples)
     seen = f"PLC_HB +{rate:.0f}/s, longest stand {stood_ms:.0f} ms"
     if not any(moved):
         return wrong("heartbeat", f"PLC_HB stands at {samples[-1].get('PLC_HB')}", "is the PLC in RUN, and FB_Linegate "
@@ -75,7 +75,7 @@ def check_heartbeat(samples: list[Sample], plc: PlcConfig) -> Finding:
 
 def check_clock(samples: list[Sample], plc: PlcConfig) -> Finding:
     """PLC_MS must run true: a part's deadline is counted by it."""
-    moved, ours_ms = steps(samples, "PLC_MS"), seconds(samples) * 1000
+    moved, ours_ms = steps(samples, "PLC_MS"), duration_s(samples) * 1000
     speed = sum(moved) / ours_ms
     seen = f"PLC_MS runs at {speed:.4f} of our clock"
     if not any(moved):
@@ -102,7 +102,7 @@ def check_scan(samples: list[Sample], plc: PlcConfig) -> Finding:
     spread, surely_ms = Spread.of([about for _, about in scans]), max((least for least, _ in scans), default=0.0)
     if spread is None:
         return wrong("scan", "neither PLC_MS nor PLC_HB moves", "see heartbeat")
-    poll_ms = seconds(samples) * 1000 / (len(samples) - 1)
+    poll_ms = duration_s(samples) * 1000 / (len(samples) - 1)
     if spread.median < 1.5 * poll_ms:
         return right("scan", f"not longer than {spread.median:.1f} ms: every read finds a new one")
     if surely_ms > plc.scan_ms:

@@ -46,7 +46,7 @@ class Sample:
                 yield seq, int(slot["part_id"]), int(slot["ms"])
 
 
-def seconds(samples: list[Sample]) -> float:
+def duration_s(samples: list[Sample]) -> float:
     """From the first sample to the last."""
     return (samples[-1].received_ns - samples[0].received_ns) / 1e9
 

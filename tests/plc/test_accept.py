@@ -5,6 +5,7 @@ All runs go on at the same time; the tests look at what they left behind.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from agent.plc.accept import AcceptOptions, accept, run_step, steps
 from agent.plc.accept_operator import Operator, parse_counts
 from agent.plc.accept_result import Result, State
 from agent.plc.accept_rig import Rig
+from agent.plc.probe import probe
 from agent.plc.register_map import AGENT_BLOCK, RING_SLOTS
 from tests.conftest import ROOT
 from tests.plc.plc_process import Plcs, plc_process
@@ -100,7 +103,7 @@ class Run:
         return dict(json.loads(self.report.with_suffix(".json").read_text()))
 
 
-def station_file(folder: Path, port: int) -> Path:
+def station_file(folder: Path, port: int, role: str = "client") -> Path:
     """The shipped simulation.toml with another PLC and two recipes."""
     folder.mkdir()
     recipe = (ROOT / "config" / "recipes" / "magnetic_tile.toml").read_text()
@@ -112,17 +115,16 @@ def station_file(folder: Path, port: int) -> Path:
     settings |= {"recipe": "own.toml", "other_recipes": ["other.toml"]}
     settings["station"]["state_dir"] = "state"
     settings["trigger"]["min_pitch_ms"] = 100
-    settings["plc"] |= {"port": port, "scan_ms": 20, "guard_ms": 40}
+    settings["plc"] |= {"role": role, "port": port, "scan_ms": 20, "guard_ms": 40}
     path = folder / "station.toml"
     path.write_text(to_toml(settings))
     return path
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    port = free_port()
+@contextmanager
+def simulator_process(port: int, role: str) -> Iterator[subprocess.Popen[str]]:
     options = {"--port": port, "--camera": f"tcp://127.0.0.1:{free_port()}", "--rate": 20, "--parts": 0,
-               "--decide-ms": 200, "--operator-s": 0}  # fmt: skip
+               "--decide-ms": 200, "--operator-s": 0, "--role": role}  # fmt: skip
     words = [str(word) for pair in options.items() for word in pair]
     process = subprocess.Popen(
         [sys.executable, "-m", "agent", "plc", "sim", "--blank", *words],
@@ -133,9 +135,16 @@ def simulator() -> Iterator[tuple[int, subprocess.Popen[str]]]:
         if "help" in line:
             break
     threading.Thread(target=process.stdout.read, daemon=True).start()
-    yield port, process
+    yield process
     process.kill()
     process.wait()
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    port = free_port()
+    with simulator_process(port, "server") as process:
+        yield port, process
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +161,24 @@ def examined(plcs: Plcs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
 
 
 @pytest.fixture(scope="module")
+def as_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[dict[str, set[str]]]]:
+    """The PLC is the client: looked at, then accepted, over a lost link too."""
+    port = free_port()
+    config = station_file(tmp_path_factory.mktemp("server") / "run", port, "server")
+
+    def look() -> dict[str, set[str]]:
+        with simulator_process(port, "client"):
+            probed = asyncio.run(probe(load_config(config).plc, 0.5, write_test=False))
+            assert probed.good, probed.findings
+            return examine(config, "abf")
+
+    with ThreadPoolExecutor() as pool:
+        yield pool.submit(look)
+
+
+@pytest.fixture(scope="module")
 def runs(
-    plcs: Plcs, examined: Examined, simulator: tuple[int, subprocess.Popen[str]],
+    plcs: Plcs, examined: Examined, as_server: object, simulator: tuple[int, subprocess.Popen[str]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Run]]:  # fmt: skip
     folder = tmp_path_factory.mktemp("accept")
@@ -224,16 +249,20 @@ def test_a_wrong_plc_program_is_found_out_and_the_mistake_named(examined: Examin
         check_nothing_is_left(plcs.port[mistake])
 
 
-def examine(config: Path) -> dict[str, set[str]]:
-    """Every step that needs no hands; the likely mistakes of those that failed."""
+def examine(config: Path, keys: str = "abcdefg") -> dict[str, set[str]]:
+    """These steps; the likely mistakes of those that failed."""
     failed = {}
     with Rig(load_config(config)) as rig:
         operator = Operator(rig.record, Console(quiet=True), unattended=True)
-        for step in steps(10, operator):
+        for step in (step for step in steps(10, operator) if step.key in keys):
             result = run_step(step, rig, operator, Result(step.key, step.title, step.done, step.expected))
             if result.state is State.FAILED:
                 failed[step.key] = {failure.mistake.likely for failure in result.failures}
     return failed
+
+
+def test_a_plc_that_comes_by_itself_is_looked_at_and_accepted_too(as_server: Future[dict[str, set[str]]]) -> None:
+    assert as_server.result() == {}
 
 
 def test_a_failed_run_is_exit_1_and_says_why(runs: dict[str, Run], plcs: Plcs) -> None:
