@@ -79,6 +79,7 @@ ScanMs = Annotated[float, _option("PLC program", "Scan time.", min=1, max=200)]
 DecideMs = Annotated[int, _option("PLC program", "Photo-eye to decision point.", min=10, max=30_000)]
 DecideBy = Annotated[Literal["time", "encoder"], _option("PLC program", "What the arm's moment is measured by.")]
 Epoch = Annotated[int, _option("PLC program", "PLC_EPOCH of this start.", min=1, max=MAX_WORD)]
+SettleS = Annotated[float, _option("PLC program", "The belt starts so long after the station is READY.", min=0)]
 OperatorS = Annotated[
     float, _option("PLC program", "CLEAR_FAULT is pressed so long after a stop; 0 = never, type 'clear'.", min=0)
 ]
@@ -104,7 +105,7 @@ def plc_sim(
     images: Images = None, blank: Blank = False, parts: Parts = 300, rate: Rate = 10.0, pitch_mm: Pitch = 32.0,
     counts_per_mm: Counts = 10.0, defects: Defects = 0.3, challenge_every: ChallengeEvery = 0, seed: Seed = 1,
     scan_ms: ScanMs = 5.0, decide_ms: DecideMs = 400, decide_by: DecideBy = "time", epoch: Epoch = 1,
-    operator_s: OperatorS = 3.0, stop_after: StopAfter = 0, arm: ArmBy = "plc", arm_mm: ArmMm = None,
+    settle_s: SettleS = 1.5, operator_s: OperatorS = 3.0, stop_after: StopAfter = 0, arm: ArmBy = "plc", arm_mm: ArmMm = None,
     pass_coil: PassCoil = None, reject_coil: RejectCoil = None, lane_coils: LaneCoils = "",
     truth_log: Truth = None, script: Script = None,
 ) -> None:  # fmt: skip
@@ -127,7 +128,7 @@ def plc_sim(
             _check_encoder(mm_s * counts_per_mm, arm_mm * counts_per_mm)
         wire = SimWireOptions(host, port, role, SerialLine(serial, baud, parity, stop_bits) if serial else None)
         options = LineOptions(wire, camera, scan_ms, decide_ms, mm_s, epoch, counts_per_mm, by_encoder, operator_s,
-                              stop_after, wiring)  # fmt: skip
+                              stop_after, wiring, settle_s)  # fmt: skip
         load = _load(images, blank, parts or ENDLESS, defects, seed)
         belt = Belt(load, pitch_mm, arm_mm, endless=parts == 0, test_every=challenge_every)
         _run(SimulatedLine(belt, TruthLog(truth_log), options), orders)

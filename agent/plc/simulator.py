@@ -50,6 +50,8 @@ class LineOptions:
     operator_s: float = 0.0
     stop_after: int = 0
     wiring: Wiring = field(default_factory=Wiring)
+    settle_s: float = 1.5
+    """The line stands still for so long after the agent becomes READY, as a real one would."""
 
 
 class SimulatedLine:
@@ -171,8 +173,9 @@ class SimulatedLine:
         """The belt waits for a READY agent once, then stands only when the program holds it."""
         if self._waiting_for_agent and self.program.agent_ready and not self.program.holds_belt:
             self._waiting_for_agent = False
-            self.control.release(now_s + SETTLE_S)
-            self.started_s = self.started_s or now_s + SETTLE_S
+            starts_s = now_s + self.options.settle_s
+            self.control.release(starts_s)
+            self.started_s = self.started_s or starts_s
             log.info("agent READY: belt runs, %s parts", self.belt.count or "endless")
         elif self.program.holds_belt and self.control.hold(now_s):
             why = "line stopped: CLEAR_FAULT starts it again" if self.program.stopped else "job change"

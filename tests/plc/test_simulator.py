@@ -22,7 +22,7 @@ MAP_ID = bytes.fromhex("0001 0000 0005 01 03 02 5601")
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     belt = ("--parts", 0, "--blank", "--rate", RATE, "--pitch-mm", PITCH_MM)
-    program = ("--decide-ms", DECIDE_MS, "--operator-s", 0)
+    program = ("--decide-ms", DECIDE_MS, "--operator-s", 0, "--settle-s", 0.2)
     with Simulator(tmp_path_factory.mktemp("simulator"), *belt, *program) as running:
         yield running
 
