@@ -160,8 +160,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 _REMEDIES = {
-    errno.EACCES: "permission denied: a port below 1024 needs CAP_NET_BIND_SERVICE in the service's CapabilityBoundingSet "
-    "and AmbientCapabilities; or choose another plc.port",
+    errno.EACCES: "permission denied: ports below 1024 need CAP_NET_BIND_SERVICE (CapabilityBoundingSet and "
+    "AmbientCapabilities of the service); or choose another plc.port",
     errno.EADDRINUSE: "address in use: stop the other program or choose another plc.port",
     errno.EADDRNOTAVAIL: "no interface of this computer has the address (yet): mend plc.host or the network",
 }
