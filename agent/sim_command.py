@@ -105,7 +105,8 @@ def plc_sim(
     images: Images = None, blank: Blank = False, parts: Parts = 300, rate: Rate = 10.0, pitch_mm: Pitch = 32.0,
     counts_per_mm: Counts = 10.0, defects: Defects = 0.3, challenge_every: ChallengeEvery = 0, seed: Seed = 1,
     scan_ms: ScanMs = 5.0, decide_ms: DecideMs = 400, decide_by: DecideBy = "time", epoch: Epoch = 1,
-    settle_s: SettleS = 1.5, operator_s: OperatorS = 3.0, stop_after: StopAfter = 0, arm: ArmBy = "plc", arm_mm: ArmMm = None,
+    settle_s: SettleS = 1.5, operator_s: OperatorS = 3.0, stop_after: StopAfter = 0, arm: ArmBy = "plc",
+    arm_mm: ArmMm = None,
     pass_coil: PassCoil = None, reject_coil: RejectCoil = None, lane_coils: LaneCoils = "",
     truth_log: Truth = None, script: Script = None,
 ) -> None:  # fmt: skip

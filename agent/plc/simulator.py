@@ -30,8 +30,6 @@ from agent.plc.sim_wire import SimWireOptions, open_sim_wire
 
 log = logging.getLogger(__name__)
 
-SETTLE_S = 1.5
-"""The line stands still for so long after the agent becomes READY, as a real one would."""
 POWER_UP_S = 0.5
 
 
