@@ -43,19 +43,20 @@ class PlcMemory:
 
 
 class HeartbeatWatch:
-    """Samples AGENT_HB while the `with` lasts; `moved_s` are the times at which it was seen to have moved.
+    """Samples AGENT_HB while the `with` lasts; `moved_s`: the first look, and each at which it had moved.
 
     A sampler that is itself held up finds gaps too long, never too short.
     """
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._over = threading.Event()
+        self._looking, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name="heartbeat-watch", daemon=True)
         self.moved_s: list[float] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._looking.wait(5)
         return self
 
     def __exit__(
@@ -71,6 +72,8 @@ class HeartbeatWatch:
     def _watch(self) -> None:
         with PlcMemory(self._port) as memory:
             last = memory.agent("AGENT_HB")
+            self.moved_s.append(time.monotonic())
+            self._looking.set()
             while not self._over.wait(SAMPLE_S):
                 now = memory.agent("AGENT_HB")
                 if now != last:
