@@ -58,7 +58,7 @@ def rtu_endpoint(line: SerialLine) -> Endpoint:
 
 PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _REASONS = {
-    errno.ENOENT: "no such device: plug it in, or mend plc.serial.device",
+    errno.ENOENT: "no such device: plug it in, or name another",
     errno.EACCES: "permission denied: add this user to the device's group (dialout)",
     errno.EAGAIN: "another program has it open: stop that",
 }

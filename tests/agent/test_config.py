@@ -130,6 +130,8 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
         (["model", "show", "/no/such/model.onnx"], 78, "No such file"),
         (["model", "show", "/etc/hostname"], 78, "not a usable ONNX file"),
         (["plc", "sim", "--camera", "bogus"], 78, "choose another endpoint"),
+        (["plc", "sim", "--serial", "/dev/ttyNone", "--parts", "1"], 78, "ttyNone at 115200 baud: no such device"),
+        (["plc", "sim", "--serial", "/dev/ttyNone", "--role", "client"], 2, "--serial does not go with --role client"),
         (["watch", "--results", "bogus"], 2, "is no endpoint"),
         (["demo", "--seconds", "-3"], 2, "--seconds"),
         (["nosuch"], 2, "No such command"),

@@ -93,7 +93,7 @@ def cable(tmp_path: Path) -> Iterator[Cable]:
 
 
 def test_a_device_that_cannot_be_opened_is_one_line_with_the_reason(tmp_path: Path, cable: Cable) -> None:
-    assert why_not("/dev/ttyNone") == "PLC on /dev/ttyNone: no such device: plug it in, or mend plc.serial.device"
+    assert why_not("/dev/ttyNone") == "PLC on /dev/ttyNone: no such device: plug it in, or name another"
     (tmp_path / "file").write_text("")
     assert "\n" not in why_not(tmp_path / "file")
 

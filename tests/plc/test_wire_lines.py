@@ -36,7 +36,7 @@ class SerialLineOfParts(ObservedLine):
 
     def wait_until_ready(self) -> float:
         self.check_alive()
-        wait_until(lambda: self.said("no such device: plug it in, or mend plc.serial.device") > 0, "it says so")
+        wait_until(lambda: self.said("no such device: plug it in, or name another") > 0, "it says so")
         self.cable.plug()
         return super().wait_until_ready()
 
