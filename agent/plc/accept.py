@@ -83,7 +83,7 @@ def accept(options: AcceptOptions) -> bool:
         protocol.left_clean = rig.left_clean
         if protocol.results:
             write_report(protocol, options.report)
-            console.print(f"report: {options.report} and {options.report.with_suffix('.json')}")
+            console.print(f"{protocol.verdict}\nreport: {options.report} and {options.report.with_suffix('.json')}")
     return protocol.passed
 
 

@@ -86,7 +86,8 @@ class Protocol:
             return f"INCOMPLETE: {self.interrupted}"
         skipped = [result.key for result in self.results if result.state is State.NOT_RUN]
         rest = f"; steps not run: {', '.join(skipped)}" if skipped else ""
-        return ("PASSED" if self.passed else "FAILED") + rest
+        left = "" if self.left_clean else "; the PLC has not confirmed STATUS = 0 at the end"
+        return ("PASSED" if self.passed else "FAILED") + rest + left
 
 
 def write_report(protocol: Protocol, path: Path) -> None:

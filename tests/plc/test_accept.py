@@ -34,6 +34,7 @@ from agent.plc.accept_result import Result, State
 from agent.plc.accept_rig import Rig
 from agent.plc.probe import probe
 from agent.plc.register_map import AGENT_BLOCK, RING_SLOTS
+from agent.plc_config import PlcConfig
 from tests.conftest import ROOT
 from tests.plc.plc_process import Plcs, plc_process
 
@@ -212,6 +213,10 @@ def test_beside_a_running_station_it_does_not_start(runs: dict[str, Run], plcs: 
     assert len(second.said) == 1
     assert "a station is running against this PLC" in second.said[0]
     assert not second.report.exists()
+    seen = probe(PlcConfig(host="127.0.0.1", port=plcs.port["late"]), 0.5, write_test=True)
+    findings = {finding.subject: finding.seen for finding in asyncio.run(seen).findings}
+    assert "a station is connected: epoch 1; AGENT_HB_ECHO follows it" in findings["station"]
+    assert findings["write test"] == "left out: a station is connected"
 
 
 def test_stopped_by_hand_it_reports_what_it_has_and_leaves_nothing_behind(runs: dict[str, Run], plcs: Plcs) -> None:
