@@ -42,6 +42,8 @@ NEVER_LOST = RING_SLOTS - 1
 """At the wrap 65535 → 1 one slot is left out, so only so many newest triggers are sure to be in the ring."""
 STALE_MS = 1000
 """A PLC clock that runs backwards for less than this is an old answer come back; for longer, a PLC restarted."""
+BEATS_APART = 8191
+"""Two lives of the agent begin so far apart that the PLC's echo of the old one's beat is not one of the new one's."""
 CLOCK_KNOWN_MS = 30_000
 """PLC_MS wraps after 65 s: after a silence longer than this nobody can tell how old a trigger is."""
 
@@ -66,9 +68,10 @@ class Handshake:
     _silent_ns: int = 0
     """How long the PLC had been silent before the newest good read."""
     _words: list[int] = field(default_factory=lambda: [0] * AGENT_BLOCK.count)
-    _heartbeat: int = 0
+    _heartbeat: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self._heartbeat = self.agent_epoch * BEATS_APART & 0xFFFF
         self.ledger = Ledger(self.timing.guard_ms, self.limits)
         self._orders = Orders(tuple(self.facts.recipes))
 
