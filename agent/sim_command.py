@@ -45,6 +45,7 @@ Examples, each behind linegate plc sim:
   --challenge-every 50         each 50th part is a test piece, known to be bad
   --arm coils --pass-coil 3    for \[reject] timing = "agent", pass_coil = 3
   --role client                for a station with plc.role = "server"
+  --profile bits --rate 2      for a station with plc.profile = "bits", decide_ms = 400
   --serial /dev/ttyUSB0        Modbus RTU
   --script faults.txt          a menu command a line, behind its time: 12.5 freeze 400
 """
@@ -61,6 +62,7 @@ def _option(panel: str, text: str, *names: str, **limits: Any) -> Any:
 Host = Annotated[str, _option("Wire", "Modbus TCP address to listen on; client: the station's.")]
 Port = Annotated[int, _option("Wire", "Modbus TCP port.", min=1, max=MAX_WORD)]
 Role = Annotated[Literal["server", "client"], _option("Wire", "client: for a station with plc.role = 'server'.")]
+Profile = Annotated[Literal["words", "bits"], _option("Wire", "bits: profile B, for a station with that plc.profile.")]
 Serial = Annotated[str | None, _option("Wire", "Modbus RTU on this device instead of TCP.")]
 Baud = Annotated[int, _option("Wire", "With --serial.", min=9600, max=4_000_000)]
 Parity = Annotated[Literal["none", "even", "odd"], _option("Wire", "With --serial.")]
@@ -100,15 +102,15 @@ Script = Annotated[Path | None, _option("Records", "File of commands with times:
 
 
 def plc_sim(
-    host: Host = "127.0.0.1", port: Port = 1502, role: Role = "server", serial: Serial = None, baud: Baud = 115_200,
-    parity: Parity = "even", stop_bits: StopBits = 1, camera: CameraEndpoint = "tcp://127.0.0.1:5590",
-    images: Images = None, blank: Blank = False, parts: Parts = 300, rate: Rate = 10.0, pitch_mm: Pitch = 32.0,
-    counts_per_mm: Counts = 10.0, defects: Defects = 0.3, challenge_every: ChallengeEvery = 0, seed: Seed = 1,
-    scan_ms: ScanMs = 5.0, decide_ms: DecideMs = 400, decide_by: DecideBy = "time", epoch: Epoch = 1,
-    settle_s: SettleS = 1.5, operator_s: OperatorS = 3.0, stop_after: StopAfter = 0, arm: ArmBy = "plc",
-    arm_mm: ArmMm = None,
-    pass_coil: PassCoil = None, reject_coil: RejectCoil = None, lane_coils: LaneCoils = "",
-    truth_log: Truth = None, script: Script = None,
+    host: Host = "127.0.0.1", port: Port = 1502, role: Role = "server", profile: Profile = "words",
+    serial: Serial = None, baud: Baud = 115_200, parity: Parity = "even", stop_bits: StopBits = 1,
+    camera: CameraEndpoint = "tcp://127.0.0.1:5590", images: Images = None, blank: Blank = False, parts: Parts = 300,
+    rate: Rate = 10.0, pitch_mm: Pitch = 32.0, counts_per_mm: Counts = 10.0, defects: Defects = 0.3,
+    challenge_every: ChallengeEvery = 0, seed: Seed = 1, scan_ms: ScanMs = 5.0, decide_ms: DecideMs = 400,
+    decide_by: DecideBy = "time", epoch: Epoch = 1, settle_s: SettleS = 1.5, operator_s: OperatorS = 3.0,
+    stop_after: StopAfter = 0,
+    arm: ArmBy = "plc", arm_mm: ArmMm = None, pass_coil: PassCoil = None, reject_coil: RejectCoil = None,
+    lane_coils: LaneCoils = "", truth_log: Truth = None, script: Script = None,
 ) -> None:  # fmt: skip
     with exit_on_error():
         from agent.plc.belt import Belt, TruthLog
@@ -121,13 +123,17 @@ def plc_sim(
         orders = read_script(script, COMMANDS) if script else []
         if serial and role == "client":
             raise UsageError("--serial does not go with --role client: on a serial line the PLC is the server")
+        if profile == "bits" and (role, decide_by, arm, stop_after) != ("server", "time", "plc", 0):
+            raise UsageError("--profile bits is a small PLC: a Modbus server that moves the arm by its own time; leave "
+                             "out --role, --decide-by, --arm and --stop-after")  # fmt: skip
         wiring = _wiring(arm, pass_coil, reject_coil, lane_coils)
         mm_s = rate * pitch_mm
         arm_mm = arm_mm or mm_s * decide_ms / 1000
         by_encoder = decide_by == "encoder"
         if by_encoder:
             _check_encoder(mm_s * counts_per_mm, arm_mm * counts_per_mm)
-        wire = SimWireOptions(host, port, role, SerialLine(serial, baud, parity, stop_bits) if serial else None)
+        line = SerialLine(serial, baud, parity, stop_bits) if serial else None
+        wire = SimWireOptions(host, port, role, line, profile)
         options = LineOptions(wire, camera, scan_ms, decide_ms, mm_s, epoch, counts_per_mm, by_encoder, operator_s,
                               stop_after, wiring, settle_s)  # fmt: skip
         load = _load(images, blank, parts or ENDLESS, defects, seed)
@@ -198,6 +204,7 @@ def _run(line: SimulatedLine, orders: list[Any]) -> None:
 
 def _greeting(line: SimulatedLine) -> str:
     from agent.plc.register_map import MAP_ID
+    from agent.plc.sim_bits import longest_scan_ms
 
     options, belt = line.options, line.belt
     wire = options.wire
@@ -206,9 +213,14 @@ def _greeting(line: SimulatedLine) -> str:
         plc = f'transport = "rtu", [plc.serial] device = the other end of {wire.line.device}'
     elif wire.role == "client":
         plc = f'role = "server", {plc}'
+    speaks = f"map id {MAP_ID:#06x} (linegate plc map)"
+    if wire.profile == "bits":
+        scan_ms = longest_scan_ms(options.scan_ms)
+        plc += f', profile = "bits", decide_ms = {options.decide_ms}, scan_ms = {scan_ms:g}'
+        speaks = "profile B (linegate plc map --profile bits)"
     counts = round(belt.arm_mm * options.counts_per_mm)
     return (
-        f"PLC simulator: {line.wire.where}, map id {MAP_ID:#06x} (linegate plc map)\n"
+        f"PLC simulator: {line.wire.where}, {speaks}\n"
         f"camera:        {options.camera_endpoint}\n"
         f"belt:          {options.mm_s:.0f} mm/s, a part each {belt.pitch_mm:g} mm; the arm is {belt.arm_mm:.0f} mm or "
         f"{counts} encoder counts behind the photo-eye\n"

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from agent.plc.register_map import Ctrl
 from agent.plc.registers import Register
 
 WORD = 0x1_0000
@@ -93,3 +94,11 @@ AGENT_BITS = BitImage(
         Register("CODE", 2, "of the result: 0 ok, 1 defect, else why no decision (see REASON)"),
     ),
 )
+
+
+def ctrl_of(inputs: list[int]) -> Ctrl:
+    """The inputs that profile A has in CTRL."""
+    ctrl = Ctrl(0)
+    for flag in (Ctrl.TRIGGER_ENABLE, Ctrl.LINE_RUNNING, Ctrl.CLEAR_FAULT, Ctrl.BYPASS):
+        ctrl |= flag if PLC_BITS.get(inputs, str(flag.name)) else Ctrl(0)
+    return ctrl

@@ -6,18 +6,18 @@ CODE, then PASS or REJECT with RESULT_TOGGLE ≠ RESULT_ACK. The PLC takes a PAS
 at its trigger, RESULT = PART and CODE = 0, so bits of an older part prove nothing. REJECT is the PLC's default.
 
 What is weaker than in profile A, and must be in docs/plc.md:
-- No ring. What is triggered while the link is down, or between two parts that follow closer than DECIDE_MS, is
-  never seen here: the PLC rejects it, and the journal has one gap row for each time the link began anew, not one
-  row a part. A TRIGGER that toggles twice between two polls is not seen at all. The PLC's count is the true one.
-- No clock of the PLC: when a part passed the photo-eye is known to the gap between two polls only, the deadline
-  counts from its earliest moment, and a photo is bound by its time alone, not by count. Parts must follow further
-  apart than capture_window_ms and two scans; the config is refused where they may not.
-- No epoch of the PLC and none of ours on the wire. A new connection, and TRIGGER_ENABLE going low, begin anew.
-- No outcome ring: RESULT_ACK says that the result was taken. That the arm then acted is believed.
-- Bits cannot tell an old write from a new one. A write that was left over in a broken connection and arrives late
-  is harmless by itself. For a wrong PASS three of them, each from a connection of its own, must arrive around one
-  trigger in this order: PART of an older part, then (PART, RESULT, CODE) of the next one, then its PASS, whose
-  TRIGGER_ACK and RESULT_TOGGLE must also fit. A PLC that does not compare PART, RESULT and CODE is fooled by one.
+- No ring. What is triggered while the link is down is never seen here, nor a TRIGGER that toggles twice between two
+  polls: the PLC rejects the part by default, and the journal has one gap row for each time the link began anew, not
+  one row a part. Parts closer than the decision point get no trigger. The PLC's count of parts is the true one.
+- No clock of the PLC. When a part passed the photo-eye is known to the gap between two polls only: the deadline
+  counts from its earliest moment, and a photo is bound by its time alone. Where parts could follow closer than
+  capture_window_ms and two scans, the config is refused.
+- No epochs on the wire. A new connection, and TRIGGER_ENABLE going low, begin anew.
+- No outcome ring. RESULT_ACK says that the result was taken; that the arm then acted is believed.
+- Bits cannot tell an old write from a new one. A write left over in a broken connection that arrives late is harmless
+  by itself. A wrong PASS needs three, each of a connection of its own, in this order around one trigger: PART of an
+  older part; PART, RESULT and CODE of the part after that; its PASS, with TRIGGER_ACK and RESULT_TOGGLE that happen
+  to fit. A PLC that does not compare PART, RESULT and CODE is fooled by one.
 - No jobs, commands, counters, challenge announced by the PLC, SET_OFFLINE or REJECT_ALL.
 """
 
@@ -27,17 +27,16 @@ from dataclasses import dataclass, field
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.alarms import AlarmLimits
-from agent.plc.bit_map import AGENT_BITS, PLC_BITS, WORD
-from agent.plc.decision import MS, NO_CTRL, Closed, Decision, Observation, Sampled, Situation, Timing
+from agent.plc.bit_map import AGENT_BITS, PLC_BITS, WORD, ctrl_of
+from agent.plc.decision import MS, Closed, Decision, Observation, Sampled, Situation, Timing
 from agent.plc.facts import Facts
 from agent.plc.ledger import Ledger
-from agent.plc.register_map import MAX_SEQ, Ctrl, Status, names_of
+from agent.plc.register_map import MAX_SEQ, Status, names_of
 
 NO_STATUS = Status(0)
 BEAT_MS = 100
 STARTS_APART = 257
 """So many parts lie between the first numbers of two lives of the agent: what the last one wrote does not fit."""
-_CTRL = (Ctrl.TRIGGER_ENABLE, Ctrl.LINE_RUNNING, Ctrl.CLEAR_FAULT, Ctrl.BYPASS)
 _ACTIONS = {
     Verdict.PASS: PlcAction.PASSED,
     Verdict.REJECT: PlcAction.REJECTED,
@@ -73,8 +72,6 @@ class BitsHandshake:
     """The PLC has confirmed TRIGGER_ACK without a result: the result may follow."""
     _answer: Decision | None = None
     """Of the newest part, released."""
-    _exposed: bool = False
-    _image: list[int] = field(default_factory=AGENT_BITS.new)
     _status: Status = NO_STATUS
     _beat_ns: int = 0
     _heartbeat: int = 0
@@ -103,16 +100,13 @@ class BitsHandshake:
         return self._observation(() if refused else (trigger,), refused)
 
     def _bit(self, name: str) -> int:
-        return PLC_BITS.get(self._words, name)
+        return PLC_BITS.get(self._words, name) if self._words else 0
 
     def _observation(
         self, triggers: tuple[Trigger, ...] = (), settled: tuple[Decision, ...] = (), begun: bool = False
     ) -> Observation:
-        ctrl = NO_CTRL
-        for flag in _CTRL:
-            ctrl |= flag if self._bit(str(flag.name)) else NO_CTRL
-        return Observation(triggers, settled, False, (self._epoch, self._seq) if begun else None,
-                           self._bit("PLC_HB"), ctrl)  # fmt: skip
+        born = self._key if begun else None
+        return Observation(triggers, settled, False, born, self._bit("PLC_HB"), ctrl_of(self._words))
 
     def _begin_anew(self) -> tuple[Decision, ...]:
         """Nobody knows what has passed: follow TRIGGER as it stands, and drop what is open."""
@@ -121,13 +115,9 @@ class BitsHandshake:
         return self.ledger.drop_all(self._sampled.received_ns)
 
     @property
-    def _epoch(self) -> int:
-        """plc_epoch of the records: another one for each time the link began anew, over all lives of the agent."""
-        return self.agent_epoch << 16 | self._begun % WORD
-
-    @property
-    def _seq(self) -> int:
-        return (self._part - 1) % MAX_SEQ + 1
+    def _key(self) -> tuple[int, int]:
+        """Of the newest part; the epoch is another one each time the link begins anew, over all lives of the agent."""
+        return self.agent_epoch << 16 | self._begun % WORD, (self._part - 1) % MAX_SEQ + 1
 
     def _announce(self, since: Sampled) -> tuple[Trigger, tuple[Decision, ...]]:
         """A part; refused when it was seen too late for a photo, or while another one was open: that one then, too.
@@ -135,30 +125,30 @@ class BitsHandshake:
         Its edge lies between the last read and this one, or up to two scans earlier: the input's and the output's.
         """
         self._part += 1
-        self._answer, self._seen_by_plc, self._exposed = None, False, False
+        self._answer, self._seen_by_plc = None, False
         self._ack_before = self._bit("RESULT_ACK")
         open_parts = [part.trigger for part in self.ledger.parts.values() if part.decision is None]
         earliest_ns = since.sent_ns - int(2 * self.timing.scan_ms * MS)
         deadline_ns = earliest_ns + int((self.decide_ms - self.timing.guard_ms) * MS)
-        now_ns = self._sampled.received_ns
+        now_ns, (epoch, seq) = self._sampled.received_ns, self._key
         trigger = self.ledger.open(
             Trigger(
-                self._seq, self._part, self._epoch, earliest_ns, now_ns, deadline_ns, now_ns,
+                seq, self._part, epoch, earliest_ns, now_ns, deadline_ns, now_ns,
                 bypass=bool(self._bit("BYPASS")), job=next(iter(self.facts.recipes)), counted=False,
             )
         )  # fmt: skip
         if open_parts:
             why = "TRIGGER came while a part was open: its decision point is earlier than plc.decide_ms says"
-            overrun = Reason.RING_OVERRUN
-            return trigger, tuple(self.ledger.refuse(part, overrun, why, now_ns) for part in [*open_parts, trigger])
-        if now_ns - since.sent_ns > self.timing.capture_window_ms * MS:
-            late = "seen too late for a photo"
-            return trigger, (self.ledger.refuse(trigger, Reason.CAPTURE_WINDOW, late, now_ns),)
-        return trigger, ()
+            refused, reason = [*open_parts, trigger], Reason.RING_OVERRUN
+        elif now_ns - since.sent_ns > self.timing.capture_window_ms * MS:
+            why, refused, reason = "seen too late for a photo", [trigger], Reason.CAPTURE_WINDOW
+        else:
+            return trigger, ()
+        return trigger, tuple(self.ledger.refuse(part, reason, why, now_ns) for part in refused)
 
     def _note_action(self) -> None:
         """RESULT_ACK has changed: the PLC has taken the result; under BYPASS it lets the part pass all the same."""
-        part = self.ledger.parts.get((self._epoch, self._seq))
+        part = self.ledger.parts.get(self._key)
         if part is None or part.decision is None or part.acknowledged_ns is None or part.action is not None:
             return
         if self._bit("RESULT_ACK") != self._ack_before:
@@ -192,16 +182,15 @@ class BitsHandshake:
 
     def release(self, decision: Decision) -> None:
         """Let a settled decision go on the wire; an older part's, or of before the link began anew, goes nowhere."""
-        if self.ledger.release(decision) and decision.trigger.key == (self._epoch, self._seq):
+        if self.ledger.release(decision) and decision.trigger.key == self._key:
             self._answer = decision
 
     # --- agent → PLC -------------------------------------------------------------------------------------------
 
     def exposed(self, trigger: Trigger) -> None:
         """The photo of this part is taken: it may move on."""
-        part = self.ledger.parts.get(trigger.key)
-        if part is not None and trigger.key == (self._epoch, self._seq):
-            part.exposed = self._exposed = True
+        if part := self.ledger.parts.get(trigger.key):
+            part.exposed = True
 
     def block(self, status: Status, alive: bool) -> list[int]:
         """The whole image as it should stand now; `alive` lets the heartbeat advance."""
@@ -209,13 +198,14 @@ class BitsHandshake:
         self._beat(alive)
         answer = self._answer if self._seen_by_plc else None
         verdict = answer.verdict if answer else None
-        trigger = self._bit("TRIGGER") if self._words else 0
-        AGENT_BITS.put(self._image, (
+        part = self.ledger.parts.get(self._key)
+        image = AGENT_BITS.new()
+        AGENT_BITS.put(image, (
             ("ONLINE", self._status & Status.ONLINE),
             ("TRIGGER_READY", self._status & Status.READY and not self._status & Status.RESULT_PENDING),
-            ("TRIGGER_ACK", trigger),
+            ("TRIGGER_ACK", self._bit("TRIGGER")),
             ("ACQUIRING", self._status & Status.ACQUIRING),
-            ("EXPOSURE_DONE", self._exposed),
+            ("EXPOSURE_DONE", part is not None and part.exposed),
             ("RESULT_TOGGLE", self._ack_before ^ bool(answer)),
             ("PASS", verdict is Verdict.PASS),
             ("REJECT", verdict is Verdict.REJECT),
@@ -228,16 +218,13 @@ class BitsHandshake:
             ("RESULT", self._part if answer else self._part - 1),
             ("CODE", answer.reason if answer else Reason.OK),
         ))  # fmt: skip
-        return list(self._image)
+        return image
 
     def _full_status(self, status: Status, alive: bool) -> Status:
         """The link's bits, and what is known here."""
         for flag, applies in (
-            (Status.SIMULATED, self.facts.simulated),
-            (Status.FAIL_OPEN, self.facts.fail_open),
-            (Status.BYPASSED, bool(self._words and self._bit("BYPASS"))),
-            (Status.FAULT, not alive),
-        ):
+            (Status.SIMULATED, self.facts.simulated), (Status.BYPASSED, self._bit("BYPASS")), (Status.FAULT, not alive),
+        ):  # fmt: skip
             status |= flag if applies else NO_STATUS
         return status | self.ledger.status()
 

@@ -9,25 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS, WORD
-from agent.plc.program import HEARTBEAT_LIMIT_MS, STANDING, Belt, Edge, Panel
+from agent.plc.program import HEARTBEAT_LIMIT_MS, STANDING, Belt, Edge, Panel, QueuedPart
 from agent.plc.register_map import OutcomeCode
 
 BEAT_MS = 100
 NO_DECISION_FROM = 10
 """A CODE from here on says why there is no decision."""
-
-
-@dataclass
-class BitsPart:
-    """A part between photo-eye and decision point."""
-
-    part_id: int
-    triggered_ms: int
-    number: int | None
-    """What PART must come to be for it: one more than at its trigger. None: it was not announced."""
-    seq: int = 0
-    """The number under which the agent has acknowledged it; 0 = it has not."""
-    outcome: OutcomeCode = OutcomeCode.NO_VERDICT
 
 
 @dataclass
@@ -40,14 +27,17 @@ class BitsProgram:
     by the time of TRIGGER only, could take the next part's photo for it."""
     panel: Panel = field(default_factory=Panel)
     words: list[int] = field(default_factory=PLC_BITS.new)
-    queue: list[BitsPart] = field(default_factory=list)
+    queue: list[QueuedPart] = field(default_factory=list)
+    """Their `seq` is the number under which the agent has acknowledged them, 0 = it has not."""
     agent_ready: bool = False
     """It is there and would take a trigger."""
     stopped: bool = False
     """The line was stopped by the agent's request; CLEAR_FAULT starts it again."""
     untriggered: int = 0
     """Parts that were rejected without a trigger."""
-    _in_flight: BitsPart | None = None
+    _in_flight: QueuedPart | None = None
+    _number: int = 0
+    """What PART must come to be for it: one more than at its trigger."""
     _trigger: int = 0
     _result_ack: int = 0
     _enabled: bool = False
@@ -55,7 +45,7 @@ class BitsProgram:
     _agent_heartbeat: int = -1
     _agent_moved_ms: int = -HEARTBEAT_LIMIT_MS - 1
 
-    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: Belt = STANDING) -> list[BitsPart]:
+    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: Belt = STANDING) -> list[QueuedPart]:
         """One scan at `now_ms`, with the photo-eye edges since the last one; `belt` is of no use to it.
 
         Returns the parts that reached their decision point: the arm lets go only outcome PASSED.
@@ -85,23 +75,32 @@ class BitsProgram:
         if part is None or not self._agent_alive or now_ms - part.triggered_ms >= self.decide_ms:
             return
         get = AGENT_BITS.get
-        if get(agent, "TRIGGER_ACK") != self._trigger or get(agent, "PART") != part.number:
+        if get(agent, "TRIGGER_ACK") != self._trigger or get(agent, "PART") != self._number:
             return
         part.seq = get(agent, "PART")
-        if get(agent, "RESULT") != part.number or get(agent, "RESULT_TOGGLE") == self._result_ack:
+        if get(agent, "RESULT") != self._number or get(agent, "RESULT_TOGGLE") == self._result_ack:
             return
         part.outcome = _outcome(get(agent, "PASS"), get(agent, "REJECT"), get(agent, "CODE"))
         self._result_ack = get(agent, "RESULT_TOGGLE")
 
-    def _decide(self, now_ms: int) -> list[BitsPart]:
+    def _decide(self, now_ms: int) -> list[QueuedPart]:
         """Take out what has reached the decision point."""
         decided = [part for part in self.queue if now_ms - part.triggered_ms >= self.decide_ms]
         for part in decided:
             self.queue.remove(part)
             self._in_flight = None if part is self._in_flight else self._in_flight
-            if self.panel.bypass:
-                part.outcome = OutcomeCode.PASSED
+            self._overrule(part)
         return decided
+
+    def _overrule(self, part: QueuedPart) -> None:
+        """BYPASS, REJECT_ALL, and a test piece that was believed good: the agent never hears that it is one."""
+        passed = part.outcome is OutcomeCode.PASSED
+        if part.challenge and passed:
+            part.outcome, self.stopped = OutcomeCode.REJECTED, True
+        elif self.panel.reject_all and passed:
+            part.outcome = OutcomeCode.REJECTED
+        elif self.panel.bypass and not self.panel.reject_all and not part.challenge:
+            part.outcome = OutcomeCode.PASSED
 
     def _watch_line(self, agent: list[int]) -> None:
         """Stop when the agent asks for it. TRIGGER_ENABLE goes low only between two parts."""
@@ -113,13 +112,13 @@ class BitsProgram:
 
     def _announce(self, now_ms: int, edge: Edge, agent: list[int]) -> None:
         """Queue the part as REJECT; the agent hears of it if no other one is in flight."""
-        part = BitsPart(edge.part_id, edge.ms, None)
+        part = QueuedPart(0, edge.part_id, edge.ms, agent_epoch=0, challenge=edge.challenge)
         self.queue.append(part)
         fresh = now_ms - edge.ms <= self.scan_ms
         if self._in_flight is not None or not fresh or not self.agent_ready or not self._enabled:
             self.untriggered += 1
             return
-        part.number = (AGENT_BITS.get(agent, "PART") + 1) % WORD
+        self._number = (AGENT_BITS.get(agent, "PART") + 1) % WORD
         self._trigger = 1 - self._trigger
         self._in_flight = part
 

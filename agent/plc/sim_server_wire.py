@@ -70,6 +70,13 @@ def rtu_server(line: SerialLine) -> Opening:
     )
 
 
+def memory_of(coils: list[bool], registers: list[int]) -> SimDevice:
+    """A PLC's memory: tables of their own, for in a shared one coil n would be a bit of register n."""
+    outputs, inputs = (SimData(0, values=bits, datatype=DataType.BITS) for bits in (coils, [False] * COILS))
+    words = SimData(0, values=registers, datatype=DataType.REGISTERS)
+    return SimDevice(1, simdata=([outputs], [inputs], [words], [SimData(0, datatype=DataType.REGISTERS)]))
+
+
 class ServerWire:
     """The agent reads and writes this memory whenever it likes."""
 
@@ -79,13 +86,12 @@ class ServerWire:
         self._next_reopening_s = 0.0
 
     async def start(self, kept: Sequence[int] = ()) -> None:
-        memory = [0] * (AGENT_BLOCK.base + AGENT_BLOCK.count + 1)
-        memory[AGENT_BLOCK.base : AGENT_BLOCK.base + len(kept)] = kept
-        registers = SimData(0, values=memory, datatype=DataType.REGISTERS)
-        coils, inputs = (SimData(0, values=[False] * COILS, datatype=DataType.BITS) for _ in range(2))
-        # blocks of their own: in a shared one coil n would be a bit of register n
-        device = SimDevice(1, simdata=([coils], [inputs], [registers], [SimData(0, datatype=DataType.REGISTERS)]))
-        self._server = self._opening.make(device, self._trace)
+        registers = [0] * (AGENT_BLOCK.base + AGENT_BLOCK.count + 1)
+        registers[AGENT_BLOCK.base : AGENT_BLOCK.base + len(kept)] = kept
+        await self._serve(memory_of([False] * COILS, registers))
+
+    async def _serve(self, memory: SimDevice) -> None:
+        self._server = self._opening.make(memory, self._trace)
         if obstacle := self._opening.obstacle():
             raise ConfigError(f"PLC simulator cannot listen on {self._opening.place}: {obstacle}")
         await self._server.serve_forever(background=True)

@@ -5,27 +5,45 @@ from __future__ import annotations
 import time
 from enum import IntFlag
 
+from agent.plc.bit_map import AGENT_BITS, PLC_BITS
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Alarm, Ctrl, Status
+from agent.plc.sim_bits import BitsLineProgram
 from agent.plc.simulator import SimulatedLine
 
 SHOWN_PARTS = 8
 COUNTERS = ("PASS_CNT", "REJECT_CNT", "NO_DECISION_CNT", "MISSED_CNT", "LATE_CNT", "CHALLENGE_CNT",
             "MISSED_REJECT_CNT", "UNCONFIRMED_CNT")  # fmt: skip
+Rows = tuple[tuple[str, str], ...]
 
 
 def status(line: SimulatedLine) -> str:
     """What PLC, agent and belt say of each other."""
     now_s = time.monotonic()
     faults = line.faults.describe(now_s) + line.reject.arm.describe(now_s)
+    program = line.program
     rows = (
-        ("PLC", _plc(line)),
-        ("agent", _agent(line, now_s)),
-        ("counters", "  ".join(f"{name} {AGENT_BLOCK.get(line.agent_image, name)}" for name in COUNTERS)),
+        *(_bits(line, program) if isinstance(program, BitsLineProgram) else _words(line, now_s)),
         ("belt", _belt(line, now_s)),
         ("queue", _queue(line, now_s)),
         ("faults", ", ".join(faults) or "none"),
     )
     return "\n".join(f"{name:<9} {text}" for name, text in rows)
+
+
+def _words(line: SimulatedLine, now_s: float) -> Rows:
+    counters = "  ".join(f"{name} {AGENT_BLOCK.get(line.agent_image, name)}" for name in COUNTERS)
+    return ("PLC", _plc(line)), ("agent", _agent(line, now_s)), ("counters", counters)
+
+
+def _bits(line: SimulatedLine, program: BitsLineProgram) -> Rows:
+    """What is 1, and the registers."""
+    coils, registers = AGENT_BITS.split(line.agent_image)
+    on = [bit.name for bit, state in zip(AGENT_BITS.bits, coils, strict=False) if state]
+    values = [f"{r.name} {value}" for r, value in zip(AGENT_BITS.registers, registers, strict=False)]
+    state = "stopped" if program.stopped else "running" if program.running else "not enabled"
+    inputs = " ".join(bit.name for bit in PLC_BITS.bits if PLC_BITS.get(program.words, bit.name))
+    plc = f"line {state}  rejected without a trigger {program.untriggered}  {inputs}"
+    return ("PLC", plc), ("agent", " ".join([*values, *on]) or "-")
 
 
 def _plc(line: SimulatedLine) -> str:

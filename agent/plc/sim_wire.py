@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from agent.plc.serial_timing import SerialLine
+from agent.plc.sim_bits import BitsServerWire
 from agent.plc.sim_client_wire import ClientWire
 from agent.plc.sim_server_wire import ServerWire, rtu_server, tcp_server
 
@@ -52,12 +53,12 @@ class SimWireOptions:
     """server: it is polled by the station. client: it reads and writes the station, which is the server."""
     line: SerialLine | None = None
     """Modbus RTU on this line instead of TCP."""
+    profile: Literal["words", "bits"] = "words"
 
 
 def open_sim_wire(options: SimWireOptions, spoil: Callable[[bytes], bytes] = bytes) -> SimWire:
     """The wire that was asked for, not yet started. `spoil`: what becomes of each answer of a server on its way out."""
-    if options.line is not None:
-        return ServerWire(rtu_server(options.line), spoil)
     if options.role == "client":
         return ClientWire(options.host, options.port)
-    return ServerWire(tcp_server(options.host, options.port), spoil)
+    opening = rtu_server(options.line) if options.line is not None else tcp_server(options.host, options.port)
+    return BitsServerWire(opening, spoil) if options.profile == "bits" else ServerWire(opening, spoil)

@@ -20,6 +20,7 @@ from agent.plc.program import Belt as BeltInputs
 from agent.plc.program import Edge, Panel, QueuedPart
 from agent.plc.register_map import next_seq
 from agent.plc.sim_arm import OPEN, SHUT, Outputs, Wiring
+from agent.plc.sim_bits import BitsLineProgram, bits_program
 from agent.plc.sim_drive import BeltControl, Drive, Encoder
 from agent.plc.sim_eye import PhotoEye, Seen
 from agent.plc.sim_faults import TEAR_S, PlcFaults
@@ -239,8 +240,10 @@ class SimulatedLine:
         part = self.reject.take_off(self.eye.next_index - 1)
         return part.part_id if part else None
 
-    def _power_up(self, epoch: int) -> LineProgram:
+    def _power_up(self, epoch: int) -> LineProgram | BitsLineProgram:
         options = self.options
+        if options.wire.profile == "bits":
+            return bits_program(options.decide_ms, options.scan_ms, self.operator.panel, epoch)
         counts = round(self.belt.arm_mm * options.counts_per_mm) if options.decide_by_encoder else 0
         return LineProgram(
             epoch, options.decide_ms, round(options.mm_s), counts, options.stop_after, self.operator.panel,

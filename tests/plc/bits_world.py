@@ -8,19 +8,17 @@ fall between registers and coils, or find the registers half written.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
-from agent.plc.bits_handshake import BitsHandshake
-from agent.plc.bits_program import BitsPart, BitsProgram
-from agent.plc.decision import MS, Closed, Decision, Timing
-from agent.plc.program import Edge
+from agent.plc.bits_program import BitsProgram
+from agent.plc.decision import MS, Closed, Decision
+from agent.plc.program import Edge, QueuedPart
 from agent.plc.register_map import OutcomeCode, Status
+from tests.plc.bits_agent import DECIDE_MS, SCAN_MS, WINDOW_MS, Agent
 
-SCAN_MS, DECIDE_MS, WINDOW_MS, GUARD_MS = 5, 200, 40, 25
 GOOD = Status.ONLINE | Status.READY
 COILS = len(AGENT_BITS.bits)
 ACTION_OF = {
@@ -30,25 +28,6 @@ ACTION_OF = {
 }
 Fault = Literal["lost", "left over", "answer lost"]
 FAULTS: tuple[Fault, ...] = ("lost", "left over", "answer lost")
-
-
-@dataclass
-class Agent:
-    """One life of the agent: its handshake, and the triggers that wait for the station."""
-
-    epoch: int
-    handshake: BitsHandshake
-    waiting: deque[Trigger] = field(default_factory=deque)
-    delivered: list[Decision] = field(default_factory=list)
-    held: Decision | None = None
-    """Settled, its journal row not yet on disk."""
-    seen: list[Trigger] = field(default_factory=list)
-    settled: Counter[Trigger] = field(default_factory=Counter)
-    closed: list[Closed] = field(default_factory=list)
-
-    @staticmethod
-    def started(epoch: int) -> Agent:
-        return Agent(epoch, BitsHandshake(Timing(WINDOW_MS, GUARD_MS, SCAN_MS), DECIDE_MS, epoch))
 
 
 @dataclass
@@ -112,7 +91,7 @@ class BitsWorld:
             assert part.part_id not in self.outcomes, "a part was decided twice"
             self.outcomes[part.part_id] = part.outcome
 
-    def _check_taken(self, part: BitsPart) -> None:
+    def _check_taken(self, part: QueuedPart) -> None:
         assert self.now_ms - part.triggered_ms < DECIDE_MS, "a result was taken at or after the decision point"
         self.taken[self.agent.epoch, part.seq] = part.part_id
         if part.outcome is OutcomeCode.PASSED:
@@ -255,7 +234,7 @@ class BitsWorld:
         trigger, agent = closed.decision.trigger, self.agent
         assert agent.settled[trigger] == 1, "closed before it was settled"
         assert all(trigger != earlier.decision.trigger for earlier in agent.closed[-64:]), "closed twice"
-        if closed.plc_action is PlcAction.UNKNOWN:
+        if closed.plc_action is PlcAction.UNKNOWN or self.program.panel.bypass:
             return
         part_id = self.taken[agent.epoch, trigger.part_id & 0xFFFF]
         assert part_id == self.photographed(trigger) or closed.verdict is Verdict.NO_DECISION, "another part's result"

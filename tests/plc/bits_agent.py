@@ -1,0 +1,31 @@
+"""One life of the agent in the world of profile B, and the times that hold there."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from agent.inspection import Trigger
+from agent.plc.bits_handshake import BitsHandshake
+from agent.plc.decision import Closed, Decision, Timing
+
+SCAN_MS, DECIDE_MS, WINDOW_MS, GUARD_MS = 5, 200, 40, 25
+
+
+@dataclass
+class Agent:
+    """One life of the agent: its handshake, and the triggers that wait for the station."""
+
+    epoch: int
+    handshake: BitsHandshake
+    waiting: deque[Trigger] = field(default_factory=deque)
+    delivered: list[Decision] = field(default_factory=list)
+    held: Decision | None = None
+    """Settled, its journal row not yet on disk."""
+    seen: list[Trigger] = field(default_factory=list)
+    settled: Counter[Trigger] = field(default_factory=Counter)
+    closed: list[Closed] = field(default_factory=list)
+
+    @staticmethod
+    def started(epoch: int) -> Agent:
+        return Agent(epoch, BitsHandshake(Timing(WINDOW_MS, GUARD_MS, SCAN_MS), DECIDE_MS, epoch))

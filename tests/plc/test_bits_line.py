@@ -1,0 +1,86 @@
+"""The whole line with a small PLC: station, simulator in profile B and subscriber as processes, over real sockets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.faults.observed_line import ObservedLine, line_of
+
+DECIDE_MS = 300
+RATE_PER_S = 3.0
+BITS = {
+    "plc": {"profile": "bits", "decide_ms": DECIDE_MS, "scan_ms": 20, "guard_ms": 50},
+    "trigger": {"min_pitch_ms": 325},
+}
+
+
+class BitsLine(ObservedLine):
+    """One part in flight; numbers are the agent's, and the PLC says by which it knew a part."""
+
+    def _simulator_arguments(self, settings: dict[str, Any]) -> list[str]:
+        return [*super()._simulator_arguments(settings), "--profile", "bits", "--decide-ms", str(DECIDE_MS)]
+
+    def wait_for_end(self) -> None:
+        """The arm has acted on every part, and every trigger that the agent saw is completed."""
+        self.wait_for_parts(self.options.parts)
+        self.stop("station")
+
+    def check_bits(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Exactly one decision a part in both ledgers, each for the part it belongs to; (rows, gap rows)."""
+        truth, rows = self.truth(), [row for row in self.rows() if row["kind"] == "inspection"]
+        assert sorted(record["part_id"] for record in truth) == list(range(1, self.options.parts + 1))
+        assert all(record["true_part_id"] == record["part_id"] for record in truth)
+        assert not any(record["escape"] and record["outcome"] != "passed" for record in truth)
+        of_number = {row["part_id"]: row for row in rows}
+        assert len(of_number) == len(rows), "one row a trigger"
+        numbers = [record["seq"] for record in truth if record["seq"]]
+        assert len(numbers) == len(set(numbers)), "one number a part"
+        expected = self.expected_verdicts()
+        for record in truth:
+            row = of_number.get(record["seq"])
+            assert row or record["outcome"] == "no_verdict", "the PLC took a result that is in no row"
+            if row:
+                self._check_pair(row, record, expected[record["part_id"]])
+        return rows, [row for row in self.rows() if row["kind"] == "gap"]
+
+    def _check_pair(self, row: dict[str, Any], record: dict[str, Any], expected: str) -> None:
+        if record["outcome"] == "passed":
+            assert row["verdict"] == "pass", f"part {record['part_id']} passed without a PASS"
+        for verdict in {row["verdict"], row["late_verdict"]} & {"pass", "reject"}:
+            assert verdict == expected, f"part {record['part_id']} was judged by another part's photo"
+        actions = {"passed": "passed", "rejected": "rejected", "no_decision": "rejected_no_decision"}
+        if row["plc_action"] != "unknown":
+            assert row["plc_action"] == actions[record["outcome"]]
+
+
+class ProxiedBitsLine(BitsLine):
+    proxied = True
+
+
+def test_every_part_one_decision(two_verdict_model: Path) -> None:
+    with BitsLine(line_of(two_verdict_model, seconds=5, rate_per_s=RATE_PER_S), BITS) as line:
+        line.wait_for_end()
+        rows, gaps = line.check_bits()
+        assert not gaps, "the first start ever has missed nothing"
+        assert len(rows) == line.options.parts
+        verdicts = [row["verdict"] for row in rows]
+        assert min(verdicts.count("pass"), verdicts.count("reject")) >= 3, "this run has proved nothing"
+        assert sum(row["plc_action"] == "passed" for row in rows) >= 3
+
+
+def test_connections_that_break_and_kill_9_in_mid_belt(two_verdict_model: Path) -> None:
+    """What is open is dropped, what passes meanwhile is rejected by the PLC; a gap row says that nobody counted."""
+    with ProxiedBitsLine(line_of(two_verdict_model, seconds=8, rate_per_s=RATE_PER_S), BITS) as line:
+        assert line.proxy is not None
+        for parts, fault, seconds in ((2, "reset", 0.0), (4, "black_hole", 0.5), (7, "freeze", 0.4)):
+            line.wait_for_parts(parts)
+            line.proxy.inject(fault, seconds)
+        line.wait_for_parts(10)
+        line.kill_station()
+        line.restart_station()
+        line.wait_for_end()
+        rows, gaps = line.check_bits()
+        assert len(gaps) >= 4
+        assert {row["agent_epoch"] for row in rows} == {1, 2}
+        assert {row["verdict"] for row in rows[-4:]} & {"pass", "reject"}, "the line has not come back"
