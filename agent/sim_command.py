@@ -117,7 +117,9 @@ def plc_sim(
         from agent.plc.serial_timing import SerialLine
         from agent.plc.sim_wire import SimWireOptions
         from agent.plc.simulator import LineOptions, SimulatedLine
+        from agent.service import exit_when_a_thread_dies
 
+        exit_when_a_thread_dies()
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
         orders = read_script(script, COMMANDS) if script else []
