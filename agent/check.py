@@ -37,7 +37,12 @@ def check_config(path: Path) -> None:
     for recipe in recipes.values():
         console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
     console.print(f"  PLC      {config.plc.where}")
-    console.print(f"  reject   timed by the {'PLC' if config.reject.timing == 'plc' else 'agent, by coils'}")
+    if config.reject.pass_coil is not None:
+        watchdog_ms = config.reject.watchdog_ms(config.plc, config.trigger.min_pitch_ms)
+        console.print(
+            f"  reject   by coil {config.reject.pass_coil}, energised to pass: the output watchdog of PLC or coupler "
+            f"must drop it {watchdog_ms:.0f} ms after the last write"
+        )
     if config.reject.fail_open:
         console.print(
             f"  FAIL OPEN  reject.reject_coil = {config.reject.reject_coil} is energised to reject: a dead wire, "

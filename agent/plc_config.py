@@ -224,6 +224,16 @@ class RejectConfig(Strict):
                 f"reject.pulse_ms = {self.pulse_ms:.0f} may miss the part, whose place is known to plc.scan_ms = "
                 f"{plc.scan_ms:.0f} either way: make it at least twice that"
             )
+        if self.pass_coil is not None and self.watchdog_ms(plc, min_pitch_ms) < 2 * plc.cycle_ms:
+            raise ValueError(
+                f"reject.pulse_ms = {self.pulse_ms:.0f} leaves {self.watchdog_ms(plc, min_pitch_ms):.0f} ms until the "
+                "next part, less than two of plc.cycle_ms: no output watchdog could drop the pass coil of a dead "
+                "station in time; make it shorter, or space the parts out"
+            )
+
+    def watchdog_ms(self, plc: PlcConfig, min_pitch_ms: float) -> float:
+        """Longest output watchdog of PLC or coupler: what a dead station left on is off when the next part comes."""
+        return min_pitch_ms - self.pulse_ms / 2 - plc.scan_ms
 
 
 class AlarmConfig(Strict):

@@ -97,6 +97,9 @@ RejectCoil = Annotated[
     int | None, _option("Reject arm", "Energised: the gate is shut; a dead wire lets all pass.", min=0, max=COILS - 1)
 ]
 LaneCoils = Annotated[str, _option("Reject arm", "Where rejected parts go, by class: crack=4,blowhole=5.")]
+WatchdogMs = Annotated[
+    float, _option("Reject arm", "So long after its last sign of life the station's coils fall.", min=1, max=5000)
+]
 Truth = Annotated[Path | None, _option("Records", "JSON lines: each part, what it was, what the arm did.")]
 Script = Annotated[Path | None, _option("Records", "File of commands with times: 12.5 freeze 400.")]
 
@@ -110,7 +113,7 @@ def plc_sim(
     decide_by: DecideBy = "time", epoch: Epoch = 1, settle_s: SettleS = 1.5, operator_s: OperatorS = 3.0,
     stop_after: StopAfter = 0,
     arm: ArmBy = "plc", arm_mm: ArmMm = None, pass_coil: PassCoil = None, reject_coil: RejectCoil = None,
-    lane_coils: LaneCoils = "", truth_log: Truth = None, script: Script = None,
+    lane_coils: LaneCoils = "", watchdog_ms: WatchdogMs = 100.0, truth_log: Truth = None, script: Script = None,
 ) -> None:  # fmt: skip
     with exit_on_error():
         from agent.plc.belt import Belt, TruthLog
@@ -128,7 +131,7 @@ def plc_sim(
         if profile == "bits" and (role, decide_by, arm, stop_after) != ("server", "time", "plc", 0):
             raise UsageError("--profile bits is a small PLC: a Modbus server that moves the arm by its own time; leave "
                              "out --role, --decide-by, --arm and --stop-after")  # fmt: skip
-        wiring = _wiring(arm, pass_coil, reject_coil, lane_coils)
+        wiring = _wiring(arm, pass_coil, reject_coil, lane_coils, watchdog_ms)
         mm_s = rate * pitch_mm
         arm_mm = arm_mm or mm_s * decide_ms / 1000
         by_encoder = decide_by == "encoder"
@@ -151,7 +154,7 @@ def _load(images: Path | None, blank: bool, count: int, defects: float, seed: in
     return photo_parts(images, count, defects, seed) if images else procedural_parts(count, defects, seed)
 
 
-def _wiring(arm: str, pass_coil: int | None, reject_coil: int | None, lane_coils: str) -> Wiring:
+def _wiring(arm: str, pass_coil: int | None, reject_coil: int | None, lane_coils: str, watchdog_ms: float) -> Wiring:
     from agent.plc.sim_arm import Wiring
 
     coils = [coil for coil in (pass_coil, reject_coil) if coil is not None]
@@ -162,7 +165,7 @@ def _wiring(arm: str, pass_coil: int | None, reject_coil: int | None, lane_coils
     lanes = dict(_lane(text) for text in lane_coils.split(",")) if lane_coils else {}
     if len({*coils, *lanes.values()}) != len(coils) + len(lanes):
         raise UsageError(f"--lane-coils {lane_coils}: each lane and the gate need a coil of their own")
-    return Wiring(pass_coil, reject_coil, lanes)
+    return Wiring(pass_coil, reject_coil, lanes, watchdog_ms)
 
 
 def _lane(text: str) -> tuple[str, int]:

@@ -1,8 +1,8 @@
 """Keeps the coils of the reject arm as the link wants them, over one connection: each by its own FC05, echo verified.
 
-What comes or goes is written at once; beside that one coil a second is written again in turn, so that one which
-somebody else has changed does not stay so. A new connection begins with all of them. Nothing of ours can switch a coil
-off once the connection is gone: the PLC or I/O coupler must do that, by its output watchdog.
+What comes or goes is written at once, and each is written again every REFRESH_S: a write of an old connection that
+the network delivers late, or somebody else's, does not stay. A new connection begins with all of them. Nothing of ours
+can switch a coil off once the connection is gone: the PLC or I/O coupler must do that, by its output watchdog.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from agent.plc.modbus import ModbusConnection
 from agent.plc.wire import LinkEnd
 
-REFRESH_S = 1.0
+REFRESH_S = 0.1
 
 
 class CoilOutput:
@@ -27,7 +27,7 @@ class CoilOutput:
         """When to drive again (CLOCK_MONOTONIC, s), if nothing is read or decided before."""
 
     async def drive(self) -> None:
-        """Write what differs from what was confirmed, the deciding coil first; else what was not for longest."""
+        """Write what differs from what was confirmed, the deciding coil first; else one that is overdue."""
         wanted, self.next_s = self._link.coils()
         changed = [coil for coil, on in wanted.items() if coil not in self._written or self._written[coil][0] != on]
         for coil in changed or self._overdue(wanted):

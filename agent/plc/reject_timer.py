@@ -9,6 +9,8 @@ Energise-to-pass: the pass coil is on only inside the window of a part that was 
 wherever that overlaps the window of one that was not. Whatever is not known is not proven.
 Energise-to-reject (fail-open): the reject coil is on in the window of every part that is not proven, and wherever
 nobody knows what is at the arm: parts of before our start, of an ended epoch, or of a trigger that was overrun.
+Between our writes the coil stands as it was last written: one that a dead station left on must be dropped by the output
+watchdog of PLC or I/O coupler before the next part comes (RejectConfig.watchdog_ms); many have theirs off by default.
 BYPASS is the PLC's business here too: its key switch must hold the arm itself, the coils follow the verdicts.
 """
 

@@ -28,6 +28,8 @@ class Wiring:
     """Energised = the gate is shut: a dead wire lets everything pass."""
     lane_coils: Mapping[str, int] = field(default_factory=dict)
     """Where a rejected part goes, by class."""
+    watchdog_ms: float = 100.0
+    """So long after the station's last sign of life its coils fall."""
 
     @property
     def by_coils(self) -> bool:

@@ -191,7 +191,9 @@ class SimulatedLine:
         if not self.options.wiring.by_coils:
             return
         panel = self.operator.panel
-        gate = self.outputs.from_coils(await self.wire.coils(), self.program.agent_ready)
+        silent_ms = now_s * 1000 - self.program.agent_moved_ms
+        trusted = self.program.agent_ready and silent_ms <= self.options.wiring.watchdog_ms
+        gate = self.outputs.from_coils(await self.wire.coils(), trusted)
         self.outputs.write(now_s, SHUT if panel.reject_all else OPEN if panel.bypass else gate)
 
     def _let_pass(self, part: QueuedPart) -> bool:
