@@ -138,7 +138,7 @@ class Journal:
         message_id = self._open_rows[trigger.key]
         self._db.execute(
             "UPDATE inspections SET completed = 1, verdict = ?, reason = ?, acknowledged_ns = ?, in_time = ?, "
-            "plc_action = ?, late_verdict = ? WHERE message_id = ?",
+            "plc_action = ?, late_verdict = ?, bypass = ? WHERE message_id = ?",
             (
                 closed.verdict.value,
                 closed.reason.name.lower(),
@@ -146,6 +146,7 @@ class Journal:
                 closed.in_time,
                 closed.plc_action.value,
                 closed.late_verdict.value if closed.late_verdict else None,
+                closed.bypass,
                 message_id,
             ),
         )

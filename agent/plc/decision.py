@@ -54,6 +54,13 @@ class Closed:
     late_verdict: Verdict | None = None
     in_time: bool | None = None
     """Did the PLC acknowledge it before the part's deadline? None: it never did."""
+    bypass: bool = False
+    """BYPASS was on at some time between trigger and outcome."""
+
+    @property
+    def passed_unproven(self) -> bool:
+        """The PLC let it go without a PASS, and nobody had told it to."""
+        return self.plc_action is PlcAction.PASSED and self.verdict is not Verdict.PASS and not self.bypass
 
 
 @dataclass(frozen=True)

@@ -124,8 +124,8 @@ class Handshake:
 
     def _update_parts(self, words: list[int], sampled: Sampled) -> None:
         """What the PLC did with parts, and where belt speed has moved their decision point to."""
-        if not self._orders.ctrl & Ctrl.LINE_RUNNING:
-            self.ledger.line_stands(self._silent_ns)
+        ctrl = self._orders.ctrl
+        self.ledger.watch_line(bool(ctrl & Ctrl.BYPASS), 0 if ctrl & Ctrl.LINE_RUNNING else self._silent_ns)
         by_encoder = PLC_BLOCK.get(words, "DECIDE_COUNTS") > 0
         for part in self.ledger.parts.values():
             seq = part.trigger.seq

@@ -55,7 +55,7 @@ class Ledger:
         """A part has been announced; the trigger as it shall go to the station."""
         if self.challenge_next:
             trigger, self.challenge_next = replace(trigger, challenge=True), False
-        self.parts[trigger.key] = Part(trigger, trigger.deadline_ns, self.reject_all)
+        self.parts[trigger.key] = Part(trigger, trigger.deadline_ns, self.reject_all, trigger.bypass)
         return trigger
 
     def settle(self, decision: Decision) -> Decision | None:
@@ -156,19 +156,16 @@ class Ledger:
                 break
             closed.append(part.closed(part.decision))
             del self.parts[key]
-            self._check_action(closed[-1])
+            if closed[-1].passed_unproven:
+                self.alarms.latch(Alarm.PASSED_UNPROVEN)
         return tuple(closed)
 
-    def _check_action(self, closed: Closed) -> None:
-        unproven = closed.plc_action is PlcAction.PASSED and closed.verdict is not Verdict.PASS
-        if unproven and not closed.decision.trigger.bypass:
-            self.alarms.latch(Alarm.PASSED_UNPROVEN)
-
-    def line_stands(self, since_ns: int) -> None:
-        """The line has stood for `since_ns` more: the PLC's word on decided parts takes so much longer."""
+    def watch_line(self, bypass: bool, stood_ns: int) -> None:
+        """What the PLC is yet to decide: with BYPASS on anything may pass; a line that stands takes longer."""
         for part in self.parts.values():
-            if part.decision is not None and part.action is None:
-                part.stood_ns = min(part.stood_ns + since_ns, STANDING_PATIENCE_MS * MS)
+            if part.action is None:
+                part.bypassed |= bypass
+                part.stood_ns = min(part.stood_ns + stood_ns, STANDING_PATIENCE_MS * MS)
 
     def undecided(self) -> set[tuple[int, int]]:
         """Keys of the parts with a verdict of which the PLC is yet to say what became."""

@@ -17,7 +17,7 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 from agent.health import Health
-from agent.inspection import PlcAction, Reason, Trigger, Verdict
+from agent.inspection import Reason, Trigger
 from agent.journal import Journal
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.bell import Bell
@@ -232,7 +232,7 @@ class PlcLink:
         self._release(decision)
 
     def _finished(self, part: Closed) -> None:
-        if part.verdict is not Verdict.PASS and part.plc_action is PlcAction.PASSED:
+        if part.passed_unproven:
             log.critical(
                 "part %d: the PLC passed it although the verdict was %s", part.decision.trigger.part_id, part.verdict
             )

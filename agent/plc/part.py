@@ -16,6 +16,8 @@ class Part:
     deadline_ns: int
     """The trigger's at first; where the PLC goes by its encoder, belt speed moves it."""
     reject_all: bool = False
+    bypassed: bool = False
+    """BYPASS was on at some time between trigger and outcome: the PLC may have passed it without a word of ours."""
     exposed: bool = False
     decision: Decision | None = None
     released: bool = False
@@ -30,7 +32,7 @@ class Part:
         action = self.action or PlcAction.UNKNOWN
         in_time = None if self.acknowledged_ns is None else self.acknowledged_ns <= self.deadline_ns
         lost = action is PlcAction.REJECTED_NO_VERDICT or (action is PlcAction.UNKNOWN and not in_time)
-        if not lost or decision.verdict is Verdict.NO_DECISION:
-            return Closed(decision, decision.verdict, decision.reason, self.acknowledged_ns, action, self.late, in_time)
-        late = self.late or decision.verdict
-        return Closed(decision, Verdict.NO_DECISION, Reason.PLC_LINK, self.acknowledged_ns, action, late, in_time)
+        verdict, reason, late = decision.verdict, decision.reason, self.late
+        if lost and verdict is not Verdict.NO_DECISION:
+            verdict, reason, late = Verdict.NO_DECISION, Reason.PLC_LINK, late or verdict
+        return Closed(decision, verdict, reason, self.acknowledged_ns, action, late, in_time, self.bypassed)

@@ -146,6 +146,15 @@ def test_bypass_is_the_plcs_business_and_is_flagged(desk: Desk) -> None:
     assert Alarm.PASSED_UNPROVEN not in desk.alarms
 
 
+def test_parts_on_the_belt_when_bypass_comes_on_are_flagged_and_alarm_nobody(desk: Desk) -> None:
+    desk.inspect(Verdict.REJECT)
+    desk.program.panel.bypass = True
+    desk.finish()
+    (closed,) = desk.closed
+    assert (closed.plc_action, closed.bypass) == (PlcAction.PASSED, True)
+    assert not desk.alarms
+
+
 def test_a_part_keeps_the_job_of_its_trigger_and_the_plc_reads_it_back(desk: Desk) -> None:
     old = desk.part()
     desk.program.panel.job = 2
