@@ -116,16 +116,16 @@ class RejectArm:
 
     def _account(self, timer: RejectTimer, events: Iterable[ArmEvent], now_ns: int) -> None:
         for event in events:
-            key = event.trigger.key
+            key, bypassed = event.trigger.key, event.trigger.bypass or bool(self._ctrl & Ctrl.BYPASS)
             if event.action is None:
-                if self.sensor and not event.proven and not event.trigger.bypass:
+                if self.sensor and not event.proven and not bypassed:
                     self.sensor.expect(key)
                 continue
             if self.sensor:
                 self.sensor.arrived(key, now_ns + int(timer.wiring.lead_ms * MS))
             if key in self.ledger.parts:
                 self.ledger.parts[key].action = event.action
-            if event.missed and not event.trigger.bypass:
+            if event.missed and not bypassed:
                 self.ledger.counters.missed_rejects += 1
                 self.ledger.alarms.latch(Alarm.MISSED_REJECT)
 

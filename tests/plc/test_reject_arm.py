@@ -313,16 +313,18 @@ def test_the_worst_defect_chooses_the_lane(verdict: Verdict, found: tuple[str, .
     assert energised == ({lane} if lane else set())
 
 
-def test_a_reject_that_could_not_be_written_is_missed_and_alarms() -> None:
+@pytest.mark.parametrize("bypass", [False, True])
+def test_a_reject_that_could_not_be_written_is_missed_and_alarms_unless_all_shall_pass(bypass: bool) -> None:
     world = ArmedWorld(distance_mm=300, reject_coil=True)
     world.cycles(400)  # what lay on the belt at the start has gone by
     world.deliver(world.announced(), Verdict.REJECT)
     world.drive = lambda: None  # type: ignore[method-assign]  # nothing gets through any more
     world.armed.arm.written(PASS_COIL, False, world.now_ns)
+    world.armed.patch["CTRL"] = Ctrl.BYPASS if bypass else 0
     world.cycles(400)
-    assert world.armed.ledger.counters.missed_rejects == 1
-    assert world.alarms & Alarm.MISSED_REJECT
-    assert world.alarms & Alarm.PASSED_UNPROVEN
+    assert world.armed.ledger.counters.missed_rejects == (not bypass)
+    assert bool(world.alarms & Alarm.MISSED_REJECT) is not bypass
+    assert bool(world.alarms & Alarm.PASSED_UNPROVEN) is not bypass
 
 
 def test_parts_of_an_overrun_ring_are_rejected_by_a_coil_too() -> None:
