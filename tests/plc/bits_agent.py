@@ -1,15 +1,18 @@
-"""One life of the agent in the world of profile B, and the times that hold there."""
+"""What the world of profile B is made of: its times, one life of the agent, a request on the wire and its faults."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 from agent.inspection import Trigger
 from agent.plc.bits_handshake import BitsHandshake
 from agent.plc.decision import Closed, Decision, Timing
 
 SCAN_MS, DECIDE_MS, WINDOW_MS, GUARD_MS = 5, 200, 40, 25
+Fault = Literal["lost", "left over", "answer lost"]
+FAULTS: tuple[Fault, ...] = ("lost", "left over", "answer lost")
 
 
 @dataclass
@@ -29,3 +32,11 @@ class Agent:
     @staticmethod
     def started(epoch: int) -> Agent:
         return Agent(epoch, BitsHandshake(Timing(WINDOW_MS, GUARD_MS, SCAN_MS), DECIDE_MS, epoch))
+
+
+@dataclass
+class Write:
+    """One request, FC16 or FC15: places `first` on of the agent's image."""
+
+    first: int
+    values: list[int]

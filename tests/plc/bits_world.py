@@ -8,16 +8,13 @@ fall between registers and coils, or find the registers half written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
 from agent.plc.bits_program import BitsProgram
 from agent.plc.decision import MS, Closed, Decision
 from agent.plc.program import Edge, QueuedPart
 from agent.plc.register_map import OutcomeCode, Status
-from tests.plc.bits_agent import DECIDE_MS, SCAN_MS, WINDOW_MS, Agent
+from tests.plc.bits_agent import DECIDE_MS, SCAN_MS, WINDOW_MS, Agent, Fault, Write
 
 GOOD = Status.ONLINE | Status.READY
 COILS = len(AGENT_BITS.bits)
@@ -26,16 +23,6 @@ ACTION_OF = {
     OutcomeCode.REJECTED: PlcAction.REJECTED,
     OutcomeCode.NO_DECISION: PlcAction.REJECTED_NO_DECISION,
 }
-Fault = Literal["lost", "left over", "answer lost"]
-FAULTS: tuple[Fault, ...] = ("lost", "left over", "answer lost")
-
-
-@dataclass
-class Write:
-    """One request, FC16 or FC15: places `first` on of the agent's image."""
-
-    first: int
-    values: list[int]
 
 
 class BitsWorld:

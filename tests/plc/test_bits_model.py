@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from agent.inspection import Verdict
-from tests.plc.bits_agent import DECIDE_MS, SCAN_MS
-from tests.plc.bits_world import FAULTS, BitsWorld, Fault
+from tests.plc.bits_agent import DECIDE_MS, FAULTS, SCAN_MS, Fault
+from tests.plc.bits_world import BitsWorld
 
 verdicts = st.sampled_from([Verdict.PASS, Verdict.PASS, Verdict.REJECT, Verdict.NO_DECISION])
 
