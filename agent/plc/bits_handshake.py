@@ -93,6 +93,7 @@ class BitsHandshake:
             self.ledger.clear_faults()
         if "TRIGGER_ENABLE" in changed and not self._bit("TRIGGER_ENABLE"):
             return self._observation(settled=self._begin_anew(), begun=True)
+        self.ledger.watch_line(bool(self._bit("BYPASS")), 0)
         self._note_action()
         if "TRIGGER" not in changed or not self._bit("TRIGGER_ENABLE"):
             return self._observation()
