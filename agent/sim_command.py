@@ -131,6 +131,8 @@ def plc_sim(
         if profile == "bits" and (role, decide_by, arm, stop_after) != ("server", "time", "plc", 0):
             raise UsageError("--profile bits is a small PLC: a Modbus server that moves the arm by its own time; leave "
                              "out --role, --decide-by, --arm and --stop-after")  # fmt: skip
+        if arm == "coils" and role == "client":
+            raise UsageError("--arm coils does not go with --role client: the coils are written to the PLC")
         wiring = _wiring(arm, pass_coil, reject_coil, lane_coils, watchdog_ms)
         mm_s = rate * pitch_mm
         arm_mm = arm_mm or mm_s * decide_ms / 1000

@@ -80,6 +80,11 @@ class Menu:
         self._line.faults.torn_left = scans
 
     def _wrong(self, kind: str, answers: int = 1) -> None:
+        wire = self._line.options.wire
+        if wire.role == "client":
+            raise BadCommand("wrong: this PLC is the client, it gives no answers")
+        if kind == "tid" and wire.line is not None:
+            raise BadCommand("wrong tid: Modbus RTU has no transaction ids")
         self._line.faults.wrong, self._line.faults.wrong_left = kind, answers
 
     def _drop(self) -> Coroutine[Any, Any, None]:

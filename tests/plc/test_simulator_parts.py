@@ -69,7 +69,7 @@ def test_the_encoder_wraps_and_never_runs_back(start: int, mm: float, step_mm: f
     encoder = Encoder(10, start)
     before, after = encoder.count(mm), encoder.count(mm + step_mm)
     assert 0 <= before < U32
-    assert abs((after - before) % U32 - step_mm * 10) <= 1
+    assert abs((after - before) % U32 - step_mm * 10) <= 1.001
 
 
 def test_only_the_plcs_own_stops_count_as_standing() -> None:
@@ -275,6 +275,7 @@ def test_a_bad_script_is_refused_at_the_start(tmp_path: Path, text: str, complai
         ({"arm": "coils", "pass_coil": 1, "lane_coils": "crack=1"}, "a coil of their own"),
         ({"decide_by": "encoder", "rate": 500.0}, "ENC_HZ holds 65535: lower --counts-per-mm"),
         ({"decide_by": "encoder", "arm_mm": 9000.0}, "DECIDE_COUNTS holds 1…65535"),
+        ({"arm": "coils", "pass_coil": 1, "role": "client"}, "--arm coils does not go with --role client"),
         ({"serial": "/dev/ttyS0", "role": "client"}, "--serial does not go with --role client"),
     ],
 )
