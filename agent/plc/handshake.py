@@ -131,8 +131,8 @@ class Handshake:
             seq = part.trigger.seq
             if part.action is None and not self.own_arm:
                 part.action = read_outcome(words, seq)
-            if by_encoder and part.decision is None and PLC_BLOCK.slot(words, "TRIGGER", seq)["seq"] == seq:
-                part.deadline_ns = read_deadline_ns(words, seq, sampled, self.timing)
+            if by_encoder and part.action is None:
+                part.move_deadline(read_deadline_ns(words, seq, part.trigger.enc, sampled, self.timing), sampled)
 
     def _new_triggers(
         self, words: list[int], head: int, sampled: Sampled

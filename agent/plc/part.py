@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
-from agent.plc.decision import Closed, Decision
+from agent.plc.decision import Closed, Decision, Sampled
 
 
 @dataclass
@@ -26,6 +26,13 @@ class Part:
     stood_ns: int = 0
     """How long the line has stood since the verdict: meanwhile nothing comes to its decision point."""
     late: Verdict | None = None
+
+    def move_deadline(self, deadline_ns: int, sampled: Sampled) -> None:
+        """Belt speed moves it; once there is a verdict only nearer, and once it has passed no more."""
+        if self.decision is None:
+            self.deadline_ns = deadline_ns
+        elif deadline_ns > sampled.received_ns:
+            self.deadline_ns = min(self.deadline_ns, deadline_ns)
 
     def closed(self, decision: Decision) -> Closed:
         """The verdict that stands: what the PLC had when it decided; unsaid, what it confirmed in time."""

@@ -37,7 +37,7 @@ def read_trigger(words: list[int], seq: int, sampled: Sampled, timing: Timing, j
         PLC_BLOCK.get(words, "PLC_EPOCH"),
         earliest_ns=sampled.sent_ns - int((age_ms + 2 * timing.scan_ms) * MS),
         latest_ns=sampled.received_ns - age_ms * MS,
-        deadline_ns=read_deadline_ns(words, seq, sampled, timing),
+        deadline_ns=read_deadline_ns(words, seq, int(slot["enc"]), sampled, timing),
         seen_ns=sampled.received_ns,
         bypass=bool(PLC_BLOCK.get(words, "CTRL") & Ctrl.BYPASS),
         challenge=bool(PLC_BLOCK.get(words, "CHALLENGE") >> seq % RING_SLOTS & 1),
@@ -46,15 +46,19 @@ def read_trigger(words: list[int], seq: int, sampled: Sampled, timing: Timing, j
     )
 
 
-def read_deadline_ns(words: list[int], seq: int, sampled: Sampled, timing: Timing) -> int:
-    """The last moment for a PASS of the part in the ring: by the PLC's clock, or by its encoder at today's speed."""
+def read_deadline_ns(words: list[int], seq: int, enc: int, sampled: Sampled, timing: Timing) -> int:
+    """The last moment for a PASS: by the PLC's clock, while the ring has the part, or by its encoder at today's speed.
+
+    `enc`: the encoder's low word when the part passed the photo-eye; with it the ring may have gone on.
+    """
     counts = PLC_BLOCK.get(words, "DECIDE_COUNTS")
     if not counts:
         left_ms = float(PLC_BLOCK.get(words, "DECIDE_MS") - _age_ms(words, seq))
     else:
-        travelled = (PLC_BLOCK.get(words, "ENC_NOW") - int(PLC_BLOCK.slot(words, "TRIGGER", seq)["enc"])) & 0xFFFF
+        travelled = (PLC_BLOCK.get(words, "ENC_NOW") - enc) & 0xFFFF
         counts_per_s = PLC_BLOCK.get(words, "ENC_HZ")
-        left_ms = min((counts - travelled) / counts_per_s * 1000, BELT_STANDS_MS) if counts_per_s else BELT_STANDS_MS
+        stands_ms = BELT_STANDS_MS if travelled < counts else 0.0
+        left_ms = min((counts - travelled) / counts_per_s * 1000, BELT_STANDS_MS) if counts_per_s else stands_ms
     return sampled.sent_ns + int((left_ms - timing.guard_ms) * MS)
 
 
@@ -66,7 +70,8 @@ def overrun_trigger(words: list[int], seq: int, sampled: Sampled, job: int) -> T
     """Stands for a trigger that the ring no longer holds: its part and its time are not known."""
     sent_ns, epoch = sampled.sent_ns, PLC_BLOCK.get(words, "PLC_EPOCH")
     bypass = bool(PLC_BLOCK.get(words, "CTRL") & Ctrl.BYPASS)
-    return Trigger(seq, 0, epoch, sent_ns, sent_ns, sent_ns, sampled.received_ns, bypass, job=job)
+    enc = PLC_BLOCK.get(words, "ENC_NOW") & 0xFFFF
+    return Trigger(seq, 0, epoch, sent_ns, sent_ns, sent_ns, sampled.received_ns, bypass, job=job, enc=enc)
 
 
 def why_unusable(words: list[int]) -> str:

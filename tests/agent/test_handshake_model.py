@@ -21,29 +21,45 @@ from agent.plc.register_map import (
     AGENT_BLOCK,
     PLC_BLOCK,
     RING_SLOTS,
+    Command,
     Ctrl,
     OutcomeCode,
     Status,
     VerdictCode,
 )
-from tests.agent.handshake_world import DECIDE_MS, GOOD, GUARD_MS, MS, SCAN_MS, WINDOW_MS, World
+from tests.agent.handshake_world import (
+    COUNTS_PER_S,
+    DECIDE_COUNTS,
+    DECIDE_MS,
+    GOOD,
+    GUARD_MS,
+    MS,
+    OTHER_JOB,
+    OWN_JOB,
+    SCAN_MS,
+    UNKNOWN_JOB,
+    WINDOW_MS,
+    World,
+)
 
+few = st.sampled_from([False, False, False, True])
 verdicts = st.sampled_from([Verdict.PASS, Verdict.PASS, Verdict.REJECT, Verdict.NO_DECISION])
 
 
 class HandshakeMachine(RuleBasedStateMachine):
     """Every order of events that hypothesis can think of."""
 
-    @initialize(first_seq=st.sampled_from([0, 1, 14, 65_515, 65_530, 65_534, 65_535]))
-    def start(self, first_seq: int) -> None:
-        self.world = World(first_seq)
+    @initialize(first_seq=st.sampled_from([0, 1, 14, 65_515, 65_530, 65_534, 65_535]), by_encoder=st.booleans())
+    def start(self, first_seq: int, by_encoder: bool) -> None:
+        self.world = World(first_seq, decide_counts=DECIDE_COUNTS if by_encoder else 0)
         for _ in range(3):
             self.world.cycle()
 
-    @rule(count=st.integers(1, 6), pitch_ms=st.integers(1, 40), exchanged=st.booleans())
-    def parts_pass(self, count: int, pitch_ms: int, exchanged: bool) -> None:
+    @precondition(lambda self: self.world.job_is_set())
+    @rule(count=st.integers(1, 6), pitch_ms=st.integers(1, 40), exchanged=st.booleans(), challenge=few)
+    def parts_pass(self, count: int, pitch_ms: int, exchanged: bool, challenge: bool) -> None:
         for _ in range(count):
-            self.world.part()
+            self.world.part(challenge)
             self.world.cycle(pitch_ms) if exchanged else self.world.advance(pitch_ms)
 
     @rule(ms=st.integers(1, 300))
@@ -128,7 +144,24 @@ class HandshakeMachine(RuleBasedStateMachine):
     def verdict_comes_again(self, data: st.DataObject, verdict: Verdict) -> None:
         earlier = data.draw(st.sampled_from(self.world.agent.delivered))
         again = replace(earlier, verdict=verdict, settled_ns=self.world.now_ns)
-        assert self.world.agent.handshake.settle(again) is None
+        assert self.world.settle(again) is None
+
+    @rule(switch=st.sampled_from(["reject_all", "set_offline", "bypass", "clear_fault"]))
+    def operator_turns_a_switch(self, switch: str) -> None:
+        setattr(self.world.panel, switch, not getattr(self.world.panel, switch))
+
+    @precondition(lambda self: self.world.job_read and not self.world.plc.edges)
+    @rule(job=st.sampled_from([0, OWN_JOB, OTHER_JOB, UNKNOWN_JOB]))
+    def operator_changes_the_job(self, job: int) -> None:
+        self.world.select_job(job)
+
+    @rule(code=st.sampled_from([*Command, 99]))
+    def plc_gives_a_command(self, code: int) -> None:
+        self.world.command(code)
+
+    @rule(counts_per_s=st.sampled_from([0, 1_000, COUNTS_PER_S, 2 * COUNTS_PER_S]))
+    def belt_changes_its_speed(self, counts_per_s: int) -> None:
+        self.world.counts_per_s = counts_per_s
 
     @rule()
     def plc_scan_stalls_or_goes_on(self) -> None:
@@ -425,6 +458,19 @@ def test_a_ring_left_over_from_the_epoch_before_is_not_believed() -> None:
     assert program.queue[0].outcome is OutcomeCode.NO_VERDICT
 
 
+def test_a_part_that_stood_before_the_ring_forgot_it_does_not_hold_up_the_rest() -> None:
+    """Its deadline was far off while the belt stood, and its outcome was overwritten: it must close all the same."""
+    world = World(decide_counts=DECIDE_COUNTS)
+    for _ in range(3):
+        world.cycle()
+    world.counts_per_s = 0
+    for unseen in (11, 6):
+        for _ in range(unseen):
+            world.part()
+        world.cycle(2 * WINDOW_MS)
+    world.finish()
+
+
 def test_parts_close_in_the_order_of_their_triggers(world: World) -> None:
     """A part whose row is not on disk yet holds back those after it."""
     first, second = announced(world), announced(world)
@@ -435,7 +481,7 @@ def test_parts_close_in_the_order_of_their_triggers(world: World) -> None:
     for _ in range(60):
         world.cycle()
     assert not world.agent.closed
-    world.agent.handshake.release(settled)
+    world._release(settled)
     world.finish()
     assert [closed.decision.trigger for closed in world.agent.closed] == [first, second]
 
