@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
-from agent.plc.decision import Decision, Timing
-from agent.plc.handshake import Handshake
+from agent.plc.decision import Decision
 from agent.plc.part import Part
 from agent.plc.program import HEARTBEAT_LIMIT_MS, Edge, PlcProgram
 from agent.plc.register_map import (
@@ -484,37 +483,6 @@ def test_parts_close_in_the_order_of_their_triggers(world: World) -> None:
     world._release(settled)
     world.finish()
     assert [closed.decision.trigger for closed in world.agent.closed] == [first, second]
-
-
-def test_seventy_thousand_parts_over_the_wrap() -> None:
-    """Every part its own verdict, every id in step, each settled and closed once, in order."""
-    verdicts = (Verdict.PASS, Verdict.REJECT, Verdict.PASS, Verdict.NO_DECISION)
-    outcomes = {Verdict.PASS: 0x5AA5, Verdict.REJECT: 0xA55A, Verdict.NO_DECISION: 0x3CC3}
-    program, handshake = PlcProgram(1, decide_ms=40), Handshake(Timing(WINDOW_MS, 5, 10), 1)
-    block = handshake.block(GOOD, True)
-    total, a_scan, announced, decided, closed = 70_000, 4, 0, 0, 0
-    now_ms = 0
-    while closed < total:
-        now_ms += 10
-        running = now_ms > 100
-        edges = [Edge(announced + i + 1, now_ms) for i in range(a_scan)] if running and announced < total else []
-        announced += len(edges)
-        for part in program.scan(now_ms, edges, block):
-            decided += 1
-            assert part.part_id == decided
-            assert part.outcome == outcomes[verdicts[part.part_id % 4]], f"part {part.part_id}"
-        seen = handshake.observe(program.words, now_ms * MS, now_ms * MS)
-        assert not seen.settled
-        for trigger in seen.triggers:
-            settled = handshake.settle(Decision(trigger, verdicts[trigger.part_id % 4], Reason.OK, now_ms * MS))
-            assert settled is not None
-            handshake.release(settled)
-        for end in handshake.close(now_ms * MS):
-            closed += 1
-            assert end.decision.trigger.part_id == closed
-            assert end.verdict is verdicts[closed % 4]
-        block = handshake.block(GOOD, True)
-    assert announced == decided == closed == total
 
 
 def settled_by(world: World) -> list[Decision]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntFlag
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,12 +12,18 @@ from hypothesis import strategies as st
 
 from agent.plc.register_map import (
     AGENT_BLOCK,
+    MAP_ID,
     MAX_SEQ,
     PLC_BLOCK,
     READ_LIMIT_WORDS,
     RING_SLOTS,
+    STOP_ALARMS,
     WRITE_LIMIT_WORDS,
+    Alarm,
+    Command,
+    Ctrl,
     OutcomeCode,
+    Status,
     VerdictCode,
     next_seq,
     seq_distance,
@@ -37,8 +44,8 @@ def test_nothing_overlaps(block: Block) -> None:
 
 
 def test_each_block_travels_in_one_request() -> None:
-    assert PLC_BLOCK.count <= READ_LIMIT_WORDS
-    assert AGENT_BLOCK.count <= WRITE_LIMIT_WORDS
+    assert PLC_BLOCK.count <= READ_LIMIT_WORDS == 125
+    assert AGENT_BLOCK.count <= WRITE_LIMIT_WORDS == 121, "FC23 takes no more"
     assert PLC_BLOCK.base + PLC_BLOCK.count <= AGENT_BLOCK.base
 
 
@@ -93,6 +100,20 @@ def test_zero_counts_as_the_one_before_the_first() -> None:
     assert next_seq(MAX_SEQ) == 1
 
 
+@pytest.mark.parametrize("flags", [Ctrl, Status, Alarm])
+def test_each_bit_of_a_word_has_one_name(flags: type[IntFlag]) -> None:
+    """IntFlag would take a second name of a bit for an alias, and a value of two bits for a name."""
+    values = [flag.value for flag in flags.__members__.values()]
+    assert len(set(values)) == len(values)
+    assert all(value.bit_count() == 1 and value < 1 << 16 for value in values)
+
+
+def test_what_stops_the_line_are_the_first_bits_of_alarm() -> None:
+    """The PLC masks STOP_REQUEST's causes out of ALARM; the rest only warns."""
+    assert all(STOP_ALARMS & alarm for alarm in list(Alarm)[: STOP_ALARMS.bit_count()])
+    assert STOP_ALARMS.value == (1 << STOP_ALARMS.bit_count()) - 1
+
+
 def test_addresses_stay_where_plc_programs_expect_them() -> None:
     """The golden file is the contract: a change of it is a new map id."""
     golden = Path(__file__).parent / "golden" / "register_map.txt"
@@ -101,5 +122,7 @@ def test_addresses_stay_where_plc_programs_expect_them() -> None:
         for block in (PLC_BLOCK, AGENT_BLOCK)
         for first, end, name in block.spans()
     ]
-    lines += [f"{code.__class__.__name__}.{code.name} {code:#06x}" for code in (*VerdictCode, *OutcomeCode)]
+    named = (*VerdictCode, *OutcomeCode, *Ctrl, *Status, *Alarm, *Command)
+    lines += [f"{code.__class__.__name__}.{code.name} {code.value:#06x}" for code in named]
+    lines.append(f"MAP_ID {MAP_ID:#06x}")
     assert "\n".join(lines) + "\n" == golden.read_text()
