@@ -163,7 +163,11 @@ class Journal:
         recorded = self._recorded(plc_epoch)
         oldest = max(recorded, key=lambda seq: seq_distance(seq, head), default=0)
         if self._last[0] != plc_epoch or seq_distance(oldest, head) > MAX_SEQ // 2:
-            self._fill("gap", Trigger(head, 0, plc_epoch, 0, 0, 0, 0), "a new epoch of PLC or link: parts may have passed unseen")
+            self._fill(
+                "gap",
+                Trigger(head, 0, plc_epoch, 0, 0, 0, 0),
+                "a new epoch of PLC or link: parts may have passed unseen",
+            )
         else:
             missed = (seq for seq in _after(oldest, head) if seq not in recorded)
             for seq in missed:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS, WORD
-from agent.plc.program import HEARTBEAT_LIMIT_MS, STANDING, Belt, Edge, Panel, QueuedPart
+from agent.plc.program import HEARTBEAT_LIMIT_MS, QueuedPart
+from agent.plc.program_inputs import STANDING, BeltInputs, Edge, Panel
 from agent.plc.register_map import OutcomeCode
 
 BEAT_MS = 100
@@ -45,7 +46,7 @@ class BitsProgram:
     _agent_heartbeat: int = -1
     _agent_moved_ms: int = -HEARTBEAT_LIMIT_MS - 1
 
-    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: Belt = STANDING) -> list[QueuedPart]:
+    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: BeltInputs = STANDING) -> list[QueuedPart]:
         """One scan at `now_ms`, with the photo-eye edges since the last one; `belt` is of no use to it.
 
         Returns the parts that reached their decision point: the arm lets go only outcome PASSED.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agent.plc.program_inputs import STANDING, BeltInputs, Edge, Panel
 from agent.plc.register_map import (
     AGENT_BLOCK,
     MAP_ID,
@@ -28,46 +29,6 @@ _OUTCOMES = {
     VerdictCode.REJECT: OutcomeCode.REJECTED,
     VerdictCode.NO_DECISION: OutcomeCode.NO_DECISION,
 }
-
-
-@dataclass(frozen=True)
-class Edge:
-    """The photo-eye has seen a part; the high-speed counter has latched the encoder."""
-
-    part_id: int
-    ms: int
-    enc: int = 0
-    challenge: bool = False
-    """Known to be bad: the operator's test part."""
-
-
-@dataclass(frozen=True)
-class Belt:
-    """What the PLC's inputs say of the belt in this scan."""
-
-    encoder: int = 0
-    """u32 count, wraps."""
-    counts_per_s: int = 0
-    confirmed: int = 0
-    """Parts seen by the sensor behind the reject arm, u16, wraps."""
-
-
-STANDING = Belt()
-
-
-@dataclass
-class Panel:
-    """What the operator has set; the PLC passes it on."""
-
-    set_offline: bool = False
-    clear_fault: bool = False
-    bypass: bool = False
-    """Behind a key: everything passes."""
-    reject_all: bool = False
-    job: int = 0
-    command: int = 0
-    command_arg: int = 0
-    command_seq: int = 0
 
 
 @dataclass
@@ -108,13 +69,17 @@ class PlcProgram:
     _echoes: int = 0
     _challenges: int = 0
     _without_verdict: int = 0
+    _clear_was: bool = False
+    _clearing: bool = False
+    """CLEAR_FAULT was pressed since we last stopped the line ourselves: a button that sticks clears nothing new."""
     _job_pending: bool = False
 
-    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: Belt = STANDING) -> list[QueuedPart]:
+    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: BeltInputs = STANDING) -> list[QueuedPart]:
         """One scan at `now_ms` (never wraps here), with the photo-eye edges since the last one.
 
         Returns the parts that reached their decision point: the arm lets go only outcome PASSED.
         """
+        self._read_button()
         self._watch_agent(now_ms, agent)
         for edge in edges:
             self._announce(edge, agent)
@@ -124,6 +89,11 @@ class PlcProgram:
         self._watch_line(agent)
         self._write_header(now_ms, agent, belt)
         return decided
+
+    def _read_button(self) -> None:
+        pressed = self.panel.clear_fault and not self._clear_was
+        self._clear_was = self.panel.clear_fault
+        self._clearing = self.panel.clear_fault and (self._clearing or pressed)
 
     def _watch_agent(self, now_ms: int, agent: list[int]) -> None:
         """READY counts only while the agent's heartbeat moves and it echoes our epoch.
@@ -159,7 +129,7 @@ class PlcProgram:
         PLC_BLOCK.put(self.words, "TRIG_HEAD", seq)
         self._head = seq
 
-    def _copy_verdicts(self, now_ms: int, agent: list[int], belt: Belt) -> None:
+    def _copy_verdicts(self, now_ms: int, agent: list[int], belt: BeltInputs) -> None:
         """Take over the verdict of every queued part whose slot proves itself, before its decision point."""
         if AGENT_BLOCK.get(agent, "RES_HEAD") != AGENT_BLOCK.get(agent, "RES_TAIL"):
             return
@@ -174,13 +144,13 @@ class PlcProgram:
                 part.outcome = _OUTCOMES[VerdictCode(word)]
                 PLC_BLOCK.put(self.words, "RES_ACK_SEQ", part.seq)
 
-    def _due(self, part: QueuedPart, now_ms: int, belt: Belt) -> bool:
+    def _due(self, part: QueuedPart, now_ms: int, belt: BeltInputs) -> bool:
         """Has the part reached the decision point?"""
         if self.decide_counts:
             return (belt.encoder - part.enc) & 0xFFFF >= self.decide_counts
         return now_ms - part.triggered_ms >= self.decide_ms
 
-    def _decide(self, now_ms: int, belt: Belt) -> list[QueuedPart]:
+    def _decide(self, now_ms: int, belt: BeltInputs) -> list[QueuedPart]:
         """Pop what has reached the decision point and publish its outcome word."""
         decided = [part for part in self.queue if self._due(part, now_ms, belt)]
         for part in decided:
@@ -194,20 +164,25 @@ class PlcProgram:
         """BYPASS, REJECT_ALL, a challenge that was believed good, and a run of parts without a verdict."""
         lost = part.outcome is OutcomeCode.NO_VERDICT
         self._without_verdict = self._without_verdict + 1 if lost else 0
-        self.stopped = self.stopped or 0 < self.stop_after <= self._without_verdict
+        if 0 < self.stop_after <= self._without_verdict:
+            self._stop()
         passed = part.outcome is OutcomeCode.PASSED
         if part.challenge and passed:
-            part.outcome, self.stopped = OutcomeCode.REJECTED, True
+            part.outcome = OutcomeCode.REJECTED
+            self._stop()
         elif self.panel.reject_all and passed:
             part.outcome = OutcomeCode.REJECTED
         elif self.panel.bypass and not self.panel.reject_all and not part.challenge:
             part.outcome = OutcomeCode.PASSED
 
+    def _stop(self) -> None:
+        self.stopped, self._clearing = True, False
+
     def _watch_line(self, agent: list[int]) -> None:
         """The line stops when the agent asks for it; the operator's CLEAR_FAULT starts it again."""
         if self.agent_ready and Status(AGENT_BLOCK.get(agent, "STATUS")) & Status.STOP_REQUEST:
             self.stopped = True
-        elif self.panel.clear_fault:
+        elif self._clearing:
             self.stopped, self._without_verdict = False, 0
 
     @property
@@ -215,7 +190,7 @@ class PlcProgram:
         """May the belt bring parts?"""
         return self.agent_ready and not self.stopped and not self._job_pending
 
-    def _write_header(self, now_ms: int, agent: list[int], belt: Belt) -> None:
+    def _write_header(self, now_ms: int, agent: list[int], belt: BeltInputs) -> None:
         self._heartbeat = (self._heartbeat + 1) & MAX_SEQ
         panel = self.panel
         self._job_pending = panel.job not in (0, AGENT_BLOCK.get(agent, "JOB_CURRENT"))

@@ -9,7 +9,7 @@ from pymodbus.constants import ExcCodes
 
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
 from agent.plc.bits_program import BitsProgram
-from agent.plc.program import Panel
+from agent.plc.program_inputs import Panel
 from agent.plc.sim_server_wire import FC_READ, FC_READ_COILS, Opening, ServerWire, memory_of
 
 FC_READ_INPUTS = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.plc.program import Panel
+from agent.plc.program_inputs import Panel
 
 PRESSED_S = 0.3
 PRESSED_AT_MOST_S = 1.0

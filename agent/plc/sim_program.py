@@ -38,6 +38,7 @@ class LineProgram(PlcProgram):
             return
         if self.let_pass(part):
             part.outcome = OutcomeCode.PASSED
-            self.stopped = self.stopped or part.challenge
+            if part.challenge:
+                self._stop()
         elif part.outcome is OutcomeCode.PASSED:
             part.outcome = OutcomeCode.REJECTED

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.plc.belt import Belt, TruthLog
-from agent.plc.program import Belt as BeltInputs
-from agent.plc.program import Edge, Panel, QueuedPart
+from agent.plc.program import QueuedPart
+from agent.plc.program_inputs import BeltInputs, Edge, Panel
 from agent.plc.register_map import next_seq
 from agent.plc.sim_arm import OPEN, SHUT, Outputs, Wiring
 from agent.plc.sim_bits import BitsLineProgram, bits_program

@@ -13,7 +13,8 @@ from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import Closed, Decision, Timing
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
-from agent.plc.program import Belt, Edge, Panel, PlcProgram, QueuedPart
+from agent.plc.program import PlcProgram, QueuedPart
+from agent.plc.program_inputs import BeltInputs, Edge, Panel
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Command, Ctrl, OutcomeCode, Status
 
 MS = 1_000_000
@@ -163,7 +164,7 @@ class World:
         edges, plc.edges = plc.edges, []
         changing = (PLC_BLOCK.get(plc.program.words, "JOB_SELECT") or OWN_JOB) != (self.panel.job or OWN_JOB)
         self.job_of |= {edge.part_id: None if changing else self.panel.job or OWN_JOB for edge in edges}
-        belt = Belt(int(self.encoder) & 0xFFFF_FFFF, self.counts_per_s)
+        belt = BeltInputs(int(self.encoder) & 0xFFFF_FFFF, self.counts_per_s)
         decided = plc.program.scan(self.now_ms, edges, list(plc.agent_words), belt)
         plc.scanned_ms = self.now_ms
         for part in plc.program.queue + decided:

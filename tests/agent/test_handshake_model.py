@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import Decision
 from agent.plc.part import Part
-from agent.plc.program import HEARTBEAT_LIMIT_MS, Edge, PlcProgram
+from agent.plc.program import HEARTBEAT_LIMIT_MS, PlcProgram
+from agent.plc.program_inputs import Edge
 from agent.plc.register_map import (
     AGENT_BLOCK,
     PLC_BLOCK,

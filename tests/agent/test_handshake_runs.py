@@ -11,7 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from agent.inspection import Reason, Verdict
 from agent.plc.decision import Decision, Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program import Belt, Edge, QueuedPart
+from agent.plc.program import QueuedPart
+from agent.plc.program_inputs import BeltInputs, Edge
 from agent.plc.register_map import AGENT_BLOCK, VerdictCode
 from tests.agent.handshake_world import GOOD, MS, Plc, World
 from tests.agent.test_handshake_model import HandshakeMachine
@@ -47,7 +48,7 @@ class Wrapping:
         count = min(self.A_SCAN, self.total - self.announced) if self.program.agent_ready else 0
         edges = [self._edge(self.announced + number) for number in range(count)]
         self.announced += count
-        belt = Belt(self.encoder % U32, 1000 * self.COUNTS_A_SCAN // self.SCAN_MS)
+        belt = BeltInputs(self.encoder % U32, 1000 * self.COUNTS_A_SCAN // self.SCAN_MS)
         for part in self.program.scan(self.now_ms, edges, self.block, belt):
             self._check(part)
         seen = self.handshake.observe(self.program.words, self.now_ms * MS, self.now_ms * MS)

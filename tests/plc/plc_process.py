@@ -17,7 +17,8 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.local_line import free_port
-from agent.plc.program import Belt, Edge, PlcProgram, QueuedPart
+from agent.plc.program import PlcProgram, QueuedPart
+from agent.plc.program_inputs import STANDING, BeltInputs, Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, RING_SLOTS, VerdictCode
 
 SCAN_S = 0.005
@@ -32,14 +33,14 @@ class IgnoresEpochs(PlcProgram):
         AGENT_BLOCK.put(agent, "PLC_EPOCH_ECHO", self.epoch)
         super()._watch_agent(now_ms, agent)
 
-    def _copy_verdicts(self, now_ms: int, agent: list[int], belt: Belt) -> None:
+    def _copy_verdicts(self, now_ms: int, agent: list[int], belt: BeltInputs) -> None:
         for part in self.queue:
             part.agent_epoch = AGENT_BLOCK.get(agent, "AGENT_EPOCH")
         super()._copy_verdicts(now_ms, agent, belt)
 
 
 class TakesBareWords(PlcProgram):
-    def _copy_verdicts(self, now_ms: int, agent: list[int], belt: Belt) -> None:
+    def _copy_verdicts(self, now_ms: int, agent: list[int], belt: BeltInputs) -> None:
         agent = list(agent)
         for place in range(RING_SLOTS):
             slot = AGENT_BLOCK.slot(agent, "RESULT", place)
@@ -50,7 +51,7 @@ class TakesBareWords(PlcProgram):
 
 
 class DecidesLate(PlcProgram):
-    def _due(self, part: QueuedPart, now_ms: int, belt: Belt) -> bool:
+    def _due(self, part: QueuedPart, now_ms: int, belt: BeltInputs) -> bool:
         return now_ms - part.triggered_ms >= 2 * self.decide_ms
 
 
@@ -61,7 +62,7 @@ class IgnoresHeartbeat(PlcProgram):
 
 
 class StandingHeartbeat(PlcProgram):
-    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: Belt = Belt()) -> list[QueuedPart]:  # noqa: B008
+    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: BeltInputs = STANDING) -> list[QueuedPart]:
         decided = super().scan(now_ms // 10, edges, agent, belt)
         PLC_BLOCK.put(self.words, "PLC_HB", 7)
         return decided

@@ -13,7 +13,8 @@ from agent.inspection import Reason, Trigger, Verdict
 from agent.plc.alarms import AlarmLimits
 from agent.plc.decision import MS, Decision, Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program import STANDING, Belt, Edge, PlcProgram, QueuedPart
+from agent.plc.program import PlcProgram, QueuedPart
+from agent.plc.program_inputs import STANDING, BeltInputs, Edge
 from agent.plc.register_map import AGENT_BLOCK, MAX_SEQ, PLC_BLOCK, Ctrl, Status
 from tests.conftest import ROOT
 from tests.plc.st_interpreter import Arithmetic, Program
@@ -47,7 +48,7 @@ class Twins:
             PLC_BLOCK.put(program.words, name, seq)
             PLC_BLOCK.put(block.awplc, name, seq)
 
-    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: Belt = STANDING) -> list[QueuedPart]:
+    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: BeltInputs = STANDING) -> list[QueuedPart]:
         """One scan of both."""
         self._set_inputs(now_ms, edges, belt)
         self.block.awagent[:] = agent
@@ -57,7 +58,7 @@ class Twins:
         self._compare(decided)
         return decided
 
-    def _set_inputs(self, now_ms: int, edges: list[Edge], belt: Belt) -> None:
+    def _set_inputs(self, now_ms: int, edges: list[Edge], belt: BeltInputs) -> None:
         block, program, panel = self.block, self.program, self.program.panel
         block.udinow_ms, block.uiedges = now_ms & 0xFFFF_FFFF, len(edges)
         for slot, edge in zip(block.aedge, edges, strict=False):
@@ -145,12 +146,12 @@ class Line:
         if self.random.random() < 0.003:
             self.restart_agent()
 
-    def _belt(self, ms: int) -> Belt:
+    def _belt(self, ms: int) -> BeltInputs:
         speed = self.random.choice([0, 1, 1, 1])
         self.encoder = (self.encoder + ms * speed) & 0xFFFF_FFFF
-        return Belt(self.encoder, 1000 * speed, self.part_id & 0xFFFF)
+        return BeltInputs(self.encoder, 1000 * speed, self.part_id & 0xFFFF)
 
-    def _edges(self, since_ms: int, belt: Belt) -> list[Edge]:
+    def _edges(self, since_ms: int, belt: BeltInputs) -> list[Edge]:
         count = self.random.choice([0, 0, 0, 0, 0, 0, 0, 1, 1, 2])
         edges = []
         for _ in range(min(count, QUEUE_SIZE - 4 - len(self.twins.program.queue))):

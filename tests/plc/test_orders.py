@@ -11,7 +11,8 @@ from agent.plc.alarms import AlarmLimits
 from agent.plc.decision import Closed, Decision, Observation, Timing
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
-from agent.plc.program import Belt, Edge, PlcProgram
+from agent.plc.program import PlcProgram
+from agent.plc.program_inputs import BeltInputs, Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Alarm, Ctrl, OutcomeCode, Status
 from agent.plc.slots import BELT_STANDS_MS
 
@@ -31,7 +32,7 @@ class Desk:
         self.handshake = Handshake(Timing(WINDOW_MS, GUARD_MS, SCAN_MS), 1, facts, limits or AlarmLimits())
         self.agent_words = [0] * AGENT_BLOCK.count
         self.parts = 0
-        self.belt = Belt()
+        self.belt = BeltInputs()
         self.closed: list[Closed] = []
         self.settled: list[Decision] = []
         self.outcomes: dict[int, OutcomeCode] = {}
@@ -354,7 +355,7 @@ def test_a_station_whose_stages_hang_says_fault_and_its_heartbeat_stands(desk: D
 def encoder_desk() -> Desk:
     """1200 counts to the decision point, at 3 counts/ms: 400 ms, while the belt keeps its speed."""
     desk = Desk(decide_counts=DECIDE_MS * COUNTS_PER_MS)
-    desk.belt = Belt(encoder=0xFFFF - 100, counts_per_s=COUNTS_PER_MS * 1000)
+    desk.belt = BeltInputs(encoder=0xFFFF - 100, counts_per_s=COUNTS_PER_MS * 1000)
     desk.cycle()
     return desk
 
@@ -363,7 +364,7 @@ def roll(desk: Desk, ms: int, counts_per_ms: int = COUNTS_PER_MS) -> None:
     """The belt moves on for so long at this speed."""
     for _ in range(ms // 10):
         moved = desk.belt.encoder + 10 * counts_per_ms
-        desk.belt = Belt(moved & 0xFFFF_FFFF, counts_per_ms * 1000)
+        desk.belt = BeltInputs(moved & 0xFFFF_FFFF, counts_per_ms * 1000)
         desk.cycle()
 
 
@@ -393,15 +394,28 @@ def test_a_pass_after_the_encoders_deadline_is_no_decision() -> None:
     assert desk.outcomes[1] is OutcomeCode.NO_DECISION
 
 
+def test_a_button_that_sticks_clears_no_stop_of_the_plcs_own(desk: Desk) -> None:
+    desk.program.panel.clear_fault = True
+    desk.cycle()
+    desk.program._stop()
+    for _ in range(3):
+        desk.cycle()
+    assert desk.program.stopped
+    desk.program.panel.clear_fault = False
+    desk.cycle()
+    desk.clear()
+    assert not desk.program.stopped
+
+
 @pytest.mark.parametrize(("stood_ms", "action"), [(5_000, PlcAction.PASSED), (12_000, PlcAction.UNKNOWN)])
 def test_a_row_waits_for_a_line_that_stands_but_not_for_ever(stood_ms: int, action: PlcAction) -> None:
     desk = encoder_desk()
     trigger = desk.part()
     assert trigger is not None
     desk.deliver(trigger, Verdict.PASS)
-    desk.program.stopped = True
+    desk.program._stop()
     roll(desk, stood_ms, counts_per_ms=0)
-    desk.program.stopped = False
+    desk.program.panel.clear_fault = True
     roll(desk, 500)
     (closed,) = desk.closed
     assert (closed.verdict, closed.plc_action) == (Verdict.PASS, action)

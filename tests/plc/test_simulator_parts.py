@@ -14,7 +14,7 @@ from pymodbus.framer.rtu import FramerRTU
 
 from agent.errors import UsageError
 from agent.plc.belt import Belt, blank_parts, procedural_parts
-from agent.plc.program import Panel
+from agent.plc.program_inputs import Panel
 from agent.plc.sim_arm import CONFIRM_S, OPEN, SHUT, WATCHDOG_S, Arm, Gate, Outputs, Wiring
 from agent.plc.sim_commands import COMMANDS, WRONG_ANSWERS
 from agent.plc.sim_console import BadCommand, Order, parse, read_script

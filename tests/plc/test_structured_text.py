@@ -8,7 +8,7 @@ import pytest
 
 from agent.plc.decision import Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program import STANDING, Edge
+from agent.plc.program_inputs import STANDING, Edge
 from agent.plc.register_map import PLC_BLOCK, OutcomeCode
 from tests.plc.st_interpreter import Arithmetic, NotInSubset, Program
 from tests.plc.st_twins import FB_TEXT, MAP_TEXT, QUEUE_SIZE, READY, Line, Twins

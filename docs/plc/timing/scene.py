@@ -13,7 +13,8 @@ from agent.plc.alarms import AlarmLimits
 from agent.plc.decision import MS, Decision, Timing
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
-from agent.plc.program import Edge, PlcProgram
+from agent.plc.program import PlcProgram
+from agent.plc.program_inputs import Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode, Status, VerdictCode
 from docs.plc.timing.svg import Lane
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agent.plc.decision import MS, Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program import Edge, PlcProgram
+from agent.plc.program import PlcProgram
+from agent.plc.program_inputs import Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Status
 from agent.plc.served import ServedImages
 from docs.plc.timing.svg import Lane
