@@ -69,6 +69,9 @@ class ObservedLine(LocalLine):
 
     proxied = False
 
+    def _simulator_arguments(self, settings: dict[str, Any]) -> list[str]:
+        return [*super()._simulator_arguments(settings), "--settle-s", "0.3"]
+
     def __enter__(self) -> Self:
         super().__enter__()
         return self

@@ -50,8 +50,8 @@ def test_the_whole_line_and_its_orderly_end(two_verdict_model: Path) -> None:
 def test_kill_9_in_mid_belt_and_a_clean_restart(two_verdict_model: Path) -> None:
     """No PASS without its row (the row is required here), and every part in the record although nobody saw it."""
     changes = {"journal": {"required": True, "wait_ms": 200}}
-    with ObservedLine(line_of(two_verdict_model, seconds=8, rate_per_s=12), changes) as line:
-        for parts in (12, 50):
+    with ObservedLine(line_of(two_verdict_model, seconds=5, rate_per_s=12), changes) as line:
+        for parts in (6, 30):
             line.wait_for_parts(parts)
             line.kill_station()
             line.restart_station()
@@ -104,8 +104,8 @@ def camera_without_line(endpoint: str) -> Iterator[None]:
 
 def test_a_plc_that_stands_still_for_a_while(two_verdict_model: Path) -> None:
     """Frozen for 300 ms and for 1.5 s, in mid-belt: every part decided once, none passed by mistake."""
-    with ObservedLine(line_of(two_verdict_model, seconds=7, rate_per_s=15)) as line:
-        for parts, frozen_s in ((20, 0.3), (45, 1.5)):
+    with ObservedLine(line_of(two_verdict_model, seconds=5, rate_per_s=15)) as line:
+        for parts, frozen_s in ((10, 0.3), (25, 1.5)):
             line.wait_for_parts(parts)
             line.processes["simulator"].send_signal(signal.SIGSTOP)
             time.sleep(frozen_s)
@@ -116,9 +116,9 @@ def test_a_plc_that_stands_still_for_a_while(two_verdict_model: Path) -> None:
         assert any(row["verdict"] != "no_decision" for row in after), "the line has not come back"
 
 
-def test_twenty_link_faults_at_twenty_five_parts_a_second(two_verdict_model: Path) -> None:
-    """Reset, freeze, black hole and delay between station and PLC; what was frozen arrives late."""
-    with ProxiedLine(line_of(two_verdict_model, seconds=10, rate_per_s=25)) as line:
+def test_link_faults_at_twenty_five_parts_a_second(two_verdict_model: Path) -> None:
+    """Each fault of the proxy between station and PLC, with a real model; test_link_faults.py has the numbers."""
+    with ProxiedLine(line_of(two_verdict_model, seconds=5, rate_per_s=25)) as line:
         line.wait_for_parts(1)
         chance, faults = random.Random(7), 0
         while len(line.truth()) < line.options.parts - 10 and line.proxy is not None:
@@ -127,7 +127,7 @@ def test_twenty_link_faults_at_twenty_five_parts_a_second(two_verdict_model: Pat
             time.sleep(chance.uniform(0.1, 0.3))
         line.wait_for_all_rows()
         counts = line.check_ledgers()
-        assert faults >= 20
+        assert faults >= len(FAULTS)
         assert sum(counts.values()) == line.options.parts
         assert min(counts["pass"], counts["reject"]) >= 5, "this run has proved nothing"
 

@@ -62,7 +62,7 @@ def test_f2_outages_cost_no_more_than_they_last(report: Report, triggers: int, s
         assert balance.passed >= triggers / 10, "this run has proved nothing"
 
 
-@sized(("triggers",), (1_000,), (10_000,))
+@sized(("triggers",), (600,), (10_000,))
 def test_f3_everything_arrives_twice_in_pieces_or_with_a_wrong_bit(report: Report, triggers: int) -> None:
     with ScriptedLine(Script(SEED), triggers) as line:
         line.wait_for_parts(1)

@@ -43,7 +43,7 @@ class LiedToLine(ScriptedLine):
         return [*super()._simulator_arguments(settings), "--seed", str(SEED)]
 
 
-@sized(("triggers",), (1_000,), (10_000,))
+@sized(("triggers",), (800,), (10_000,))
 def test_f3_a_plc_whose_answers_are_wrong_in_every_way(report: Report, triggers: int) -> None:
     with LiedToLine(Script(SEED), triggers) as line:
         balance = line.balance()
@@ -60,7 +60,7 @@ def test_f3_a_plc_whose_answers_are_wrong_in_every_way(report: Report, triggers:
 
 ADDRESS, COUNT = 200, 4
 TRUTH = [0x0001, 0x0203, 0x0405, 0x0607]
-BATCH, TIMEOUT_MS = 50, 4
+BATCH, TIMEOUT_MS = 50, 2
 small = st.integers(1, 300)
 
 

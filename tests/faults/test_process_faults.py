@@ -27,7 +27,7 @@ def test_f4_kill_9_at_any_instant(report: Report, loops: int, asks_the_plc: bool
         line.wait_for_parts(1)
         knows_ms, ready_ms = [], []
         for _ in range(loops):
-            time.sleep(chance.uniform(0.0, 0.3))
+            time.sleep(chance.uniform(0.0, 0.2))
             line.kill_station()
             if asks_the_plc:
                 knows_ms.append(line.until_the_plc_knows_ms())
