@@ -19,13 +19,10 @@ ANSWER_MS = 3000
 
 
 class ControlSocket:
-    """Binds at once (ConfigError when the endpoint is taken) and serves in a thread of its own.
+    """Binds at once (ConfigError when the endpoint is taken) and serves in a thread of its own."""
 
-    `commands`: what may be asked for, and what then happens; called in that thread, must not block.
-    """
-
-    def __init__(self, endpoint: str, commands: Mapping[str, Callable[[], None]]) -> None:
-        self._commands = commands
+    def __init__(self, endpoint: str) -> None:
+        self._commands: Mapping[str, Callable[[], None]] = {}
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.REP)
         try:
@@ -40,6 +37,10 @@ class ControlSocket:
         self._thread = threading.Thread(target=self._serve_forever, name="control", daemon=True)
         self._thread.start()
 
+    def serve(self, commands: Mapping[str, Callable[[], None]]) -> None:
+        """What may be asked for from now on, and what then happens: called in that thread, must not block."""
+        self._commands = commands
+
     def close(self) -> None:
         """End the thread and release the endpoint."""
         self._stopping.set()
@@ -48,7 +49,9 @@ class ControlSocket:
     def _serve_forever(self) -> None:
         while not self._stopping.is_set():
             if self._socket.poll(POLL_MS):
-                self._socket.send(self._obey(self._socket.recv()).to_bytes())
+                message, *more = self._socket.recv_multipart()
+                reply = ControlReply(error="not understood: one part a message") if more else self._obey(message)
+                self._socket.send(reply.to_bytes())
         self._context.destroy(linger=200)
 
     def _obey(self, message: bytes) -> ControlReply:
@@ -58,7 +61,8 @@ class ControlSocket:
             return ControlReply(error=f"not understood: {error.errors()[0]['msg']}")
         command = self._commands.get(request.command)
         if command is None:
-            return ControlReply(error=f"no command '{request.command}': {', '.join(self._commands)}")
+            known = ", ".join(self._commands) or "none yet, the station is starting"
+            return ControlReply(error=f"no command '{request.command}': {known}")
         log.warning("command '%s' by %s", request.command, request.who)
         command()
         return ControlReply()

@@ -11,8 +11,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,15 +20,15 @@ from typing import Any
 
 from agent.inspection import Reason, Trigger, Verdict
 from agent.journal_file import open_writer, to_message
+from agent.journal_outage import missed_triggers
 from agent.messages import ResultMessage
 from agent.plc.decision import Closed, Decision
-from agent.plc.register_map import MAX_SEQ, next_seq, seq_distance
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.2
-OUT_OF_ORDER = 512
-"""No row is written later than so many rows after its neighbour."""
+IMAGES_WAITING = 64
+"""So many entries may wait for the disk with the images of their parts."""
 _COLUMNS = (
     *("kind", "plc_epoch", "agent_epoch", "trigger_seq", "part_id", "triggered_ns", "decided_ns", "decided_utc"),
     *("verdict", "reason", "detail", "evidence", "bypass", "challenge", "fail_open"),
@@ -71,6 +71,7 @@ class Journal:
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._close_rows_of_the_dead()
         self._last = self._newest_trigger()
+        self._gap_is_last = False
         self._thread = threading.Thread(target=self._write_forever, name="journal", daemon=True)
         self._thread.start()
 
@@ -81,7 +82,8 @@ class Journal:
     def commit(self, decision: Decision) -> bool:
         """Record a decision; False when it was not on disk within the wait (it stays queued)."""
         done = threading.Event()
-        self._queue.put(lambda: self._insert(decision, done))
+        key, row = decision.trigger.key, self._decision_row(decision)
+        self._queue.put(lambda: self._insert(key, row, done))
         on_disk = done.wait(self._wait_s)
         if not on_disk:
             log.warning("journal: row of part %d not on disk within its wait: queued", decision.trigger.part_id)
@@ -89,10 +91,16 @@ class Journal:
 
     def enqueue(self, decision: Decision) -> None:
         """Record a decision without waiting for the disk."""
-        self._queue.put(lambda: self._insert(decision))
+        key, row = decision.trigger.key, self._decision_row(decision)
+        self._queue.put(lambda: self._insert(key, row))
 
     def complete(self, closed: Closed) -> None:
-        """Add what became of the part, and hand the completed row to the listener."""
+        """Add what became of the part, and hand the completed row to the listener.
+
+        While many rows wait for the disk they go without their images: rows are small, and none may be lost.
+        """
+        if self._queue.qsize() > IMAGES_WAITING:
+            closed = replace(closed, decision=replace(closed.decision, evidence=None))
         self._queue.put(lambda: self._complete(closed))
 
     def begin_epoch(self, plc_epoch: int, head: int) -> None:
@@ -123,13 +131,11 @@ class Journal:
                 complained = True
                 time.sleep(RETRY_S)
 
-    def _insert(self, decision: Decision, done: threading.Event | None = None) -> None:
-        trigger = decision.trigger
-        row = self._row(trigger, decision.verdict, decision.reason, decision.detail, decision.settled_ns)
-        row["evidence"] = _evidence(decision)
+    def _insert(self, key: tuple[int, int], row: dict[str, Any], done: threading.Event | None = None) -> None:
         cursor = self._db.execute(_INSERT, row)
-        self._open_rows[trigger.key] = int(cursor.lastrowid or 0)
-        self._last = trigger.key
+        self._open_rows[key] = int(cursor.lastrowid or 0)
+        self._last = key
+        self._gap_is_last = False
         if done:
             done.set()
 
@@ -154,38 +160,18 @@ class Journal:
         self._tell(message_id, closed)
 
     def _fill_outage(self, plc_epoch: int, head: int) -> None:
-        """Same epoch: one row a missed trigger. New epoch (or a head that ran back): one gap row, number unknown.
-
-        Rows are written in the order of decisions, not of triggers: one may be missing behind the newest.
-        """
+        """Same epoch: one row a missed trigger. New epoch (or a head that ran back): one gap row, number unknown."""
         if self._last is None:
             return
-        recorded = self._recorded(plc_epoch)
-        oldest = max(recorded, key=lambda seq: seq_distance(seq, head), default=0)
-        if self._last[0] != plc_epoch or seq_distance(oldest, head) > MAX_SEQ // 2:
-            self._fill(
-                "gap",
-                Trigger(head, 0, plc_epoch, 0, 0, 0, 0),
-                "a new epoch of PLC or link: parts may have passed unseen",
-            )
-        else:
-            missed = (seq for seq in _after(oldest, head) if seq not in recorded)
+        missed = missed_triggers(self._db, self._last, plc_epoch, head)
+        if missed is not None:
             for seq in missed:
                 self._fill("inspection", Trigger(seq, 0, plc_epoch, 0, 0, 0, 0), "no agent was running")
+        elif not self._gap_is_last:  # one row stands for all beginnings between which nothing was decided
+            unseen = "a new epoch of PLC or link: parts may have passed unseen"
+            self._fill("gap", Trigger(head, 0, plc_epoch, 0, 0, 0, 0), unseen)
+            self._gap_is_last = True
         self._last = (plc_epoch, head)
-
-    def _recorded(self, plc_epoch: int) -> set[int]:
-        """The epoch's newest triggers in the file; a gap row stands for all up to its own."""
-        rows = self._db.execute(
-            "SELECT kind, plc_epoch, trigger_seq FROM inspections ORDER BY message_id DESC LIMIT ?", (OUT_OF_ORDER,)
-        ).fetchall()
-        recorded = set()
-        for row in rows:
-            if row["plc_epoch"] == plc_epoch:
-                recorded.add(int(row["trigger_seq"]))
-            if row["kind"] == "gap":
-                break
-        return recorded
 
     def _fill(self, kind: str, trigger: Trigger, detail: str) -> None:
         row = self._row(trigger, Verdict.NO_DECISION, Reason.AGENT_DOWN, detail, time.monotonic_ns())
@@ -193,6 +179,11 @@ class Journal:
         cursor = self._db.execute(_INSERT, row)
         self._db.execute("UPDATE inspections SET completed = 1 WHERE message_id = ?", (cursor.lastrowid,))
         self._tell(int(cursor.lastrowid or 0), None)
+
+    def _decision_row(self, decision: Decision) -> dict[str, Any]:
+        """Without the images."""
+        row = self._row(decision.trigger, decision.verdict, decision.reason, decision.detail, decision.settled_ns)
+        return row | {"evidence": _evidence(decision)}
 
     def _row(self, trigger: Trigger, verdict: Verdict, reason: Reason, detail: str, decided_ns: int) -> dict[str, Any]:
         ago_ns = time.monotonic_ns() - decided_ns
@@ -238,13 +229,6 @@ class Journal:
     def _close_rows_of_the_dead(self) -> None:
         """A process that died left rows whose end it never saw: what the PLC did stays unknown."""
         self._db.execute("UPDATE inspections SET completed = 1 WHERE completed = 0")
-
-
-def _after(seq: int, head: int) -> Iterator[int]:
-    """The sequence numbers after `seq`, up to `head`."""
-    while seq != head and seq_distance(seq, head):
-        seq = next_seq(seq)
-        yield seq
 
 
 def _evidence(decision: Decision) -> str:

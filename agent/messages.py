@@ -99,6 +99,8 @@ class StatusMessage(_Header):
     """The alarms that nobody has cleared yet."""
     plc_write_gap_ms: float = 0.0
     """Longest time between two writes confirmed by the PLC, in the second before: each advances the heartbeat."""
+    plc_torn_reads: int = 0
+    """Reads of the PLC's block that were discarded since the station's start: torn, or older than one before."""
 
 
 class ReplayRequest(_Header):

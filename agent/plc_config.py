@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from agent.plc.program import HEARTBEAT_LIMIT_MS
+from agent.plc.register_map import HEARTBEAT_LIMIT_MS
 from agent.plc.serial_timing import Exchanges, SerialLine
 from agent.toml import Milliseconds, Strict
 

@@ -122,6 +122,7 @@ class Publisher:
             plc_status=list(situation.status),
             alarms=list(situation.alarms),
             plc_write_gap_ms=round(situation.write_gap_ms, 3),
+            plc_torn_reads=situation.torn_reads,
             line=self._line,
             station=self._station,
             agent_epoch=self._agent_epoch,

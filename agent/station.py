@@ -161,11 +161,12 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
         identity.simulated,
         config.reject.fail_open,
     )
+    control = ControlSocket(config.publisher.control)
+    opened.callback(control.close)
     link = open_link(config, epoch, facts, journal, stages.health)
     opened.callback(link.close)
     publisher.on_status(link.situation)
-    control = ControlSocket(config.publisher.control, {"challenge": link.challenge_next})
-    opened.callback(control.close)
+    control.serve({"challenge": link.challenge_next})
     link.wait_for_plc(_waiting, stop)
     return Station(camera, segmenter, jobs, link, stages), link
 

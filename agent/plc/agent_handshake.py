@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from agent.inspection import Reason, Trigger
-from agent.plc.decision import Closed, Decision, Observation, Situation
+from agent.inspection import Trigger
+from agent.plc.decision import Decision, Observation, Situation
 from agent.plc.ledger import Ledger
 from agent.plc.register_map import Status
 
@@ -21,26 +21,6 @@ class AgentHandshake(Protocol):
 
     def explain_torn(self, words: list[int]) -> str:
         """Why an image could not be used, for a person."""
-        ...
-
-    def settle(self, decision: Decision) -> Decision | None:
-        """See Ledger.settle."""
-        ...
-
-    def withdraw(self, decision: Decision, reason: Reason, detail: str) -> Decision:
-        """See Ledger.withdraw."""
-        ...
-
-    def expire(self, now_ns: int) -> tuple[Decision, ...]:
-        """See Ledger.expire."""
-        ...
-
-    def close(self, now_ns: int) -> tuple[Closed, ...]:
-        """See Ledger.close."""
-        ...
-
-    def undecided(self) -> set[tuple[int, int]]:
-        """See Ledger.undecided."""
         ...
 
     def release(self, decision: Decision) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 
 class Bell:
@@ -16,7 +17,7 @@ class Bell:
 
     def ring(self) -> None:
         """Wake whoever waits; a ring while nobody waits is kept. Safe from any thread."""
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._wake, True)
 
     async def rung_before(self, deadline_s: float) -> bool:

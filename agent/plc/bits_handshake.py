@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.alarms import AlarmLimits
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS, WORD, ctrl_of
-from agent.plc.decision import MS, Closed, Decision, Observation, Sampled, Situation, Timing
+from agent.plc.decision import MS, Decision, Observation, Sampled, Situation, Timing
 from agent.plc.facts import Facts
 from agent.plc.ledger import Ledger
 from agent.plc.register_map import MAX_SEQ, Status, names_of
@@ -160,26 +160,6 @@ class BitsHandshake:
         return ""
 
     # --- decisions ---------------------------------------------------------------------------------------------
-
-    def settle(self, decision: Decision) -> Decision | None:
-        """See Ledger.settle."""
-        return self.ledger.settle(decision)
-
-    def withdraw(self, decision: Decision, reason: Reason, detail: str) -> Decision:
-        """See Ledger.withdraw."""
-        return self.ledger.withdraw(decision, reason, detail)
-
-    def expire(self, now_ns: int) -> tuple[Decision, ...]:
-        """See Ledger.expire."""
-        return self.ledger.expire(now_ns)
-
-    def close(self, now_ns: int) -> tuple[Closed, ...]:
-        """See Ledger.close."""
-        return self.ledger.close(now_ns)
-
-    def undecided(self) -> set[tuple[int, int]]:
-        """See Ledger.undecided."""
-        return self.ledger.undecided()
 
     def release(self, decision: Decision) -> None:
         """Let a settled decision go on the wire; an older part's, or of before the link began anew, goes nowhere."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS, WORD
-from agent.plc.program import HEARTBEAT_LIMIT_MS, QueuedPart
+from agent.plc.program import QueuedPart
 from agent.plc.program_inputs import STANDING, BeltInputs, Edge, Panel
-from agent.plc.register_map import OutcomeCode
+from agent.plc.register_map import HEARTBEAT_LIMIT_MS, OutcomeCode
 
 BEAT_MS = 100
 NO_DECISION_FROM = 10

@@ -71,6 +71,8 @@ class Situation:
     alarms: tuple[str, ...] = ()
     write_gap_ms: float = 0.0
     """Longest time between two writes that the PLC has confirmed, since last asked."""
+    torn_reads: int = 0
+    """Reads that were discarded, since the start."""
 
 
 @dataclass(frozen=True)

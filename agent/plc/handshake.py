@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from agent.inspection import Reason, Trigger
 from agent.plc.alarms import AlarmLimits
 from agent.plc.counters import Counters
-from agent.plc.decision import MS, Closed, Decision, Observation, Sampled, Situation, Timing
+from agent.plc.decision import MS, Decision, Observation, Sampled, Situation, Timing
 from agent.plc.facts import Facts
 from agent.plc.ledger import Ledger
 from agent.plc.orders import Orders
@@ -125,7 +125,8 @@ class Handshake:
     def _update_parts(self, words: list[int], sampled: Sampled) -> None:
         """What the PLC did with parts, and where belt speed has moved their decision point to."""
         ctrl = self._orders.ctrl
-        self.ledger.watch_line(bool(ctrl & Ctrl.BYPASS), 0 if ctrl & Ctrl.LINE_RUNNING else self._silent_ns)
+        stands = not ctrl & Ctrl.LINE_RUNNING and PLC_BLOCK.get(words, "TRIG_HEAD") == self._last_seq
+        self.ledger.watch_line(bool(ctrl & Ctrl.BYPASS), self._silent_ns if stands else 0)
         by_encoder = PLC_BLOCK.get(words, "DECIDE_COUNTS") > 0
         for part in self.ledger.parts.values():
             seq = part.trigger.seq
@@ -148,7 +149,7 @@ class Handshake:
                 trigger, reason = overrun_trigger(words, self._last_seq, sampled, job), Reason.RING_OVERRUN
             else:
                 reason = self._orders.refusal() or self._photo_refusal(trigger, sampled)
-            trigger = self.ledger.open(trigger)
+            trigger = self.ledger.open(trigger, reason is Reason.OK)
             if reason is Reason.OK:
                 fresh.append(trigger)
             else:
@@ -167,26 +168,6 @@ class Handshake:
         return why_unusable(words)
 
     # --- decisions ---------------------------------------------------------------------------------------------
-
-    def settle(self, decision: Decision) -> Decision | None:
-        """See Ledger.settle."""
-        return self.ledger.settle(decision)
-
-    def withdraw(self, decision: Decision, reason: Reason, detail: str) -> Decision:
-        """See Ledger.withdraw."""
-        return self.ledger.withdraw(decision, reason, detail)
-
-    def expire(self, now_ns: int) -> tuple[Decision, ...]:
-        """See Ledger.expire."""
-        return self.ledger.expire(now_ns)
-
-    def close(self, now_ns: int) -> tuple[Closed, ...]:
-        """See Ledger.close."""
-        return self.ledger.close(now_ns)
-
-    def undecided(self) -> set[tuple[int, int]]:
-        """See Ledger.undecided."""
-        return self.ledger.undecided()
 
     def release(self, decision: Decision) -> None:
         """Let a settled decision go on the wire with the next block; one of an epoch that ended goes nowhere."""

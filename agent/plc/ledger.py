@@ -18,6 +18,8 @@ from agent.plc.register_map import Alarm, Status
 
 OUTCOME_PATIENCE_MS = 1000
 """After the decision point the PLC's word on the part must come within this, else it closes as unknown."""
+MOST_PARTS = 256
+"""No belt holds so many between photo-eye and arm: of more, the oldest closes without the PLC's word."""
 STANDING_PATIENCE_MS = 10_000
 """A line that stands brings no part to its decision point; but somebody wants to see the row that stopped it."""
 
@@ -39,7 +41,7 @@ class Ledger:
     reject_all: bool = False
     """REJECT_ALL as last read: no part may be PASS."""
     challenge_next: bool = False
-    """The next part to be opened is a challenge: the PLC or an operator has said so."""
+    """The next part to be inspected is a challenge: the PLC or an operator has said so."""
     sticky: Status = Status(0)  # noqa: RUF009 - an enum member is immutable
     """Errors that stay until CLEAR_FAULT."""
     error_code: Reason = Reason.OK
@@ -51,9 +53,9 @@ class Ledger:
     def __post_init__(self) -> None:
         self.alarms = Alarms(self.limits)
 
-    def open(self, trigger: Trigger) -> Trigger:
-        """A part has been announced; the trigger as it shall go to the station."""
-        if self.challenge_next:
+    def open(self, trigger: Trigger, inspected: bool = True) -> Trigger:
+        """A part has been announced; the trigger as it shall go to the station, if it is to be inspected."""
+        if self.challenge_next and inspected:
             trigger, self.challenge_next = replace(trigger, challenge=True), False
         self.parts[trigger.key] = Part(trigger, trigger.deadline_ns, self.reject_all, trigger.bypass)
         return trigger
@@ -108,6 +110,7 @@ class Ledger:
 
     def drop_all(self, now_ns: int) -> tuple[Decision, ...]:
         """The PLC has begun a new epoch: NO_DECISION for what is open; what it did with the others stays unknown."""
+        self.challenge_next = False
         open_parts = [part for part in self.parts.values() if part.decision is None]
         for part in self.parts.values():
             part.action = part.action or PlcAction.UNKNOWN
@@ -152,7 +155,8 @@ class Ledger:
         for key, part in list(self.parts.items()):
             if part.decision is None or not part.released:
                 break
-            if part.action is None and now_ns < part.deadline_ns + part.stood_ns + patience_ns:
+            waits = part.action is None and now_ns < part.deadline_ns + part.stood_ns + patience_ns
+            if waits and len(self.parts) <= MOST_PARTS:
                 break
             closed.append(part.closed(part.decision))
             del self.parts[key]

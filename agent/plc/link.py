@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 import threading
 import time
@@ -45,7 +44,7 @@ class PlcLink:
                  arm: RejectArm | None = None) -> None:  # fmt: skip
         self._wire, self._handshake, self._journal, self._health = wire, handshake, journal, health
         self._lost_after_ns = lost_after_ms * 1e6
-        self._arm = arm
+        self._arm = arm or RejectArm(handshake.ledger, None, None)
         self._lock = threading.Lock()
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._stopping = threading.Event()
@@ -55,6 +54,7 @@ class PlcLink:
         self._plc_heartbeat, self._plc_moved_ns = -1, 0
         self._ticked_ns = self._written_ns = time.monotonic_ns()
         self._longest_gap_ns = 0
+        self._torn = 0
         self._loop = asyncio.new_event_loop()
         self.bell = Bell(self._loop)
         self._thread = threading.Thread(target=self._run, name="plc-link", daemon=True)
@@ -99,7 +99,7 @@ class PlcLink:
         with self._lock:
             told, gap_ns = self._handshake.situation(), self._longest_gap_ns
             self._longest_gap_ns = 0
-        return replace(told, write_gap_ms=gap_ns / 1e6)
+        return replace(told, write_gap_ms=gap_ns / 1e6, torn_reads=self._torn)
 
     def challenge_next(self) -> None:
         """An operator sends a part through that is known to be bad: the next one to be announced."""
@@ -109,7 +109,7 @@ class PlcLink:
     def deliver(self, decision: Decision) -> bool:
         """Settle, journal, send. False: the part had been settled by its deadline; this verdict is only recorded."""
         with self._lock:
-            settled = self._handshake.settle(decision)
+            settled = self._handshake.ledger.settle(decision)
         if settled is None:
             return False
         if not self._journal.commit(settled) and self._journal.required:
@@ -121,8 +121,7 @@ class PlcLink:
     def _release(self, settled: Decision) -> None:
         with self._lock:
             self._handshake.release(settled)
-            if self._arm:
-                self._arm.decided(settled, time.monotonic_ns())
+            self._arm.decided(settled, time.monotonic_ns())
 
     def close(self) -> None:
         """Let the PLC decide the parts already settled, show it OFFLINE, then end the thread."""
@@ -137,11 +136,11 @@ class PlcLink:
 
     def _undecided(self) -> set[tuple[int, int]]:
         with self._lock:
-            return self._handshake.undecided()
+            return self._handshake.ledger.undecided()
 
     def _unrecorded(self, settled: Decision) -> Decision:
         with self._lock:
-            return self._handshake.withdraw(settled, Reason.JOURNAL, "the journal row was not on disk in time")
+            return self._handshake.ledger.withdraw(settled, Reason.JOURNAL, "the journal row was not on disk in time")
 
     # --- the wire's side, in the link's thread -------------------------------------------------------------------
 
@@ -169,8 +168,6 @@ class PlcLink:
 
     def coils(self) -> tuple[dict[int, bool], float]:
         """How the coils of the reject arm must stand now, and when they may have to change."""
-        if self._arm is None:
-            return {}, math.inf
         now_ns = time.monotonic_ns()
         with self._lock:
             ready = bool(self._status(now_ns) & Status.READY) and self._health.alive(now_ns)
@@ -179,21 +176,21 @@ class PlcLink:
     def coil_written(self, coil: int, on: bool, now_ns: int) -> None:
         """The PLC has confirmed the state of a coil."""
         with self._lock:
-            if self._arm:
-                self._arm.written(coil, on, now_ns)
+            self._arm.written(coil, on, now_ns)
 
     def digest(self, image: list[int], sent_ns: int, received_ns: int) -> None:
         """The PLC's image, sampled between the two times."""
         with self._lock:
             seen = self._handshake.observe(image, sent_ns, received_ns)
-            if self._arm:
-                seen = self._arm.observe(image, Sampled(sent_ns, received_ns), seen)
+            seen = self._arm.observe(image, Sampled(sent_ns, received_ns), seen)
         self._note(seen, image, received_ns)
         self.tick()
 
     def _note(self, seen: Observation, words: list[int], now_ns: int) -> None:
-        if seen.torn:
-            self.report(self._handshake.explain_torn(words))
+        if seen.torn:  # now and then that is life: the next read has it
+            self._torn += 1
+            if not self._plc_alive(now_ns):
+                self.report(self._handshake.explain_torn(words))
             return
         if seen.heartbeat != self._plc_heartbeat:
             self._plc_heartbeat, self._plc_moved_ns = seen.heartbeat, now_ns
@@ -211,9 +208,8 @@ class PlcLink:
         """What must happen whether or not the PLC answers: deadlines, finished parts, the end of a hung process."""
         self._ticked_ns = now_ns = time.monotonic_ns()
         with self._lock:
-            if self._arm:
-                self._arm.tick(now_ns)
-            expired, closed = self._handshake.expire(now_ns), self._handshake.close(now_ns)
+            self._arm.tick(now_ns)
+            expired, closed = self._handshake.ledger.expire(now_ns), self._handshake.ledger.close(now_ns)
         for decision in expired:
             self._settled_here(decision)
         for part in closed:

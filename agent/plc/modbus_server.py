@@ -71,16 +71,15 @@ class Registers(Protocol):
 @asynccontextmanager
 async def modbus_server(listening: socket.socket, registers: Registers) -> AsyncIterator[None]:
     """Serve on a listening socket while the body runs. What `registers` raises beside Refusal ends the body too."""
-    peers: set[asyncio.Task[None]] = set()
+    peers: dict[asyncio.Task[None], None] = {}  # oldest first
     numbers = count(1)
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(peers) >= MAX_PEERS:
-            writer.close()
-            return
+        if len(peers) >= MAX_PEERS:  # idle ones may not lock the PLC out; the one that writes comes back at once
+            next(iter(peers)).cancel()
         task = group.create_task(_serve(Peer(next(numbers), _name(writer)), reader, writer, registers))
-        peers.add(task)
-        task.add_done_callback(peers.discard)
+        peers[task] = None
+        task.add_done_callback(lambda done: peers.pop(done))
 
     async with asyncio.TaskGroup() as group:
         server = await asyncio.start_server(accept, sock=listening)

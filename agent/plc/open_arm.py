@@ -17,12 +17,12 @@ NOT_CLASSES = ("reject", "no_decision")
 """What lane_coils may name beside the model's classes."""
 
 
-def open_arm(config: Config, ledger: Ledger) -> RejectArm | None:
-    """None where the PLC times the arm and there is no confirm sensor: nothing to do."""
+def open_arm(config: Config, ledger: Ledger) -> RejectArm:
+    """Where the PLC times the arm and there is no confirm sensor it does nothing."""
     reject = config.reject
     sensor = None if reject.confirm_ms is None else ConfirmSensor(reject.confirm_ms)
     if reject.timing == "plc":
-        return RejectArm(ledger, None, sensor) if sensor else None
+        return RejectArm(ledger, None, sensor)
     wiring = ArmWiring(
         reject.distance_counts or reject.distance_mm,
         reject.pulse_ms,

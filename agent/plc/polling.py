@@ -11,12 +11,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from agent.plc.coil_output import CoilOutput
-from agent.plc.modbus import LinkError, ModbusConnection
+from agent.plc.modbus import LinkError, ModbusConnection, Refused
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.ticking import ticking
 from agent.plc.wire import LinkEnd
 
 RECONNECT_S = 0.05
+REFUSED_S = 1.0
+"""A PLC that answers with an exception will give the same answer at once."""
 """Two attempts to connect are so far apart: a connection that has held for longer is renewed at once."""
 
 
@@ -71,7 +73,8 @@ class PollingWire:
                         await self._exchange(connection, link)
                 except LinkError as error:
                     link.report(str(error))
-                    await asyncio.sleep(tried_s + RECONNECT_S - time.monotonic())
+                    pause_s = REFUSED_S if isinstance(error, Refused) else RECONNECT_S
+                    await asyncio.sleep(tried_s + pause_s - time.monotonic())
 
     async def _exchange(self, connection: ModbusConnection, link: LinkEnd) -> None:
         """One cycle after the other at an absolute cadence; between two, write every new verdict and coil at once."""

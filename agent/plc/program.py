@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from agent.plc.program_inputs import STANDING, BeltInputs, Edge, Panel
 from agent.plc.register_map import (
     AGENT_BLOCK,
+    HEARTBEAT_LIMIT_MS,
     MAP_ID,
     MAX_SEQ,
     PLC_BLOCK,
@@ -23,7 +24,6 @@ from agent.plc.register_map import (
     next_seq,
 )
 
-HEARTBEAT_LIMIT_MS = 500
 _OUTCOMES = {
     VerdictCode.PASS: OutcomeCode.PASSED,
     VerdictCode.REJECT: OutcomeCode.REJECTED,

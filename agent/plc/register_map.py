@@ -18,6 +18,8 @@ MAP_ID = 0x5601
 RING_SLOTS = 16
 DETAIL_SLOTS = 4
 MAX_SEQ = 65535
+HEARTBEAT_LIMIT_MS = 500
+"""The PLC believes an agent whose AGENT_HB has moved within this."""
 READ_LIMIT_WORDS = 125
 WRITE_LIMIT_WORDS = 121
 """FC23's limit; FC16 would take 123."""

@@ -261,10 +261,10 @@ class World:
     def tick(self) -> None:
         """Deadlines and finished parts."""
         agent = self.agent
-        for decision in agent.handshake.expire(self.now_ns):
+        for decision in agent.handshake.ledger.expire(self.now_ns):
             self._settled(decision)
             self._release(decision)
-        for closed in agent.handshake.close(self.now_ns):
+        for closed in agent.handshake.ledger.close(self.now_ns):
             self._check_closed(closed)
             agent.closed.append(closed)
         self._check_counters()
@@ -321,7 +321,7 @@ class World:
 
     def settle(self, decision: Decision) -> Decision | None:
         """A verdict for a part that is open, or too late."""
-        settled = self.agent.handshake.settle(decision)
+        settled = self.agent.handshake.ledger.settle(decision)
         too_late = settled is None or (decision.verdict is Verdict.PASS and settled.reason is Reason.DEADLINE)
         self.agent.late += too_late
         return settled
@@ -337,7 +337,7 @@ class World:
         held = self.agent.held
         if held is not None:
             self.passes.get((held.trigger.plc_epoch, held.trigger.part_id), set()).discard(self.agent.epoch)
-            self.agent.held = self.agent.handshake.withdraw(held, Reason.JOURNAL, "not on disk")
+            self.agent.held = self.agent.handshake.ledger.withdraw(held, Reason.JOURNAL, "not on disk")
             assert self.agent.held.verdict is Verdict.NO_DECISION
             self.release()
 

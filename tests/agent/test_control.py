@@ -18,7 +18,8 @@ from tests.conftest import Linegate
 def station() -> Iterator[tuple[str, list[str]]]:
     """(endpoint, what has been commanded so far)"""
     endpoint, done = f"tcp://127.0.0.1:{free_port()}", list[str]()
-    control = ControlSocket(endpoint, {"challenge": lambda: done.append("challenge")})
+    control = ControlSocket(endpoint)
+    control.serve({"challenge": lambda: done.append("challenge")})
     yield endpoint, done
     control.close()
 
@@ -35,14 +36,17 @@ def test_a_command_is_done_once(station: tuple[str, list[str]], linegate: Linega
     [
         (b"no json", "not understood"),
         (b'{"command": "challenge", "who": ""}', "not understood"),
+        ([b'{"command": "challenge", "who": "R. Diaz"}', b"more"], "one part a message"),
         (b'{"command": "explode", "who": "R. Diaz"}', "no command 'explode'"),
     ],
 )
-def test_what_is_not_understood_is_told_so(station: tuple[str, list[str]], message: bytes, complaint: str) -> None:
+def test_what_is_not_understood_is_told_so(
+    station: tuple[str, list[str]], message: bytes | list[bytes], complaint: str
+) -> None:
     endpoint, done = station
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.connect(endpoint)
-        socket.send(message)
+        socket.send_multipart(message if isinstance(message, list) else [message])
         assert socket.poll(5000)
         assert complaint in ControlReply.model_validate_json(socket.recv()).error
     assert not done
@@ -62,4 +66,4 @@ def test_a_refused_command_and_a_silent_station_are_faults(
 
 def test_an_endpoint_in_use_is_refused(station: tuple[str, list[str]]) -> None:
     with pytest.raises(ConfigError, match=r"publisher\.control = .*in use"):
-        ControlSocket(station[0], {})
+        ControlSocket(station[0])

@@ -15,10 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import Decision
 from agent.plc.part import Part
-from agent.plc.program import HEARTBEAT_LIMIT_MS, PlcProgram
+from agent.plc.program import PlcProgram
 from agent.plc.program_inputs import Edge
 from agent.plc.register_map import (
     AGENT_BLOCK,
+    HEARTBEAT_LIMIT_MS,
     PLC_BLOCK,
     RING_SLOTS,
     Command,
@@ -346,7 +347,7 @@ def test_the_last_moment_for_a_pass_is_decide_ms_less_the_guard(
     edge_ns = world.edge_ms[trigger.part_id] * MS
     assert trigger.deadline_ns <= edge_ns + (DECIDE_MS - GUARD_MS + SCAN_MS) * MS
     decision = Decision(trigger, Verdict.PASS, Reason.OK, trigger.deadline_ns - before_deadline_ms)
-    settled = world.agent.handshake.settle(decision)
+    settled = world.agent.handshake.ledger.settle(decision)
     assert settled is not None
     assert settled.verdict is verdict
 
@@ -474,7 +475,7 @@ def test_a_part_that_stood_before_the_ring_forgot_it_does_not_hold_up_the_rest()
 def test_parts_close_in_the_order_of_their_triggers(world: World) -> None:
     """A part whose row is not on disk yet holds back those after it."""
     first, second = announced(world), announced(world)
-    settled = world.agent.handshake.settle(Decision(first, Verdict.REJECT, Reason.DEFECT, world.now_ns))
+    settled = world.agent.handshake.ledger.settle(Decision(first, Verdict.REJECT, Reason.DEFECT, world.now_ns))
     assert settled is not None
     world.agent.settled[first] += 1
     world.deliver(second, Verdict.PASS)

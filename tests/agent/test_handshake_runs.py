@@ -55,7 +55,7 @@ class Wrapping:
         assert not seen.settled
         for trigger in seen.triggers:
             verdict = VERDICTS[(trigger.part_id - self._part_id(0)) % U32 % 3]
-            settled = self.handshake.settle(Decision(trigger, verdict, Reason.OK, self.now_ms * MS))
+            settled = self.handshake.ledger.settle(Decision(trigger, verdict, Reason.OK, self.now_ms * MS))
             assert settled is not None
             assert settled.verdict is verdict
             self.handshake.release(settled)
@@ -74,7 +74,7 @@ class Wrapping:
         self.decided += 1
 
     def _check_closed(self) -> None:
-        for end in self.handshake.close(self.now_ms * MS):
+        for end in self.handshake.ledger.close(self.now_ms * MS):
             assert end.decision.trigger.part_id == self._part_id(self.closed)
             assert end.verdict is VERDICTS[self.closed % 3]
             self.closed += 1

@@ -24,7 +24,7 @@ def test_the_image_fits_and_is_never_enlarged(height: int, width: int) -> None:
         assert (box.scale, box.height_px, box.width_px) == (1.0, height, width)
 
 
-@given(SIZE, SIZE, st.floats(0, 1), st.floats(0, 1))
+@given(SIZE, SIZE, st.floats(0, 1, allow_subnormal=False), st.floats(0, 1, allow_subnormal=False))
 def test_points_of_the_input_find_their_place_in_the_image(height: int, width: int, u: float, v: float) -> None:
     box = fit(height, width, SPEC)
     x, y = box.to_image(box.left_px - 0.5 + u * box.width_px, box.top_px - 0.5 + v * box.height_px)

@@ -120,10 +120,10 @@ class BitsWorld:
     def tick(self) -> None:
         """Deadlines and finished parts."""
         agent = self.agent
-        for decision in agent.handshake.expire(self.now_ns):
+        for decision in agent.handshake.ledger.expire(self.now_ns):
             self._settled(decision)
             agent.handshake.release(decision)
-        for closed in agent.handshake.close(self.now_ns):
+        for closed in agent.handshake.ledger.close(self.now_ns):
             self._check_closed(closed)
             agent.closed.append(closed)
 
@@ -183,7 +183,7 @@ class BitsWorld:
         reason = {Verdict.PASS: Reason.OK, Verdict.REJECT: Reason.DEFECT}.get(verdict, Reason.FRAME_TIMEOUT)
         decision = Decision(trigger, verdict, reason, self.now_ns)
         self.agent.delivered.append(decision)
-        settled = self.agent.handshake.settle(decision)
+        settled = self.agent.handshake.ledger.settle(decision)
         if settled is None:
             return None
         self._settled(settled)
@@ -203,7 +203,7 @@ class BitsWorld:
         held, self.agent.held = self.agent.held, None
         if held is not None:
             self.passes.discard(self.photographed(held.trigger) or 0)
-            self.agent.handshake.release(self.agent.handshake.withdraw(held, Reason.JOURNAL, "not on disk"))
+            self.agent.handshake.release(self.agent.handshake.ledger.withdraw(held, Reason.JOURNAL, "not on disk"))
 
     def restart_agent(self) -> None:
         """kill -9 and a new start: the old one's verdicts that are not on the wire are gone."""

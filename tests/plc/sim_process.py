@@ -153,12 +153,12 @@ class ScriptedAgent:
             self.triggers.append(trigger.part_id)
             self.challenges += [trigger.part_id] if trigger.challenge else []
             verdict = Verdict.REJECT if self.rejects(trigger.part_id) else Verdict.PASS
-            settled = self._handshake.settle(Decision(trigger, verdict, Reason.OK, time.monotonic_ns()))
+            settled = self._handshake.ledger.settle(Decision(trigger, verdict, Reason.OK, time.monotonic_ns()))
             if settled is not None:
                 self._handshake.release(settled)
-        for decision in (*seen.settled, *self._handshake.expire(time.monotonic_ns())):
+        for decision in (*seen.settled, *self._handshake.ledger.expire(time.monotonic_ns())):
             self._handshake.release(decision)
-        self._handshake.close(time.monotonic_ns())
+        self._handshake.ledger.close(time.monotonic_ns())
 
 
 def wait_until(met: Callable[[], bool], what: str, shown: Callable[[], str] = lambda: "") -> None:

@@ -164,17 +164,17 @@ class Line:
         """The agent reads, inspects what it has for some time, and writes."""
         now_ns = self.now_ms * MS
         seen = self.agent.observe(list(self.twins.program.words), now_ns, now_ns)
-        for decision in (*seen.settled, *self.agent.expire(now_ns)):
+        for decision in (*seen.settled, *self.agent.ledger.expire(now_ns)):
             self.agent.release(decision)
         self.waiting += [(self.now_ms + self.random.randint(0, 100), trigger) for trigger in seen.triggers]
         for ready_ms, trigger in list(self.waiting):
             if ready_ms <= self.now_ms:
                 self.waiting.remove((ready_ms, trigger))
                 verdict = self.random.choice([Verdict.PASS, Verdict.PASS, Verdict.REJECT, Verdict.NO_DECISION])
-                settled = self.agent.settle(Decision(trigger, verdict, Reason.OK, now_ns))
+                settled = self.agent.ledger.settle(Decision(trigger, verdict, Reason.OK, now_ns))
                 if settled:
                     self.agent.release(settled)
-        self.agent.close(now_ns)
+        self.agent.ledger.close(now_ns)
         self.images.append(self.agent.block(READY, self.random.random() < 0.98))
         del self.images[:-12]
 

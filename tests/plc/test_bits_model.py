@@ -121,7 +121,7 @@ class BitsMachine(RuleBasedStateMachine):
     def verdict_comes_again(self, data: st.DataObject, verdict: Verdict) -> None:
         earlier = data.draw(st.sampled_from(self.world.agent.delivered))
         again = replace(earlier, verdict=verdict, settled_ns=self.world.now_ns)
-        assert self.world.agent.handshake.settle(again) is None
+        assert self.world.agent.handshake.ledger.settle(again) is None
 
     @rule(ms=st.integers(1, 250), parts=st.integers(0, 2), exchanged=st.booleans())
     def plc_scan_stalls(self, ms: int, parts: int, exchanged: bool) -> None:

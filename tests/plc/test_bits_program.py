@@ -8,8 +8,7 @@ import pytest
 
 from agent.inspection import PlcAction, Verdict
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
-from agent.plc.program import HEARTBEAT_LIMIT_MS
-from agent.plc.register_map import OutcomeCode, Status
+from agent.plc.register_map import HEARTBEAT_LIMIT_MS, OutcomeCode, Status
 from tests.plc.bits_agent import DECIDE_MS, SCAN_MS
 from tests.plc.bits_line import announced, announced_after_decision, running
 from tests.plc.bits_world import GOOD, BitsWorld

@@ -11,6 +11,7 @@ from agent.plc.alarms import AlarmLimits
 from agent.plc.decision import Closed, Decision, Observation, Timing
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
+from agent.plc.ledger import MOST_PARTS, Ledger
 from agent.plc.program import PlcProgram
 from agent.plc.program_inputs import BeltInputs, Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Alarm, Ctrl, OutcomeCode, Status
@@ -48,10 +49,10 @@ class Desk:
         for part in self.program.scan(self.now_ms, list(edges), self.agent_words, self.belt):
             self.outcomes[part.part_id] = part.outcome
         seen = self.handshake.observe(list(self.program.words), self.now_ns, self.now_ns)
-        for decision in seen.settled + self.handshake.expire(self.now_ns):
+        for decision in seen.settled + self.handshake.ledger.expire(self.now_ns):
             self.settled.append(decision)
             self.handshake.release(decision)
-        self.closed += self.handshake.close(self.now_ns)
+        self.closed += self.handshake.ledger.close(self.now_ns)
         self.agent_words = self.handshake.block(GOOD, True)
         self.handshake.acknowledged(self.agent_words, self.now_ns)
         return seen
@@ -66,7 +67,7 @@ class Desk:
         reason = {Verdict.PASS: Reason.OK, Verdict.REJECT: Reason.DEFECT}.get(verdict, Reason.FRAME_TIMEOUT)
         defects = (Defect("crack", 0.9, 1.0, 1.0, 0.0, 0.0, True),) if alarm else ()
         seen = Inspection(trigger, Judgement(verdict, reason, defects, alarm), {}, self.now_ns)
-        settled = self.handshake.settle(Decision(trigger, verdict, reason, self.now_ns, evidence=seen))
+        settled = self.handshake.ledger.settle(Decision(trigger, verdict, reason, self.now_ns, evidence=seen))
         assert settled is not None
         self.handshake.release(settled)
         self.cycle()
@@ -224,6 +225,29 @@ def test_counters_agree_with_the_triggers_and_wrap(desk: Desk) -> None:
 
 
 # --- challenge parts -------------------------------------------------------------------------------------------------
+
+
+def test_the_next_part_to_be_inspected_is_the_challenge(desk: Desk) -> None:
+    desk.handshake.ledger.challenge_next = True
+    desk.program.panel.set_offline = True
+    desk.part()
+    desk.program.panel.set_offline = False
+    desk.cycle()
+    assert desk.inspect(Verdict.REJECT).trigger.challenge, "the part that got no photo used it up"
+
+
+def test_a_plc_that_never_says_what_it_did_fills_no_memory() -> None:
+    ledger = Ledger(GUARD_MS)
+    closed = []
+    for seq in range(1, 3 * MOST_PARTS):
+        trigger = ledger.open(Trigger(seq, seq, 1, 0, 0, seq * MS + DECIDE_MS * MS, 0))
+        settled = ledger.settle(Decision(trigger, Verdict.PASS, Reason.OK, seq * MS))
+        assert settled is not None
+        ledger.release(settled)
+        closed += ledger.close(seq * MS)
+    assert len(ledger.parts) == MOST_PARTS
+    assert [part.decision.trigger.seq for part in closed] == list(range(1, len(closed) + 1))
+    assert {part.plc_action for part in closed} == {PlcAction.UNKNOWN}
 
 
 @pytest.mark.parametrize("announced_by", ["PLC", "command", "operator"])

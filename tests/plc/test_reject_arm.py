@@ -303,7 +303,7 @@ def test_the_worst_defect_chooses_the_lane(verdict: Verdict, found: tuple[str, .
     trigger = world.announced()
     defects = tuple(Defect(name, 0.9, 9.0 - size, 1, 0, 0, counts=True) for size, name in enumerate(found))
     seen = Inspection(trigger, Judgement(verdict, Reason.DEFECT, defects), {}, world.now_ns)
-    settled = world.armed.settle(Decision(trigger, verdict, Reason.DEFECT, world.now_ns, evidence=seen))
+    settled = world.armed.ledger.settle(Decision(trigger, verdict, Reason.DEFECT, world.now_ns, evidence=seen))
     assert settled is not None
     world.armed.release(settled)
     energised: set[int] = set()

@@ -47,7 +47,7 @@ def test_the_belt_is_where_its_speeds_have_brought_it(changes: list[tuple[int, i
         assert drive.position_mm(at_s) == pytest.approx(mm)
 
 
-@given(legs, st.floats(0.001, 20_000))
+@given(legs, st.floats(0.001, 20_000, allow_subnormal=False))
 def test_when_is_the_inverse_of_where(changes: list[tuple[int, int]], mm: float) -> None:
     drive, last_s, _ = driven([*changes, (1000, 320)])
     at_s = drive.when_s(mm)
@@ -64,7 +64,7 @@ def test_what_was_set_for_later_is_void_when_something_else_is_set() -> None:
     assert drive.position_mm(200) == 0
 
 
-@given(st.integers(0, U32 - 1), st.floats(0, 1e6), st.floats(0.01, 100))
+@given(st.integers(0, U32 - 1), st.floats(0, 1e6, allow_subnormal=False), st.floats(0.01, 100, allow_subnormal=False))
 def test_the_encoder_wraps_and_never_runs_back(start: int, mm: float, step_mm: float) -> None:
     encoder = Encoder(10, start)
     before, after = encoder.count(mm), encoder.count(mm + step_mm)

@@ -112,10 +112,10 @@ class Scene:
             if at_ms <= self.ms:
                 self._inspecting.remove((at_ms, trigger))
                 self._deliver(agent, trigger)
-        for decision in agent.expire(self.now_ns):
+        for decision in agent.ledger.expire(self.now_ns):
             self._say(decision)
             agent.release(decision)
-        agent.close(self.now_ns)
+        agent.ledger.close(self.now_ns)
 
     def _read(self, agent: Handshake, words: list[int]) -> None:
         seen = agent.observe(words, self.now_ns - MS, self.now_ns)
@@ -130,7 +130,7 @@ class Scene:
     def _deliver(self, agent: Handshake, trigger: Trigger) -> None:
         verdict = self.verdicts.get(trigger.part_id, Verdict.PASS)
         decision = Decision(trigger, verdict, Reason.DEFECT if verdict is Verdict.REJECT else Reason.OK, self.now_ns)
-        settled = agent.settle(decision)
+        settled = agent.ledger.settle(decision)
         if settled is None:
             self.note("Linegate: verdict", f"{trigger.part_id} {verdict.name}, late: recorded")
             return
