@@ -30,6 +30,7 @@ class Reason(IntEnum):
     DEFECT = 1
     REJECT_ALL = 2
     CHALLENGE = 3
+    CHALLENGE_REJECTED = 4
     MAP_ID = 10
     EPOCH_CHANGED = 11
     CAMERA_LOST = 20

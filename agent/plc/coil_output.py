@@ -13,7 +13,7 @@ import time
 from agent.plc.modbus import ModbusConnection
 from agent.plc.wire import LinkEnd
 
-REFRESH_S = 0.1
+REFRESH_S = 0.05
 
 
 class CoilOutput:

@@ -59,8 +59,9 @@ class Closed:
 
     @property
     def passed_unproven(self) -> bool:
-        """The PLC let it go without a PASS, and nobody had told it to."""
-        return self.plc_action is PlcAction.PASSED and self.verdict is not Verdict.PASS and not self.bypass
+        """The PLC let it go without a PASS, and nobody had told it to; BYPASS is no leave for a known bad part."""
+        told = self.bypass and not self.decision.trigger.challenge
+        return self.plc_action is PlcAction.PASSED and self.verdict is not Verdict.PASS and not told
 
 
 @dataclass(frozen=True)

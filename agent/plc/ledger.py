@@ -64,16 +64,20 @@ class Ledger:
         """Settle an open part. None: it was settled before (its deadline passed) and this verdict is late.
 
         A PASS at or after the deadline becomes NO_DECISION(deadline); one for a challenge part, or under
-        REJECT_ALL, becomes REJECT.
+        REJECT_ALL, becomes REJECT. The reason tells the PLC that a part was a challenge, whoever announced it.
         """
         part = self.parts.get(decision.trigger.key)
         if part is None or part.decision is not None:
             self.counters.late += 1
             if part is not None:
                 part.late = decision.verdict
+            if decision.trigger.challenge and decision.verdict is Verdict.PASS:
+                self.alarms.latch(Alarm.CHALLENGE_PASSED)
             return None
         if decision.verdict is Verdict.PASS:
             decision = self._restricted(part, decision)
+        elif decision.verdict is Verdict.REJECT and part.trigger.challenge:
+            decision = replace(decision, reason=Reason.CHALLENGE_REJECTED)
         part.decision = decision
         return decision
 

@@ -68,6 +68,7 @@ REASON = {
     Reason.DEFECT: "a defect counts",
     Reason.REJECT_ALL: "the PLC ordered REJECT_ALL",
     Reason.CHALLENGE: "a challenge part that was judged PASS",
+    Reason.CHALLENGE_REJECTED: "a challenge part that was judged REJECT, as it must be",
     Reason.MAP_ID: "the PLC's map is another",
     Reason.EPOCH_CHANGED: "the PLC restarted or cleared its queue",
     Reason.CAMERA_LOST: "the camera is gone",

@@ -6,6 +6,8 @@ from agent.inspection import Defect, PlcAction, Trigger, Verdict
 from agent.plc.decision import MS, Decision, Sampled, Timing
 from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK, RING_SLOTS, Ctrl, OutcomeCode, VerdictCode
 
+EDGE_AHEAD = 1024
+"""ms or encoder counts by which a slot may be ahead of its block's header: latched by interrupt, a belt jogged back."""
 BELT_STANDS_MS = 30_000.0
 """How far off a decision point is that the belt does not move towards."""
 _VERDICT_CODES = {
@@ -55,7 +57,7 @@ def read_deadline_ns(words: list[int], seq: int, enc: int, sampled: Sampled, tim
     if not counts:
         left_ms = float(PLC_BLOCK.get(words, "DECIDE_MS") - _age_ms(words, seq))
     else:
-        travelled = (PLC_BLOCK.get(words, "ENC_NOW") - enc) & 0xFFFF
+        travelled = _since(enc, PLC_BLOCK.get(words, "ENC_NOW"))
         counts_per_s = PLC_BLOCK.get(words, "ENC_HZ")
         stands_ms = BELT_STANDS_MS if travelled < counts else 0.0
         left_ms = min((counts - travelled) / counts_per_s * 1000, BELT_STANDS_MS) if counts_per_s else stands_ms
@@ -63,7 +65,13 @@ def read_deadline_ns(words: list[int], seq: int, enc: int, sampled: Sampled, tim
 
 
 def _age_ms(words: list[int], seq: int) -> int:
-    return (PLC_BLOCK.get(words, "PLC_MS") - int(PLC_BLOCK.slot(words, "TRIGGER", seq)["ms"])) & 0xFFFF
+    return _since(int(PLC_BLOCK.slot(words, "TRIGGER", seq)["ms"]), PLC_BLOCK.get(words, "PLC_MS"))
+
+
+def _since(then: int, now: int) -> int:
+    """Counts of a wrapping u16; an edge that was latched a little after the scan's own inputs is of this moment."""
+    passed = (now - then) & 0xFFFF
+    return passed if passed <= 0xFFFF - EDGE_AHEAD else 0
 
 
 def overrun_trigger(words: list[int], seq: int, sampled: Sampled, job: int) -> Trigger:

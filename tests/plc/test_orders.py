@@ -273,9 +273,34 @@ def test_a_challenge_part_judged_pass_is_rejected_and_stops_the_line(desk: Desk,
 
 def test_a_challenge_part_that_is_rejected_is_counted_and_stops_nothing(desk: Desk) -> None:
     settled = desk.inspect(Verdict.REJECT, challenge=True)
-    assert settled.reason is Reason.DEFECT
+    assert settled.reason is Reason.CHALLENGE_REJECTED, "so the PLC knows it too, whoever announced it"
     assert desk.word("CHALLENGE_CNT") == 1
     assert not desk.alarms
+
+
+def test_a_pass_for_a_challenge_part_that_comes_too_late_stops_the_line_too(desk: Desk) -> None:
+    trigger = desk.part(challenge=True)
+    assert trigger is not None
+    for _ in range(50):
+        desk.cycle()
+    assert desk.handshake.ledger.settle(Decision(trigger, Verdict.PASS, Reason.OK, desk.now_ns)) is None
+    desk.cycle()
+    assert Alarm.CHALLENGE_PASSED in desk.alarms
+
+
+@pytest.mark.parametrize("challenge", [True, False])
+def test_bypass_is_no_leave_for_a_challenge_part(desk: Desk, challenge: bool) -> None:
+    settled = desk.inspect(Verdict.REJECT, challenge)
+    closed = Closed(settled, settled.verdict, settled.reason, desk.now_ns, PlcAction.PASSED, bypass=True)
+    assert closed.passed_unproven is challenge
+
+
+def test_an_edge_a_little_ahead_of_the_scans_inputs_is_of_this_moment(desk: Desk) -> None:
+    """Latched by interrupt: a difference that wraps would make the part 65 s old."""
+    desk.parts += 1
+    seen = desk.cycle(Edge(1, desk.now_ms + 13))
+    (trigger,) = seen.triggers
+    assert trigger.deadline_ns == desk.now_ns + (DECIDE_MS - GUARD_MS) * MS
 
 
 def test_the_plc_lets_no_challenge_part_pass_even_when_the_agent_does(desk: Desk) -> None:
