@@ -72,9 +72,12 @@ class Registers(Protocol):
 async def modbus_server(listening: socket.socket, registers: Registers) -> AsyncIterator[None]:
     """Serve on a listening socket while the body runs. What `registers` raises beside Refusal ends the body too."""
     peers: dict[asyncio.Task[None], None] = {}  # oldest first
-    numbers = count(1)
+    numbers, ending = count(1), asyncio.Event()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if ending.is_set():  # it came with the end: nobody would cancel its task
+            writer.close()
+            return
         if len(peers) >= MAX_PEERS:  # idle ones may not lock the PLC out; the one that writes comes back at once
             next(iter(peers)).cancel()
         task = group.create_task(_serve(Peer(next(numbers), _name(writer)), reader, writer, registers))
@@ -86,6 +89,7 @@ async def modbus_server(listening: socket.socket, registers: Registers) -> Async
         try:
             yield
         finally:
+            ending.set()
             server.close()
             for task in peers:
                 task.cancel()

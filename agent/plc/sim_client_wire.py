@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from agent.plc.ending import end
 from agent.plc.endpoint import tcp_endpoint
 from agent.plc.modbus import LinkError, ModbusConnection
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
@@ -27,13 +28,23 @@ class ClientWire:
         self._words = [0] * PLC_BLOCK.count
         self._scanned = asyncio.Event()
         self._trouble = ""
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
+        """Of the task: a cancel alone can be lost (agent/plc/ending.py)."""
+        self._one_at_a_time = asyncio.Lock()
 
     async def start(self, kept: Sequence[int] = ()) -> None:
+        async with self._one_at_a_time:
+            await self._stop()
+            self._start(kept)
+
+    def _start(self, kept: Sequence[int]) -> None:
         self._agent = list(kept) or [0] * AGENT_BLOCK.count
-        self._task = asyncio.create_task(self._exchange_forever())
+        self._stopped = asyncio.Event()
+        self._task = asyncio.create_task(self._exchange_forever(self._stopped))
 
     async def agent_image(self) -> list[int]:
-        if self._task.done():
+        if self._task is not None and self._task.done():
             self._task.result()
         return list(self._agent)
 
@@ -45,24 +56,32 @@ class ClientWire:
         return [False] * COILS  # a station that is a server has none to give
 
     async def drop(self) -> None:
-        await self.stop()
-        await self.start(self._agent)
+        async with self._one_at_a_time:
+            if self._task is not None:  # a PLC without power has no connection to lose
+                await self._stop()
+                self._start(self._agent)
 
     async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        async with self._one_at_a_time:
+            await self._stop()
 
-    async def _exchange_forever(self) -> None:
-        while True:
+    async def _stop(self) -> None:
+        task, self._task = self._task, None
+        self._stopped.set()
+        if task is not None:
+            await end([task])
+
+    async def _exchange_forever(self, stopped: asyncio.Event) -> None:
+        while not stopped.is_set():
             try:
                 async with ModbusConnection(self._endpoint, 1, TIMEOUT_MS) as connection:
-                    await self._exchange(connection)
+                    await self._exchange(connection, stopped)
             except LinkError as error:
                 self._report(str(error))
                 await asyncio.sleep(RECONNECT_S)
 
-    async def _exchange(self, connection: ModbusConnection) -> None:
-        while True:
+    async def _exchange(self, connection: ModbusConnection, stopped: asyncio.Event) -> None:
+        while not stopped.is_set():
             await self._scanned.wait()
             self._scanned.clear()
             await connection.write(PLC_BLOCK.base, list(self._words))

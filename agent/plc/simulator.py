@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.plc.belt import Belt, TruthLog
+from agent.plc.ending import end
 from agent.plc.program import QueuedPart
 from agent.plc.program_inputs import BeltInputs, Edge, Panel
 from agent.plc.register_map import next_seq
@@ -80,29 +82,34 @@ class SimulatedLine:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, opened: Callable[[], None] = lambda: None) -> None:
-        """Speak Modbus and scan until SIGTERM, SIGINT or `quit`; `opened` is called when the wire is open."""
+        """Speak Modbus and scan until `quit` or a signal (a second one: at once); `opened`: the wire is open."""
         loop = asyncio.get_running_loop()
         self._failed = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.quit)
+            loop.add_signal_handler(number, self._signalled)
         try:
             await self.wire.start()
-            self.powered = True
-            opened()
-            self.spawn(self._scan_forever())
-            await self._failed
+            try:
+                self.powered = True
+                opened()
+                self.spawn(self._scan_forever())
+                await self._failed
+            finally:
+                await end(self._tasks)
+                await self.wire.stop()
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
             self.eye.close()
             self._truth.close()
-        await self.wire.stop()
 
     def quit(self) -> None:
         """End `run`."""
         if self._failed is not None and not self._failed.done():
             self._failed.set_result(None)
+
+    def _signalled(self) -> None:
+        if self._failed is None or self._failed.done():
+            os._exit(1)
+        self.quit()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it beside the scan; when it fails the simulator ends with its error."""
