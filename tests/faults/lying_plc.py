@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.plc.program import Edge, PlcProgram
+from agent.plc.program import PlcProgram
+from agent.plc.program_inputs import Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode
 
 READ, WRITE = 3, 16

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from subprocess import Popen
 from typing import Any
 
@@ -21,6 +21,7 @@ from agent.local_line import LineOptions
 from agent.messages import ResultMessage
 from agent.plc.register_map import AGENT_BLOCK, Ctrl, Status
 from tests.conftest import ROOT
+from tests.faults.balance import Balance
 from tests.faults.chaos_proxy import SUDDEN, Injected
 from tests.faults.observed_line import ProxiedLine, wait_until
 from tests.faults.plc_memory import SAMPLE_S, PlcMemory
@@ -36,27 +37,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "publisher": {"images": "none"},
 }
 """Alarms are off: the line shall not stop while it is being tormented."""
-
-
-@dataclass(frozen=True)
-class Balance:
-    """What became of all parts."""
-
-    triggers: int
-    passed: int
-    rejected: int
-    no_decision: int
-    """By the journal, which says it of every part that the PLC had no verdict for, too."""
-    escapes: int
-    """Let through although the script did not say PASS of them."""
-    duplicates: int
-    """Outcomes or rows beyond one a part."""
-    late: int
-    """Rows with a verdict that came too late."""
-
-    @property
-    def no_decision_share(self) -> float:
-        return self.no_decision / self.triggers
 
 
 class ScriptedLine(ProxiedLine):
@@ -131,7 +111,8 @@ class ScriptedLine(ProxiedLine):
         return path.read_bytes().count(b"\n") if path.exists() else 0
 
     def wait_for_parts(self, count: int) -> None:
-        wait_until(lambda: self.decided() >= count, f"{count} parts are decided")
+        while (before := self.decided()) < count:
+            wait_until(lambda before=before: self.decided() > before, f"more than {before} parts are decided")
 
     def wait_for_all_rows(self) -> None:
         self.wait_for_parts(self.options.parts)

@@ -80,7 +80,7 @@ LATE_RATE_PER_S, LATE_DECIDE_MS, LATE_GUARD_MS, DETECTED_MS = 13, 100, 40, 16
 """A part is known to the station about DETECTED_MS after the photo-eye; the guard leaves time to see late ones come."""
 
 
-@sized(("parts",), (70,), (3_000,))
+@sized(("parts",), (70,), (1_500,))
 def test_f12_a_verdict_that_comes_too_late_changes_nothing_and_is_counted(report: Report, parts: int) -> None:
     """Inference takes 0.8 to 1.5 times what is left until the deadline."""
     budget_ms = LATE_DECIDE_MS - LATE_GUARD_MS - DETECTED_MS
