@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agent.arguments import person
 from agent.errors import UsageError, exit_on_error
 
 
@@ -41,12 +42,13 @@ def probe(
 
 def accept(
     config: Annotated[Path, typer.Argument(help="The station's TOML file.")],
-    engineer: Annotated[str, typer.Option(help="Who runs it, for the report.")],
+    engineer: Annotated[str, typer.Option(help="Who runs it, for the report.", callback=person)],
     report: Annotated[Path, typer.Option(help="FILE.md; FILE.json is written beside it.")],
     parts: Annotated[int, typer.Option(min=3, max=10_000, help="Parts with a verdict each.")] = 50,
     customer: Annotated[str, typer.Option(help="Who accepts it, for the report.")] = "",
     unattended: Annotated[bool, typer.Option("--unattended", help="Leave out what needs hands at the PLC.")] = False,
     plc_counts: Annotated[str | None, typer.Option(help="The PLC's own counters: passed,rejected,no_decision.")] = None,
+    waive: Annotated[str, typer.Option(help="Steps that both sides do without: h,i1. The report says so.")] = "",
 ) -> None:
     """Site acceptance of a PLC.  Example: linegate plc accept line.toml --engineer "A. Roe" --report sat.md"""
     with exit_on_error():
@@ -58,5 +60,6 @@ def accept(
 
         logging.disable(logging.CRITICAL)
         counts = parse_counts(plc_counts) if plc_counts else None
-        passed = accept_plc(AcceptOptions(config, parts, engineer, customer, report, unattended, counts))
+        waived = tuple(key.strip() for key in waive.split(",")) if waive else ()
+        passed = accept_plc(AcceptOptions(config, parts, engineer, customer, report, unattended, counts, waived))
         sys.exit(0 if passed else 1)

@@ -20,7 +20,8 @@ from agent.plc.accept_operator import Operator
 from agent.plc.accept_orders import check_bypass, check_challenge, check_job, check_offline, check_reject_all
 from agent.plc.accept_outages import check_agent_restart, check_heartbeat_loss, check_link_loss, check_plc_restart
 from agent.plc.accept_parts import check_counts, check_forgeries, check_link, check_parts, check_silence
-from agent.plc.accept_report import Protocol, write_report
+from agent.plc.accept_record import LinkDied, Record
+from agent.plc.accept_report import Protocol, ReportFiles
 from agent.plc.accept_result import Asks, Counts, Result, Skipped, State
 from agent.plc.accept_rig import NoPart, Rig
 
@@ -36,6 +37,8 @@ class AcceptOptions:
     report: Path
     unattended: bool
     plc_counts: Counts | None = None
+    waived: tuple[str, ...] = ()
+    """Steps that both sides do without."""
 
 
 Work = Callable[[Rig, Asks, Result], None]
@@ -55,22 +58,37 @@ class Step:
 
 def accept(options: AcceptOptions) -> bool:
     """Run every step, write the report; did all pass? Raises UsageError, ConfigError or Fault before the run."""
-    _refuse_to_overwrite(options.report)
+    _check_waiver(options)
     config = load_config(options.config)
     if config.plc.profile == "bits":
         raise ConfigError("plc.profile = 'bits' has neither epochs nor rings: accept tests profile words only")
     console = Console(highlight=False)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
-    rig = Rig(config)
-    protocol = Protocol.begin(options.config, config, options.engineer, options.customer)
+    protocol = Protocol.begin(options.config, config, options.engineer, options.customer, options.waived)
+    with ReportFiles(options.report) as files:
+        _run(Rig(config), protocol, options, files, console)
+    return protocol.passed
+
+
+def _check_waiver(options: AcceptOptions) -> None:
+    first, *others = (step.key for step in steps(options.parts, Operator(Record(), Console(), unattended=True)))
+    for key in options.waived:
+        if key == first:
+            raise UsageError(f"--waive {key}: all other steps stand on it, it cannot be waived")
+        if key not in others:
+            raise UsageError(f"--waive '{key}': no such step; there are {', '.join(others)}")
+
+
+def _run(rig: Rig, protocol: Protocol, options: AcceptOptions, files: ReportFiles, console: Console) -> None:
     try:
         with rig:
             operator = Operator(rig.record, console, options.unattended, options.plc_counts)
             protocol.plc_epoch, protocol.agent_epoch = rig.record.newest.get("PLC_EPOCH"), rig.epoch
             for step in steps(options.parts, operator):
                 protocol.results.append(Result(step.key, step.title, step.done, step.expected))
-                _print(run_step(step, rig, operator, protocol.results[-1]), console)
+                run_step(step, rig, operator, protocol.results[-1], step.key in options.waived)
+                _print(protocol.results[-1], console)
             protocol.complete = True
     except Fault as error:
         if not protocol.results:
@@ -82,17 +100,9 @@ def accept(options: AcceptOptions) -> bool:
     finally:
         protocol.left_clean = rig.left_clean
         if protocol.results:
-            write_report(protocol, options.report)
-            console.print(f"{protocol.verdict}\nreport: {options.report} and {options.report.with_suffix('.json')}")
-    return protocol.passed
-
-
-def _refuse_to_overwrite(report: Path) -> None:
-    for path in (report, report.with_suffix(".json")):
-        if path.exists():
-            raise UsageError(f"--report {path} exists: an acceptance report is never overwritten; choose another name")
-    if report.suffix == ".json" or not report.parent.is_dir():
-        raise UsageError(f"--report {report}: give a .md file in a folder that exists")
+            console.print(protocol.verdict)
+            files.write(protocol)
+            console.print(f"report: {files.page} and {files.figures}")
 
 
 def steps(parts: int, operator: Operator) -> tuple[Step, ...]:
@@ -131,8 +141,11 @@ def steps(parts: int, operator: Operator) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def run_step(step: Step, rig: Rig, operator: Operator, result: Result) -> Result:
+def run_step(step: Step, rig: Rig, operator: Operator, result: Result, waived: bool = False) -> Result:
     """Fill `result`, and give it back. Raises Fault when the PLC is lost; what was seen until then is in it."""
+    if waived:
+        result.skip("waived")
+        return result
     if step.hands and operator.unattended:
         result.skip("needs an operator at the PLC")
         return result
@@ -142,6 +155,9 @@ def run_step(step: Step, rig: Rig, operator: Operator, result: Result) -> Result
         result.skip(str(why))
     except NoPart as why:
         result.fail(str(why), LINE_STANDS)
+    except LinkDied as error:
+        result.skip(str(error))
+        raise
     except Fault as error:
         result.fail(str(error), NOT_BACK)
         raise

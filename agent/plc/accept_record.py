@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Condition
+from traceback import extract_tb
 
+from agent.errors import Fault, LinegateError
 from agent.plc.decision import MS
 from agent.plc.register_map import (
     AGENT_BLOCK,
@@ -27,6 +29,10 @@ Tamper = Callable[[list[int]], None]
 KEPT_SAMPLES = 1000
 KEPT_BEATS = 4096
 POLL_S = 0.05
+
+
+class LinkDied(Fault):
+    """The station's own link has ended by an error: nothing that is missing from now on is the PLC's doing."""
 
 
 @dataclass
@@ -77,6 +83,7 @@ class Record:
         self.beats: dict[int, int] = {}
         """When the PLC confirmed each AGENT_HB."""
         self.torn = 0
+        self._died = ""
         self._changed = Condition()
 
     # --- the link's thread -------------------------------------------------------------------------------------
@@ -102,6 +109,19 @@ class Record:
                 del self.beats[next(iter(self.beats))]
             for part in self._newest():
                 self._note_said(part, image, now_ns)
+            self._changed.notify_all()
+
+    def link_died(self, error: BaseException) -> None:
+        """The link's thread ends by this."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        why = str(error)
+        if not isinstance(error, LinegateError):
+            at = extract_tb(error.__traceback__)[-1]
+            where = f"{at.filename}, line {at.lineno}"
+            why = f"Linegate's own link has failed, not the PLC ({type(error).__name__}: {error}; {where}): report it"
+        with self._changed:
+            self._died = " ".join(why.split())
             self._changed.notify_all()
 
     def _announce(self, sample: Sample) -> None:
@@ -136,6 +156,11 @@ class Record:
 
     # --- the step's thread -------------------------------------------------------------------------------------
 
+    def require_link(self) -> None:
+        """Raises LinkDied."""
+        if self._died:
+            raise LinkDied(self._died)
+
     @property
     def newest(self) -> Sample:
         """The newest whole read; there is one once the link has seen the map."""
@@ -157,10 +182,11 @@ class Record:
         return not any(words) and not AGENT_BLOCK.get(self.written, "STATUS")
 
     def wait(self, met: Callable[[], bool], limit_s: float) -> bool:
-        """Until `met`, looked at after every exchange; False when it was not within `limit_s`."""
+        """Until `met`, looked at after every exchange; False when it was not within `limit_s`. Raises LinkDied."""
         end_s = time.monotonic() + limit_s
         with self._changed:
             while not met():
+                self.require_link()
                 if time.monotonic() >= end_s:
                     return False
                 self._changed.wait(min(POLL_S, limit_s))

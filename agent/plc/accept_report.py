@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, TextIO
 
 from agent.config import Config
+from agent.errors import Fault, UsageError
 from agent.plc.accept_result import Result, State
 from agent.plc.finding import Spread
 from agent.plc.register_map import MAP_ID
@@ -57,49 +60,111 @@ class Protocol:
     agent_epoch: int = 0
     """Of the run's beginning."""
     results: list[Result] = field(default_factory=list)
+    waived: tuple[str, ...] = ()
+    """Keys of the steps that were left out by agreement."""
     complete: bool = False
     interrupted: str = ""
     left_clean: bool = False
     ended_utc: str = ""
 
     @staticmethod
-    def begin(path: Path, config: Config, engineer: str, customer: str) -> Protocol:
+    def begin(path: Path, config: Config, engineer: str, customer: str, waived: tuple[str, ...] = ()) -> Protocol:
         """Now."""
         now = datetime.now(UTC)
         return Protocol(
             engineer, customer, f"{config.station.line}/{config.station.name}", str(path),
             hashlib.sha256(path.read_bytes()).hexdigest(), config.plc.where,
             ARM[config.reject.timing], f"linegate {version('linegate')}",
-            now.isoformat(timespec="seconds"), now.astimezone().isoformat(timespec="seconds"),
+            now.isoformat(timespec="seconds"), now.astimezone().isoformat(timespec="seconds"), waived=waived,
         )  # fmt: skip
 
     @property
     def passed(self) -> bool:
-        """Complete, nothing failed, and nothing of ours left in the PLC."""
-        failed = any(result.state is State.FAILED for result in self.results)
-        return self.complete and self.left_clean and not failed
+        """Every step has run or is waived, nothing failed, and nothing of ours left in the PLC."""
+        return self.complete and not self.missing and not self._failed
+
+    @property
+    def missing(self) -> list[str]:
+        """Keys of the steps that were not run, or not to their end, and that nobody has waived."""
+        return [r.key for r in self.results if r.state is State.NOT_RUN and r.key not in self.waived]
+
+    @property
+    def _failed(self) -> bool:
+        return not self.left_clean or any(result.state is State.FAILED for result in self.results)
 
     @property
     def verdict(self) -> str:
         """In one line."""
         if not self.complete:
             return f"INCOMPLETE: {self.interrupted}"
-        skipped = [result.key for result in self.results if result.state is State.NOT_RUN]
-        rest = f"; steps not run: {', '.join(skipped)}" if skipped else ""
+        rest = f"; steps not run: {', '.join(self.missing)}" if self.missing else ""
+        waived = f"; waived: {', '.join(self.waived)}" if self.waived else ""
         left = "" if self.left_clean else "; the PLC has not confirmed STATUS = 0 at the end"
-        return ("PASSED" if self.passed else "FAILED") + rest + left
+        return ("FAILED" if self._failed else "INCOMPLETE" if self.missing else "PASSED") + rest + waived + left
 
 
-def write_report(protocol: Protocol, path: Path) -> None:
-    """`path` and, beside it, the same name with .json; both are new files."""
-    protocol.ended_utc = datetime.now(UTC).isoformat(timespec="seconds")
-    content = asdict(protocol) | {"passed": protocol.passed, "verdict": protocol.verdict}
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain) + "\n"
-    json_path = path.with_suffix(".json")
-    with json_path.open("x", encoding="utf-8") as file:
-        file.write(text)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(_markdown(protocol, json_path.name, hashlib.sha256(text.encode()).hexdigest()))
+class ReportFiles:
+    """Both files of a report, new ones, open before the run: what it has found must not be lost for a wrong name.
+
+    Raises UsageError. Leaving it removes them when nothing was written.
+    """
+
+    def __init__(self, page: Path) -> None:
+        self.page, self.figures = page, page.with_suffix(".json")
+        if page.suffix == ".json":
+            raise UsageError(f"--report {page}: give a .md file, the .json is written beside it")
+        self._opened = ExitStack()
+        self._written = False
+
+    def __enter__(self) -> ReportFiles:
+        with ExitStack() as opened:
+            self._figures = self._open(self.figures, opened)
+            self._page = self._open(self.page, opened)
+            self._opened = opened.pop_all()
+        return self
+
+    def _open(self, path: Path, opened: ExitStack) -> TextIO:
+        file = opened.enter_context(_new(path))
+        opened.callback(self._remove_unwritten, path)
+        return file
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):  # a disk that was full is full
+            self._opened.close()
+
+    def write(self, protocol: Protocol) -> None:
+        """Once. Raises Fault when the disk does not take it; the page is then on stdout."""
+        protocol.ended_utc = datetime.now(UTC).isoformat(timespec="seconds")
+        content = asdict(protocol) | {"passed": protocol.passed, "verdict": protocol.verdict}
+        text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain) + "\n"
+        page = _markdown(protocol, self.figures.name, hashlib.sha256(text.encode()).hexdigest())
+        self._written = True
+        try:
+            for file, what in ((self._figures, text), (self._page, page)):
+                file.write(what)
+                file.flush()
+        except OSError as error:
+            print(page)
+            raise Fault(f"report {self.page}: {error.strerror}: the page is printed above, keep it") from error
+
+    def _remove_unwritten(self, path: Path) -> None:
+        if not self._written:
+            path.unlink(missing_ok=True)
+
+
+def _new(path: Path) -> TextIO:
+    try:
+        return path.open("x", encoding="utf-8")
+    except FileExistsError as error:
+        raise UsageError(
+            f"--report {path} exists: an acceptance report is never overwritten; choose another name"
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"--report {path}: {(error.strerror or '').lower()}: name a file that can be written"
+        ) from error
 
 
 def _plain(value: Any) -> Any:
@@ -122,6 +187,7 @@ def _markdown(protocol: Protocol, json_name: str, sha256: str) -> str:
         "Begun": f"{protocol.begun_utc} (local {protocol.begun_local})",
         "Ended": protocol.ended_utc,
         "Arm": protocol.arm,
+        "Waived": ", ".join(protocol.waived) or "nothing",
         "Left behind": left if protocol.left_clean else "NOT CONFIRMED: check STATUS in the PLC",
         "All figures": f"{json_name}, sha256 `{sha256}` (check: sha256sum {json_name})",
     }

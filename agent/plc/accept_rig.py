@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -19,7 +19,7 @@ from agent.inspection import Reason, Trigger, Verdict
 from agent.journal import Identity, Journal
 from agent.plc.accept_forgery import blank, erase
 from agent.plc.accept_mistakes import NEVER_PASSES
-from agent.plc.accept_record import Part, Record, Tamper
+from agent.plc.accept_record import LinkDied, Part, Record, Tamper
 from agent.plc.accept_result import Asks, Result
 from agent.plc.accept_wire import WitnessedWire
 from agent.plc.decision import Decision, Timing
@@ -88,7 +88,8 @@ class Rig:
         before = record.written
         record.cut, record.tampers = False, [blank]
         self._link.bell.ring()
-        self.left_clean = record.wait(lambda: record.written is not before and record.silent_image, PATIENCE_S)
+        with suppress(LinkDied):
+            self.left_clean = record.wait(lambda: record.written is not before and record.silent_image, PATIENCE_S)
         self._close()
         self._opened.close()
 
@@ -114,6 +115,7 @@ class Rig:
 
         if not self._link.wait_for_plc(waiting, stop):
             self._close()
+            self.record.require_link()
             raise Fault(f"{trouble[0]}: see 'linegate plc probe'")
 
     def _close(self) -> None:
@@ -154,6 +156,7 @@ class Rig:
         for trigger in self._link.triggers(threading.Event()):
             if trigger is not None and trigger.seen_ns >= since_ns:
                 return self.record.parts[trigger.key], trigger
+            self.record.require_link()
             if time.monotonic() > end_s:
                 break
         why = "" if self.record.enabled else ": TRIGGER_ENABLE is 0, the PLC holds the line"

@@ -21,7 +21,16 @@ class WitnessedWire:
         self._wire = open_wire(plc)
 
     async def exchange_forever(self, link: LinkEnd) -> None:
-        """Until `link.stopping`; while the record's cable is cut nothing is exchanged."""
+        """Until `link.stopping`; while the record's cable is cut nothing is exchanged.
+
+        What ends it before is in the record, for whoever waits there: he must not take the PLC for dead.
+        """
+        try:
+            await self._exchange(link)
+        except Exception as error:
+            self._record.link_died(error)
+
+    async def _exchange(self, link: LinkEnd) -> None:
         witness = cast(LinkEnd, Witness(link, self._record))
         async with ticking(link):
             while True:

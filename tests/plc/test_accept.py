@@ -30,6 +30,8 @@ from agent.errors import Fault, UsageError
 from agent.local_line import free_port, to_toml
 from agent.plc.accept import AcceptOptions, accept, run_step, steps
 from agent.plc.accept_operator import Operator, parse_counts
+from agent.plc.accept_record import LinkDied, Record
+from agent.plc.accept_report import Protocol, ReportFiles
 from agent.plc.accept_result import Result, State
 from agent.plc.accept_rig import Rig
 from agent.plc.probe import probe
@@ -106,7 +108,7 @@ class Run:
 
 def station_file(folder: Path, port: int, role: str = "client") -> Path:
     """The shipped simulation.toml with another PLC and two recipes."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     recipe = (ROOT / "config" / "recipes" / "magnetic_tile.toml").read_text()
     (folder / "own.toml").write_text(recipe)
     job = tomllib.loads(recipe)["job"]
@@ -186,7 +188,7 @@ def runs(
     port, process = simulator
     started = {"simulator": Run(folder / "simulator", port, simulator=process)}
     started["late"] = Run(folder / "late", plcs.port["late"], "--unattended", "--plc-counts", "1,2,3")
-    started[INTERRUPTED] = Run(folder / INTERRUPTED, plcs.port[""], "--unattended")
+    started[INTERRUPTED] = Run(folder / INTERRUPTED, plcs.port[""], "--unattended", "--parts", 300)
     yield started
     for run in started.values():
         run.process.kill()
@@ -221,7 +223,7 @@ def test_beside_a_running_station_it_does_not_start(runs: dict[str, Run], plcs: 
 
 def test_stopped_by_hand_it_reports_what_it_has_and_leaves_nothing_behind(runs: dict[str, Run], plcs: Plcs) -> None:
     run = runs[INTERRUPTED]
-    while not any("c  parts without" in line for line in run.said):
+    while not any("b  300 parts" in line for line in run.said):
         assert run.process.poll() is None, run.said
         time.sleep(0.05)
     run.process.send_signal(signal.SIGINT)
@@ -286,5 +288,69 @@ def test_what_cannot_be_run_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="PLC counts 'many': give passed,rejected,no_decision"):
         parse_counts("many")
     (tmp_path / "report.json").touch()
-    with pytest.raises(UsageError, match="never overwritten"):
-        accept(AcceptOptions(config, 20, "A. Roe", "", tmp_path / "report.md", unattended=True))
+    for report, waived, complaint in (
+        ("report.md", (), "never overwritten"),
+        ("nowhere/report.md", (), "no such file or directory: name a file that can be written"),
+        ("figures.json", (), "give a .md file"),
+        ("fresh.md", ("h", "z"), "no such step; there are b, c, d, e, f, g, h, i1"),
+        ("fresh.md", ("a",), "all other steps stand on it"),
+    ):
+        with pytest.raises(UsageError, match=complaint):
+            accept(AcceptOptions(config, 20, "A. Roe", "", tmp_path / report, unattended=True, waived=waived))
+    with pytest.raises(Fault, match="refused"):
+        accept(AcceptOptions(config, 20, "A. Roe", "", tmp_path / "fresh.md", unattended=True))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["nobody", "report.json"], "an empty report is left"
+
+
+def protocol(tmp_path: Path, left_out: tuple[str, ...], waived: tuple[str, ...]) -> Protocol:
+    """Of a run in which all passed that was run."""
+    config = station_file(tmp_path / "run", free_port())
+    written = Protocol.begin(config, load_config(config), "A. Roe", "B. Coe", waived)
+    for step in steps(10, Operator(Record(), Console(quiet=True), unattended=True)):
+        state = State.NOT_RUN if step.key in left_out else State.PASSED
+        written.results.append(Result(step.key, step.title, step.done, step.expected, state))
+    written.complete = written.left_clean = True
+    return written
+
+
+def test_what_was_not_run_is_not_passed_unless_it_is_waived_by_name(tmp_path: Path) -> None:
+    open_steps = protocol(tmp_path / "1", ("h", "i3"), ("i3",))
+    assert not open_steps.passed
+    assert open_steps.verdict == "INCOMPLETE; steps not run: h; waived: i3"
+    waived = protocol(tmp_path / "2", ("h", "i3"), ("h", "i3"))
+    assert waived.passed
+    with ReportFiles(tmp_path / "report.md") as files:
+        files.write(waived)
+    assert "- Waived: h, i3\n" in files.page.read_text()
+    assert json.loads(files.figures.read_text())["verdict"] == "PASSED; waived: h, i3"
+
+
+def test_a_report_that_the_disk_does_not_take_is_on_the_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ReportFiles(tmp_path / "report.md") as files:
+        os.dup2(full := os.open("/dev/full", os.O_WRONLY), files._figures.fileno())
+        os.close(full)
+        with pytest.raises(Fault, match="No space left on device: the page is printed above"):
+            files.write(protocol(tmp_path / "run", (), ()))
+    assert "**PASSED**" in capsys.readouterr().out
+
+
+def test_the_death_of_our_own_link_is_not_blamed_on_the_plc(plcs: Plcs, tmp_path: Path) -> None:
+    def stumble(words: list[int]) -> None:
+        raise ZeroDivisionError("oh")
+
+    result = Result("b", "", "", "")
+    rig = Rig(load_config(station_file(tmp_path / "run", plcs.port["epochs"])))
+
+    def run() -> None:
+        with rig:
+            rig.record.tampers.append(stumble)
+            operator = Operator(rig.record, Console(quiet=True), unattended=True)
+            run_step(steps(10, operator)[1], rig, operator, result)
+
+    with pytest.raises(LinkDied, match=r"own link has failed, not the PLC \(ZeroDivisionError: oh; .*test_accept"):
+        run()
+    assert result.state is State.NOT_RUN
+    assert not result.failures
+    assert not rig.left_clean
