@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,48 +46,32 @@ def lenient_recipe(folder: Path) -> Path:
     return path
 
 
-def test_a_job_change_takes_the_next_parts_and_no_part_before(two_verdict_model: Path, tmp_path: Path) -> None:
-    with OrderedLine(two_verdict_model, 5, "2 job 2\n", lenient_recipe(tmp_path)) as line:
-        line.wait_for_all_rows()
-        rows = [row for row in line.rows() if row["verdict"] != "no_decision"]
-        by_job = {job: [row for row in rows if row["job"] == job] for job in (1, 2)}
-        assert {row["recipe"] for row in by_job[1]} == {"magnetic_tile"}
-        assert {row["recipe"] for row in by_job[2]} == {"lenient"}
-        assert "reject" in {row["verdict"] for row in by_job[1]}
-        assert {row["verdict"] for row in by_job[2]} == {"pass"}
-        seqs = [row["trigger_seq"] for row in rows]
-        assert [row["job"] for row in rows] == sorted(row["job"] for row in rows), "the old job came back"
-        assert len(set(seqs)) == len(seqs)
-        assert line.truth()[-1]["outcome"] == "passed"
-
-
-def test_an_operators_challenge_that_is_judged_good_stops_the_line(two_verdict_model: Path) -> None:
-    """The part is taken for a known bad one; the model finds nothing, so the station is what is bad."""
-    with OrderedLine(two_verdict_model, 4, "") as line:
-        line.wait_for_parts(5)
-        challenges: list[dict[str, Any]] = []
-        while not any(row["reason"] == "challenge" for row in challenges):  # a part that is bad indeed stops nothing
-            give_command(line.endpoints["control"], "challenge", "R. Diaz")
-            known = len(challenges)
-            wait_until(lambda known=known: len(challenges_of(line)) > known, "the challenge part is decided")
-            challenges = challenges_of(line)
-        wait_until(lambda: line.said("belt stands", "simulator") > 0, "the line stops")
+def test_a_shift_of_orders(two_verdict_model: Path, tmp_path: Path) -> None:
+    """Job 2 for a while, in which an operator sends a challenge; then job 1 again, with BYPASS on."""
+    script = "1.5 job 2\n4.5 job 1\n5.5 bypass on key\n"
+    with OrderedLine(two_verdict_model, 8, script, lenient_recipe(tmp_path)) as line:
+        wait_until(lambda: any(row["job"] == 2 for row in line.rows()), "the job changes")
+        give_command(line.endpoints["control"], "challenge", "R. Diaz")
+        wait_until(lambda: line.said("belt stands: line stopped", "simulator") > 0, "the line stops")
         pulse = next(iter(subscribe_status(line.endpoints["results"])))
         assert "CHALLENGE_PASSED" in pulse.alarms or line.said("belt runs again", "simulator")
-        line.wait_for_all_rows()
-        (row,) = [row for row in line.rows() if row["reason"] == "challenge"]
-        assert (row["verdict"], row["challenge"], row["plc_action"]) == ("reject", 1, "rejected")
-        assert line.said("by R. Diaz") == len(challenges)
-
-
-def challenges_of(line: ObservedLine) -> list[dict[str, Any]]:
-    return [row for row in line.rows() if row["challenge"]]
-
-
-def test_bypass_lets_all_pass_and_stays_out_of_yield(two_verdict_model: Path) -> None:
-    with OrderedLine(two_verdict_model, 4, "1 bypass on key\n") as line:
         wait_until(lambda: line.finished, "the subscriber has heard of every part")
-        bypassed = [message for message in line.messages if message.bypass]
-        assert len(bypassed) > 10
-        assert {message.plc_action for message in bypassed[2:]} == {"passed"}
-        assert "reject" in {message.verdict for message in bypassed}, "Linegate says what it sees all the same"
+        line.wait_for_all_rows()
+        rows = [row for row in line.rows() if row["verdict"] != "no_decision"]
+        assert line.said("by R. Diaz") == 1
+    _check_jobs([row for row in rows if not row["challenge"]])
+    (challenge,) = [row for row in rows if row["challenge"]]
+    assert (challenge["job"], challenge["reason"], challenge["plc_action"]) == (2, "challenge", "rejected")
+    bypassed = [message for message in line.messages if message.bypass]
+    assert len(bypassed) > 10
+    assert {message.plc_action for message in bypassed[2:]} == {"passed"}
+    assert "reject" in {message.verdict for message in bypassed}, "Linegate says what it sees all the same"
+
+
+def _check_jobs(rows: list[dict[str, Any]]) -> None:
+    """Each part by the recipe that was selected when it came, and the selections in their order."""
+    assert {(row["job"], row["recipe"]) for row in rows} == {(1, "magnetic_tile"), (2, "lenient")}
+    assert {row["verdict"] for row in rows if row["job"] == 2} == {"pass"}
+    assert "reject" in {row["verdict"] for row in rows if row["job"] == 1}
+    changes = [after["job"] for before, after in pairwise(rows) if before["job"] != after["job"]]
+    assert changes == [2, 1], "the old job came back"
