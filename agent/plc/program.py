@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.plc.program_inputs import STANDING, BeltInputs, Edge, Panel
+from agent.plc.program_orders import ClearFault, JobSelect
 from agent.plc.register_map import (
     AGENT_BLOCK,
+    CHALLENGE_REASONS,
     HEARTBEAT_LIMIT_MS,
     MAP_ID,
     MAX_SEQ,
@@ -24,11 +26,14 @@ from agent.plc.register_map import (
     next_seq,
 )
 
-_OUTCOMES = {
+_OUTCOMES: dict[int, OutcomeCode] = {
     VerdictCode.PASS: OutcomeCode.PASSED,
     VerdictCode.REJECT: OutcomeCode.REJECTED,
     VerdictCode.NO_DECISION: OutcomeCode.NO_DECISION,
 }
+QUEUE_SIZE = 64
+ENC_AHEAD = 1024
+"""An edge may be so many counts newer than the scan's encoder: latched by interrupt, or the belt was jogged back."""
 
 
 @dataclass
@@ -38,10 +43,12 @@ class QueuedPart:
     seq: int
     part_id: int
     triggered_ms: int
+    """When the photo-eye fired, and later by as long as the belt has stood since."""
     agent_epoch: int
     """Latched at the trigger: a restarted agent may not pass parts that it never saw announced."""
     enc: int = 0
     challenge: bool = False
+    """Known to be bad, by the edge or by the verdict's reason."""
     outcome: OutcomeCode = OutcomeCode.NO_VERDICT
 
 
@@ -56,44 +63,51 @@ class PlcProgram:
     """Photo-eye to decision point by the encoder; 0 = by decide_ms."""
     stop_after: int = 0
     """So many parts in a row without a verdict and the line is stopped; 0 = never."""
+    late_ms: int = 50
+    late_counts: int = 250
+    """A part decided later than this after its decision point is not passed: the arm would open for another."""
     panel: Panel = field(default_factory=Panel)
     words: list[int] = field(default_factory=lambda: [0] * PLC_BLOCK.count)
     queue: list[QueuedPart] = field(default_factory=list)
     agent_ready: bool = False
     stopped: bool = False
     """The line was stopped, by the agent's request or our own; CLEAR_FAULT starts it again."""
+    overflow: bool = False
+    """More parts than the queue holds: all are rejected until CLEAR_FAULT."""
     _head: int = 0
+    _scanned_ms: int = 0
     _heartbeat: int = 0
     _agent_heartbeat: int = -1
     _agent_moved_ms: int = -HEARTBEAT_LIMIT_MS - 1
     _echoes: int = 0
     _challenges: int = 0
     _without_verdict: int = 0
-    _clear_was: bool = False
-    _clearing: bool = False
-    """CLEAR_FAULT was pressed since we last stopped the line ourselves: a button that sticks clears nothing new."""
-    _job_pending: bool = False
+    _clear_fault: ClearFault = field(default_factory=ClearFault)
+    _job_select: JobSelect = field(default_factory=JobSelect)
 
     def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: BeltInputs = STANDING) -> list[QueuedPart]:
         """One scan at `now_ms` (never wraps here), with the photo-eye edges since the last one.
 
         Returns the parts that reached their decision point: the arm lets go only outcome PASSED.
         """
-        self._read_button()
+        self._heartbeat = (self._heartbeat + 1) & MAX_SEQ
+        self._clear_fault.watch(self.panel.clear_fault, now_ms, self._heartbeat)
+        self._let_timers_stand(now_ms, belt)
         self._watch_agent(now_ms, agent)
         for edge in edges:
             self._announce(edge, agent)
         if self.agent_ready:
             self._copy_verdicts(now_ms, agent, belt)
         decided = self._decide(now_ms, belt)
-        self._watch_line(agent)
+        self._watch_line(now_ms, agent)
         self._write_header(now_ms, agent, belt)
         return decided
 
-    def _read_button(self) -> None:
-        pressed = self.panel.clear_fault and not self._clear_was
-        self._clear_was = self.panel.clear_fault
-        self._clearing = self.panel.clear_fault and (self._clearing or pressed)
+    def _let_timers_stand(self, now_ms: int, belt: BeltInputs) -> None:
+        """While the belt stands the parts come no nearer to the arm."""
+        for part in self.queue if not belt.moves else ():
+            part.triggered_ms += now_ms - self._scanned_ms
+        self._scanned_ms = now_ms
 
     def _watch_agent(self, now_ms: int, agent: list[int]) -> None:
         """READY counts only while the agent's heartbeat moves and it echoes our epoch.
@@ -116,7 +130,11 @@ class PlcProgram:
         )
 
     def _announce(self, edge: Edge, agent: list[int]) -> None:
-        """Queue the part as REJECT, then tail, slot, head, in this order."""
+        """Queue the part as REJECT, then tail, slot, head, in this order; one that has no place is not announced."""
+        if len(self.queue) >= QUEUE_SIZE:
+            self.overflow = True
+            self._stop()
+            return
         seq = next_seq(self._head)
         epoch = AGENT_BLOCK.get(agent, "AGENT_EPOCH")
         self.queue.append(QueuedPart(seq, edge.part_id, edge.ms, epoch, edge.enc & 0xFFFF, edge.challenge))
@@ -136,32 +154,35 @@ class PlcProgram:
         for part in self.queue:
             if part.outcome is not OutcomeCode.NO_VERDICT or part.agent_epoch != AGENT_BLOCK.get(agent, "AGENT_EPOCH"):
                 continue
-            if self._due(part, now_ms, belt):
+            if self._past(part, now_ms, belt) >= 0:
                 continue  # a scan that came late finds verdicts written after the decision point
             slot = AGENT_BLOCK.slot(agent, "RESULT", part.seq)
             word = int(slot["verdict"]) ^ part.seq
-            if slot["seq"] == part.seq and slot["part_lo"] == part.part_id & 0xFFFF and word in _VERDICTS:
-                part.outcome = _OUTCOMES[VerdictCode(word)]
+            if slot["seq"] == part.seq and slot["part_lo"] == part.part_id & 0xFFFF and word in _OUTCOMES:
+                part.outcome = _OUTCOMES[word]
+                part.challenge = part.challenge or slot["reason"] in CHALLENGE_REASONS
                 PLC_BLOCK.put(self.words, "RES_ACK_SEQ", part.seq)
 
-    def _due(self, part: QueuedPart, now_ms: int, belt: BeltInputs) -> bool:
-        """Has the part reached the decision point?"""
-        if self.decide_counts:
-            return (belt.encoder - part.enc) & 0xFFFF >= self.decide_counts
-        return now_ms - part.triggered_ms >= self.decide_ms
+    def _past(self, part: QueuedPart, now_ms: int, belt: BeltInputs) -> int:
+        """How far the part is past the decision point, in counts or ms; negative: it is before it."""
+        if not self.decide_counts:
+            return max(0, now_ms - part.triggered_ms) - self.decide_ms
+        travelled = (belt.encoder - part.enc) & MAX_SEQ
+        return (travelled if travelled <= MAX_SEQ - ENC_AHEAD else 0) - self.decide_counts
 
     def _decide(self, now_ms: int, belt: BeltInputs) -> list[QueuedPart]:
         """Pop what has reached the decision point and publish its outcome word."""
-        decided = [part for part in self.queue if self._due(part, now_ms, belt)]
+        late = self.late_counts if self.decide_counts else self.late_ms
+        decided = [part for part in self.queue if self._past(part, now_ms, belt) >= 0]
         for part in decided:
             self.queue.remove(part)
-            self._overrule(part)
+            self._overrule(part, self._past(part, now_ms, belt) > late)
             PLC_BLOCK.put_slot(self.words, "OUTCOME", part.seq, {"word": part.outcome ^ part.seq})
             PLC_BLOCK.put(self.words, "DECIDED_SEQ", part.seq)
         return decided
 
-    def _overrule(self, part: QueuedPart) -> None:
-        """BYPASS, REJECT_ALL, a challenge that was believed good, and a run of parts without a verdict."""
+    def _overrule(self, part: QueuedPart, late: bool) -> None:
+        """A challenge that was believed good, REJECT_ALL, BYPASS, lateness, and a run of parts without a verdict."""
         lost = part.outcome is OutcomeCode.NO_VERDICT
         self._without_verdict = self._without_verdict + 1 if lost else 0
         if 0 < self.stop_after <= self._without_verdict:
@@ -170,30 +191,31 @@ class PlcProgram:
         if part.challenge and passed:
             part.outcome = OutcomeCode.REJECTED
             self._stop()
-        elif self.panel.reject_all and passed:
-            part.outcome = OutcomeCode.REJECTED
-        elif self.panel.bypass and not self.panel.reject_all and not part.challenge:
+        elif self.panel.reject_all or self.overflow:
+            part.outcome = OutcomeCode.REJECTED if passed else part.outcome
+        elif self.panel.bypass and not part.challenge:
             part.outcome = OutcomeCode.PASSED
+        elif passed and late:
+            part.outcome = OutcomeCode.REJECTED
 
     def _stop(self) -> None:
-        self.stopped, self._clearing = True, False
+        self.stopped, self._clear_fault.on = True, False
 
-    def _watch_line(self, agent: list[int]) -> None:
+    def _watch_line(self, now_ms: int, agent: list[int]) -> None:
         """The line stops when the agent asks for it; the operator's CLEAR_FAULT starts it again."""
         if self.agent_ready and Status(AGENT_BLOCK.get(agent, "STATUS")) & Status.STOP_REQUEST:
             self.stopped = True
-        elif self._clearing:
-            self.stopped, self._without_verdict = False, 0
+        elif self._clear_fault.on:
+            self.stopped, self.overflow, self._without_verdict = False, False, 0
+        self._clear_fault.end(agent, now_ms)
 
     @property
     def running(self) -> bool:
         """May the belt bring parts?"""
-        return self.agent_ready and not self.stopped and not self._job_pending
+        return self.agent_ready and not self.stopped and not self._job_select.pending
 
     def _write_header(self, now_ms: int, agent: list[int], belt: BeltInputs) -> None:
-        self._heartbeat = (self._heartbeat + 1) & MAX_SEQ
-        panel = self.panel
-        self._job_pending = panel.job not in (0, AGENT_BLOCK.get(agent, "JOB_CURRENT"))
+        self._job_select.watch(self.panel.job, agent, self.agent_ready, self._heartbeat)
         for name, value in (
             ("MAP_ID", MAP_ID),
             ("PLC_EPOCH", self.epoch),
@@ -206,10 +228,10 @@ class PlcProgram:
             ("ENC_NOW", belt.encoder & 0xFFFF_FFFF),
             ("ENC_HZ", belt.counts_per_s),
             ("CONFIRM_CNT", belt.confirmed & 0xFFFF),
-            ("JOB_SELECT", panel.job),
-            ("CMD", panel.command),
-            ("CMD_ARG", panel.command_arg),
-            ("CMD_SEQ", panel.command_seq),
+            ("JOB_SELECT", self.panel.job),
+            ("CMD", self.panel.command),
+            ("CMD_ARG", self.panel.command_arg),
+            ("CMD_SEQ", self.panel.command_seq),
             ("AGENT_HB_ECHO", AGENT_BLOCK.get(agent, "AGENT_HB")),
         ):
             PLC_BLOCK.put(self.words, name, value)
@@ -220,12 +242,9 @@ class PlcProgram:
             (Ctrl.TRIGGER_ENABLE, self.running),
             (Ctrl.LINE_RUNNING, self.running),
             (Ctrl.SET_OFFLINE, self.panel.set_offline),
-            (Ctrl.CLEAR_FAULT, self.panel.clear_fault),
+            (Ctrl.CLEAR_FAULT, self._clear_fault.on),
             (Ctrl.BYPASS, self.panel.bypass),
             (Ctrl.REJECT_ALL, self.panel.reject_all),
         ):
             ctrl |= flag if applies else Ctrl(0)
         return ctrl
-
-
-_VERDICTS = frozenset(int(code) for code in VerdictCode)

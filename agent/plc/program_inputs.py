@@ -25,6 +25,8 @@ class BeltInputs:
     counts_per_s: int = 0
     confirmed: int = 0
     """Parts seen by the sensor behind the reject arm, u16, wraps."""
+    moves: bool = True
+    """FALSE: the belt stands, and by the clock too no part comes nearer to the arm."""
 
 
 STANDING = BeltInputs()

@@ -107,6 +107,10 @@ class Command(IntEnum):
     CHALLENGE_NEXT = 2
 
 
+CHALLENGE_REASONS = (3, 4)
+"""Reasons of a result that say: this is a challenge part, the agent's CHALLENGE and CHALLENGE_REJECTED."""
+
+
 def names_of(flags: IntFlag) -> tuple[str, ...]:
     """Names of the bits that are set."""
     return tuple(str(flag.name) for flag in flags)

@@ -9,7 +9,8 @@ from pymodbus.constants import ExcCodes
 
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
 from agent.plc.bits_program import BitsProgram
-from agent.plc.program_inputs import Panel
+from agent.plc.program import QueuedPart
+from agent.plc.program_inputs import STANDING, BeltInputs, Edge, Panel
 from agent.plc.sim_server_wire import FC_READ, FC_READ_COILS, Opening, ServerWire, memory_of
 
 FC_READ_INPUTS = 2
@@ -25,6 +26,7 @@ class BitsLineProgram(BitsProgram):
     """Nobody is told."""
     line_mm_s: int = 0
     decide_counts: int = 0
+    _scanned_ms: int = 0
 
     @property
     def agent_moved_ms(self) -> int:
@@ -36,10 +38,12 @@ class BitsLineProgram(BitsProgram):
         """Must the belt stand? An agent that is down does not stop it: its parts are rejected."""
         return self.stopped
 
-    def stand(self, ms: int) -> None:
-        """The program has had the belt stand for `ms`: parts have come no nearer to the arm, so their timers stand."""
-        for part in self.queue:
-            part.triggered_ms += ms
+    def scan(self, now_ms: int, edges: list[Edge], agent: list[int], belt: BeltInputs = STANDING) -> list[QueuedPart]:
+        """While the belt stands parts come no nearer to the arm, so their timers stand."""
+        for part in self.queue if not belt.moves else ():
+            part.triggered_ms += now_ms - self._scanned_ms
+        self._scanned_ms = now_ms
+        return super().scan(now_ms, edges, agent, belt)
 
 
 def longest_scan_ms(scan_ms: float) -> float:

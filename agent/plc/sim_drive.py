@@ -64,23 +64,22 @@ class BeltControl:
     def __init__(self, drive: Drive, mm_s: float) -> None:
         self._drive, self.mm_s = drive, mm_s
         self._fault_mm_s: float | None = None
-        self._held_since_s: float | None = 0.0
-        self._stood_s = 0.0
+        self.released = False
+        """Does the PLC let the belt run? That a fault has it stand all the same, the PLC does not know."""
 
     def hold(self, at_s: float) -> bool:
         """The PLC has the belt stand from `at_s` on; False: it does so already."""
-        if self._held_since_s is not None:
+        if not self.released:
             return False
-        self._held_since_s = at_s
+        self.released = False
         self._set(at_s)
         return True
 
     def release(self, at_s: float) -> bool:
         """The PLC lets the belt run from `at_s` on; False: it does so already."""
-        if self._held_since_s is None:
+        if self.released:
             return False
-        self._stood_s += at_s - self._held_since_s
-        self._held_since_s = None
+        self.released = True
         self._set(at_s)
         return True
 
@@ -89,13 +88,9 @@ class BeltControl:
         self._fault_mm_s = mm_s
         self._set(at_s)
 
-    def stood_s(self, at_s: float) -> float:
-        """For how long in all the PLC has had the belt stand."""
-        return self._stood_s + (at_s - self._held_since_s if self._held_since_s is not None else 0.0)
-
     def _set(self, at_s: float) -> None:
         ordered = self.mm_s if self._fault_mm_s is None else self._fault_mm_s
-        self._drive.set_speed(at_s, 0.0 if self._held_since_s is not None else ordered)
+        self._drive.set_speed(at_s, ordered if self.released else 0.0)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 from agent.plc.program_inputs import Panel
 
-PRESSED_S = 0.3
-PRESSED_AT_MOST_S = 1.0
-"""CLEAR_FAULT works by its edge: who has pressed in vain lets go and presses again."""
+PRESSED_S = 0.2
 
 
 @dataclass
 class Operator:
-    """Comes `after_s` after a stop and presses CLEAR_FAULT until it is gone; 0: nobody comes."""
+    """Comes `after_s` after a stop and presses CLEAR_FAULT, again if it was in vain; 0: nobody comes."""
 
     panel: Panel
     after_s: float
@@ -25,8 +23,7 @@ class Operator:
         if not stopped or self._stopped_s is None:
             self._stopped_s = now_s if stopped else None
         if self.panel.clear_fault:
-            held_s = now_s - self._pressed_s
-            if held_s >= PRESSED_AT_MOST_S or (held_s >= PRESSED_S and not stopped):
+            if now_s - self._pressed_s >= PRESSED_S:
                 self.panel.clear_fault, self._stopped_s = False, None
         elif self.after_s > 0 and self._stopped_s is not None and now_s - self._stopped_s >= self.after_s:
             self.press(now_s)

@@ -24,16 +24,11 @@ class LineProgram(PlcProgram):
     @property
     def holds_belt(self) -> bool:
         """Must the belt stand? An agent that is down does not stop it: its parts are rejected (see stop_after)."""
-        return self.stopped or self._job_pending
+        return self.stopped or self._job_select.pending
 
-    def stand(self, ms: int) -> None:
-        """The program has had the belt stand for `ms`: parts have come no nearer to the arm, so their timers stand."""
-        for part in self.queue:
-            part.triggered_ms += ms
-
-    def _overrule(self, part: QueuedPart) -> None:
+    def _overrule(self, part: QueuedPart, late: bool) -> None:
         """With an arm moved by coils the outcome is what the arm did, whatever verdict was copied."""
-        super()._overrule(part)
+        super()._overrule(part, late)
         if self.let_pass is None:
             return
         if self.let_pass(part):

@@ -22,7 +22,7 @@ from agent.plc.program import QueuedPart
 from agent.plc.program_inputs import BeltInputs, Edge, Panel
 from agent.plc.register_map import next_seq
 from agent.plc.sim_arm import OPEN, SHUT, Outputs, Wiring
-from agent.plc.sim_bits import BitsLineProgram, bits_program
+from agent.plc.sim_bits import BitsLineProgram, bits_program, longest_scan_ms
 from agent.plc.sim_drive import BeltControl, Drive, Encoder
 from agent.plc.sim_eye import PhotoEye, Seen
 from agent.plc.sim_faults import TEAR_S, PlcFaults
@@ -77,7 +77,6 @@ class SimulatedLine:
         self._tracked: dict[int, Seen] = {}
         """What the photo-eye saw of the parts in the PLC's queue, by the PLC's number."""
         self._waiting_for_agent = True
-        self._stood_ms = 0
         self._failed: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -139,12 +138,13 @@ class SimulatedLine:
         now_s = time.monotonic()
         await self._set_outputs(now_s)
         self.operator.watch(now_s, self.program.stopped)
-        self._let_timers_stand(now_s)
         seen_before = self.eye.next_index
         edges = [self._number(seen) for seen in self.eye.take()]
         for part in self.program.scan(int(now_s * 1000), edges, self.agent_image, self._belt_inputs(now_s)):
             at_s = self._acts_s(part)
             self.reject.act_for(part, self._tracked.pop(part.part_id), at_s)
+        queued = {part.part_id for part in self.program.queue}
+        self._tracked = {number: seen for number, seen in self._tracked.items() if number in queued}
         self.reject.act_at_rest(now_s, seen_before, {seen.index for seen in self._tracked.values()})
         await self._publish()
         self._move_belt(now_s)
@@ -153,7 +153,9 @@ class SimulatedLine:
         mm_s = self.drive.mm_s(now_s)
         self.program.line_mm_s = round(mm_s)
         count = self.encoder.count(self.drive.position_mm(now_s))
-        return BeltInputs(count, self.encoder.counts_per_s(mm_s), self.reject.arm.confirmed(now_s))
+        return BeltInputs(
+            count, self.encoder.counts_per_s(mm_s), self.reject.arm.confirmed(now_s), self.control.released
+        )
 
     def _number(self, seen: Seen) -> Edge:
         """The PLC numbers what its photo-eye sees; it cannot know what that truly was."""
@@ -161,11 +163,6 @@ class SimulatedLine:
         self._tracked[self._parts_counted] = seen
         enc = self.encoder.count(seen.travel_mm)
         return Edge(self._parts_counted, int(seen.at_s * 1000), enc, seen.challenge)
-
-    def _let_timers_stand(self, now_s: float) -> None:
-        stood_ms = int(self.control.stood_s(now_s) * 1000)
-        self.program.stand(stood_ms - self._stood_ms)
-        self._stood_ms = stood_ms
 
     async def _publish(self) -> None:
         words = self.program.words
@@ -254,7 +251,9 @@ class SimulatedLine:
         if options.wire.profile == "bits":
             return bits_program(options.decide_ms, options.scan_ms, self.operator.panel, epoch)
         counts = round(self.belt.arm_mm * options.counts_per_mm) if options.decide_by_encoder else 0
+        late_mm = max(self.belt.pitch_mm / 2, longest_scan_ms(options.scan_ms) * options.mm_s / 1000)
         return LineProgram(
-            epoch, options.decide_ms, round(options.mm_s), counts, options.stop_after, self.operator.panel,
-            let_pass=self._let_pass if options.wiring.by_coils else None,
+            epoch, options.decide_ms, round(options.mm_s), counts, options.stop_after,
+            late_ms=round(late_mm / options.mm_s * 1000), late_counts=round(late_mm * options.counts_per_mm),
+            panel=self.operator.panel, let_pass=self._let_pass if options.wiring.by_coils else None,
         )  # fmt: skip

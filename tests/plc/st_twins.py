@@ -21,7 +21,6 @@ from tests.plc.st_interpreter import Arithmetic, Program
 
 MAP_TEXT = (ROOT / "docs" / "plc" / "Linegate_Map.st").read_text()
 FB_TEXT = (ROOT / "docs" / "plc" / "FB_Linegate.st").read_text()
-QUEUE_SIZE = 64
 READY = Status.ONLINE | Status.READY
 
 
@@ -37,6 +36,7 @@ class Twins:
         old = self.program
         self.program = PlcProgram(old.epoch % MAX_SEQ + 1, old.decide_ms, old.line_mm_s, old.decide_counts)
         self.program.stop_after, self.program.panel = old.stop_after, replace(old.panel)
+        self.program.late_ms, self.program.late_counts = old.late_ms, old.late_counts
         self.block.xrestart = True
 
     def jump_to(self, seq: int, heartbeat: int) -> None:
@@ -64,12 +64,14 @@ class Twins:
         for slot, edge in zip(block.aedge, edges, strict=False):
             slot.udipartid, slot.uditime_ms = edge.part_id, edge.ms & 0xFFFF_FFFF
             slot.uienc, slot.xchallenge = edge.enc & 0xFFFF, edge.challenge
+        block.xbeltmoves = belt.moves
         block.udiencoder, block.uicounts_per_s, block.uiconfirmed = belt.encoder, belt.counts_per_s, belt.confirmed
         block.xsetoffline, block.xclearfault = panel.set_offline, panel.clear_fault
         block.xbypass, block.xrejectall, block.uijob = panel.bypass, panel.reject_all, panel.job
         block.uicommand, block.uicommandarg = panel.command, panel.command_arg
         block.uicommandseq = panel.command_seq
         block.uidecide_ms, block.uidecidecounts = program.decide_ms, program.decide_counts
+        block.uilate_ms, block.uilatecounts = program.late_ms, program.late_counts
         block.uiline_mm_s, block.uistopafter = program.line_mm_s, program.stop_after
 
     def _compare(self, decided: list[QueuedPart]) -> None:
@@ -77,19 +79,22 @@ class Twins:
         assert block.awplc == program.words
         assert [_part(p) for p in block.adecided[: block.uidecided]] == [_record(p) for p in decided]
         assert [_part(p) for p in block.aqueue[: block.uiqueued]] == [_record(p) for p in program.queue]
-        assert (block.xagentready, block.xrunning, block.xstopped) == (
+        assert (block.xagentready, block.xrunning, block.xstopped, block.xoverflow) == (
             program.agent_ready,
             program.running,
             program.stopped,
+            program.overflow,
         )
 
 
 def _part(part: object) -> tuple[int, ...]:
-    return (part.uiseq, part.udipartid, part.uiagentepoch, part.uienc, part.xchallenge, part.woutcome)
+    triggered_ms = part.uditriggered_ms
+    return (part.uiseq, part.udipartid, triggered_ms, part.uiagentepoch, part.uienc, part.xchallenge, part.woutcome)
 
 
 def _record(part: QueuedPart) -> tuple[int, ...]:
-    return (part.seq, part.part_id, part.agent_epoch, part.enc, part.challenge, int(part.outcome))
+    triggered_ms = part.triggered_ms & 0xFFFF_FFFF
+    return (part.seq, part.part_id, triggered_ms, part.agent_epoch, part.enc, part.challenge, int(part.outcome))
 
 
 class Line:
@@ -102,6 +107,7 @@ class Line:
         self.part_id = self.random.choice([0, 65_530, 2**32 - 200])
         self.encoder = self.random.choice([0, 65_000, 2**32 - 3_000])
         self.agent_epoch = 0
+        self.stands = False
         self.waiting: list[tuple[int, Trigger]] = []
         self.images = [[0] * AGENT_BLOCK.count]
         self.seen: Counter[str] = Counter()
@@ -109,6 +115,7 @@ class Line:
         program.stop_after = self.random.choice([0, 0, 3])
         program.decide_ms = self.random.choice([80, 300])
         program.decide_counts = self.random.choice([0, 0, 250])
+        program.late_ms, program.late_counts = self.random.choice([(20, 20), (50, 250)])
         twins.scan(self.now_ms, [], self.images[0])
         twins.jump_to(self.random.choice([0, 65_500]), self.random.choice([0, 65_000]))
         self.restart_agent()
@@ -132,14 +139,15 @@ class Line:
 
     def _operate(self) -> None:
         panel = self.twins.program.panel
-        panel.clear_fault = self.random.random() < 0.1
+        panel.clear_fault = self.random.random() < (0.9 if panel.clear_fault else 0.02)
         for name, share in (("set_offline", 0.002), ("bypass", 0.003), ("reject_all", 0.003)):
             now = getattr(panel, name)
             setattr(panel, name, not now if self.random.random() < (0.05 if now else share) else now)
         if self.random.random() < 0.004:
             panel.command, panel.command_arg = self.random.randint(0, 3), self.random.randint(0, MAX_SEQ)
             panel.command_seq = (panel.command_seq + 1) & 0xFFFF
-        panel.job = self.random.choice([0, 7]) if self.random.random() < 0.05 else panel.job and 0
+        if self.random.random() < (0.05 if panel.job else 0.01):
+            panel.job = self.random.choice([0, 1, 7])
         if self.random.random() < 0.002:
             self.twins.restart()
             self.seen["PLC restart"] += 1
@@ -147,17 +155,21 @@ class Line:
             self.restart_agent()
 
     def _belt(self, ms: int) -> BeltInputs:
-        speed = self.random.choice([0, 1, 1, 1])
-        self.encoder = (self.encoder + ms * speed) & 0xFFFF_FFFF
-        return BeltInputs(self.encoder, 1000 * speed, self.part_id & 0xFFFF)
+        """It stands now and then, for long once in a while, and may be jogged back a little."""
+        self.stands = self.random.random() < (0.95 if self.stands else 0.01)
+        speed = 0 if self.stands else self.random.choice([0, 1, 1, 1])
+        jogged = self.random.randint(0, 20) if self.random.random() < 0.01 else 0
+        self.encoder = (self.encoder + ms * speed - jogged) & 0xFFFF_FFFF
+        return BeltInputs(self.encoder, 1000 * speed, self.part_id & 0xFFFF, not self.stands)
 
     def _edges(self, since_ms: int, belt: BeltInputs) -> list[Edge]:
         count = self.random.choice([0, 0, 0, 0, 0, 0, 0, 1, 1, 2])
         edges = []
-        for _ in range(min(count, QUEUE_SIZE - 4 - len(self.twins.program.queue))):
+        for _ in range(count):
             self.part_id = (self.part_id + 1) & 0xFFFF_FFFF
-            at_ms = self.random.randint(since_ms, self.now_ms)
-            edges.append(Edge(self.part_id, at_ms, belt.encoder, self.random.random() < 0.03))
+            at_ms = self.random.randint(since_ms, self.now_ms + 1)
+            enc = belt.encoder + self.random.choice([0, 0, 3])
+            edges.append(Edge(self.part_id, at_ms, enc, self.random.random() < 0.03))
         return edges
 
     def _exchange(self) -> None:
@@ -171,7 +183,8 @@ class Line:
             if ready_ms <= self.now_ms:
                 self.waiting.remove((ready_ms, trigger))
                 verdict = self.random.choice([Verdict.PASS, Verdict.PASS, Verdict.REJECT, Verdict.NO_DECISION])
-                settled = self.agent.ledger.settle(Decision(trigger, verdict, Reason.OK, now_ns))
+                reason = Reason.CHALLENGE if self.random.random() < 0.03 else Reason.OK
+                settled = self.agent.ledger.settle(Decision(trigger, verdict, reason, now_ns))
                 if settled:
                     self.agent.release(settled)
         self.agent.ledger.close(now_ns)
@@ -200,4 +213,6 @@ class Line:
         self.seen["stopped"] += block.xstopped
         self.seen["wrapped"] += block.uihead < 100 < block.uiheartbeat
         self.seen["bypassed"] += bool(PLC_BLOCK.get(block.awplc, "CTRL") & Ctrl.BYPASS)
+        self.seen["overflow"] += block.xoverflow
+        self.seen["job held"] += block.xjobpending
         self.seen["several decided"] += block.uidecided > 1

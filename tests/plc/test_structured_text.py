@@ -8,10 +8,11 @@ import pytest
 
 from agent.plc.decision import Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program_inputs import STANDING, Edge
+from agent.plc.program import QUEUE_SIZE
+from agent.plc.program_inputs import Edge
 from agent.plc.register_map import PLC_BLOCK, OutcomeCode
 from tests.plc.st_interpreter import Arithmetic, NotInSubset, Program
-from tests.plc.st_twins import FB_TEXT, MAP_TEXT, QUEUE_SIZE, READY, Line, Twins
+from tests.plc.st_twins import FB_TEXT, MAP_TEXT, READY, Line, Twins
 
 SEEDS = range(10)
 SCANS = 1_500
@@ -30,7 +31,16 @@ def run_lines(text: str, arithmetic: Arithmetic) -> Counter[str]:
 @pytest.mark.parametrize("arithmetic", ["wraps", "wide"])
 def test_the_block_is_the_program(arithmetic: Arithmetic) -> None:
     seen = run_lines(FB_TEXT, arithmetic)
-    for name in (*(code.name for code in OutcomeCode), "ready", "stopped", "PLC restart", "wrapped", "bypassed"):
+    for name in (
+        *(code.name for code in OutcomeCode),
+        "ready",
+        "stopped",
+        "PLC restart",
+        "wrapped",
+        "bypassed",
+        "overflow",
+        "job held",
+    ):
         assert seen[name] >= 10, f"the lines hardly showed {name}: {seen}"
     assert seen["several decided"] >= 10
 
@@ -40,9 +50,13 @@ MUTATIONS = {
     "XOR": ("aw[uiAt + LG_RESULT_VERDICT] XOR UINT_TO_WORD(aQueue[i].uiSeq)", "aw[uiAt + LG_RESULT_VERDICT]"),
     "head and tail": (" AND aw[LG_A_RES_HEAD] = aw[LG_A_RES_TAIL]", ""),
     "the echo before": ("uiEchoes >= 2", "uiEchoes >= 1"),
+    "the belt stands": ("IF NOT xBeltMoves THEN", "IF FALSE THEN"),
+    "lateness": ("ELSIF xPassed AND udiPast > udiLate THEN", "ELSIF FALSE THEN"),
+    "challenge by the verdict": ("aQueue[i].xChallenge := TRUE;", "aQueue[i].xChallenge := FALSE;"),
+    "job 0 held": ("xJobPending := xJobUnread OR (", "xJobPending := ("),
     "difference in a variable": (
-        "uiTravelled := uiEncNow - uiEncTriggered; LG_Due := uiTravelled >= uiDecideCounts;",
-        "LG_Due := uiEncNow - uiEncTriggered >= uiDecideCounts;",
+        "uiTravelled := uiEncNow - uiEncTriggered; IF uiTravelled > 64511",
+        "uiTravelled := uiEncNow - uiEncTriggered; IF uiEncNow - uiEncTriggered > 64511",
     ),
 }
 
@@ -80,25 +94,31 @@ def test_a_frozen_heartbeat_stays_lost_when_the_clock_wraps() -> None:
 
 
 def test_a_full_queue_rejects_all_and_stops_the_line() -> None:
-    """Only the block has a bound: so many parts between eye and arm that one has no place."""
+    """So many parts between eye and arm that one has no place."""
     twins = started()
-    block, program = twins.block, twins.program
+    program = twins.program
     for part_id in range(1, QUEUE_SIZE + 1):
         twins.scan(25, [Edge(part_id, 25)], ready_image(4 + part_id, 1))
     program.panel.bypass = True
-    twins._set_inputs(30, [Edge(99, 30)], STANDING)
+    twins.scan(30, [Edge(99, 30)], ready_image(90, 1))
+    assert program.overflow
+    assert program.stopped
+    assert twins.block.uihead == QUEUE_SIZE, "a part that is not queued is not announced"
+    decided = twins.scan(330, [], ready_image(91, 1))
+    assert len(decided) == QUEUE_SIZE
+    assert OutcomeCode.PASSED not in {part.outcome for part in decided}
+    program.panel.clear_fault = True
+    twins.scan(335, [], ready_image(92, 1))
+    assert not program.overflow
+
+
+def test_more_edges_than_a_scan_takes_reject_all() -> None:
+    """Only the block has such a bound: its inputs are an array."""
+    block = started().block
+    block.uiedges = 5
     block.run()
     assert block.xoverflow
     assert block.xstopped
-    assert block.uihead == QUEUE_SIZE, "a part that is not queued is not announced"
-    twins._set_inputs(330, [], STANDING)
-    block.run()
-    assert block.uidecided == QUEUE_SIZE
-    assert not [part for part in block.adecided if part.woutcome == OutcomeCode.PASSED]
-    program.panel.clear_fault = True
-    twins._set_inputs(335, [], STANDING)
-    block.run()
-    assert not block.xoverflow
 
 
 def test_reject_all_wins_over_bypass() -> None:

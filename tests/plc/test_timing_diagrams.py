@@ -13,7 +13,7 @@ SAYS = {
     "agent_restart": ["1 rejected", "2 rejected", "3 passes"],
     "link_freeze": ["1 passes", "2 NO_DECISION", "2 rejected", "3 passes"],
     "job_change": ["operator selects job 2, belt is empty", "1 passes"],
-    "challenge": ["1 REJECT", "2 REJECT (CHALLENGE)", "1 rejected", "2 rejected"],
+    "challenge": ["1 REJECT (CHALLENGE_REJECTED)", "2 REJECT (CHALLENGE)", "1 rejected", "2 rejected"],
     "echo": ["after HB 8197", "NO_DECISION (CAPTURE_WINDOW)"],
 }
 
