@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
-from agent.errors import UsageError, exit_on_error
+from agent.arguments import person
+from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
 from agent.model_contract import Provider
 from agent.plc_commands import accept, probe
 from agent.sim_command import EPILOG, MANUAL, plc_sim
@@ -84,7 +85,7 @@ def watch(
 
 @app.command()
 def challenge(
-    who: Annotated[str, typer.Option(help="Your name: it is written down.")],
+    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
     control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
 ) -> None:
     """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
@@ -147,13 +148,14 @@ def model_verify(
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
-    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
 def main() -> None:
     """Run the command; bad arguments are one line too."""
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what matters of it we say ourselves
     try:
-        sys.exit(app(standalone_mode=False))
+        with exit_when_output_breaks():
+            sys.exit(app(standalone_mode=False))
     except TyperException as error:
         if message := error.format_message():  # empty: the help was printed
             print(f"error: {message.rstrip('.')}: see 'linegate --help'", file=sys.stderr)

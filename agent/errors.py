@@ -9,11 +9,15 @@ NoDecision            not an exit: this one part could not be inspected (carries
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from agent.inspection import Reason
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EIO)
 
 
 class LinegateError(Exception):
@@ -57,3 +61,20 @@ def exit_on_error() -> Iterator[None]:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+
+
+@contextmanager
+def exit_when_output_breaks() -> Iterator[None]:
+    """A full disk or a closed pipe behind stdout is one line on stderr and exit 1, at once or at the end."""
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:  # it is closed from the start, and nobody listens
+                sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more
+        print(f"error: output cannot be written: {os.strerror(error.errno or 0).lower()}", file=sys.stderr)
+        sys.exit(1)

@@ -32,8 +32,10 @@ def probe(
         from agent.plc.probe_report import print_json, print_probed
         from agent.plc_config import PlcConfig
 
-        if (host is None) == (config is None):
+        if (host is None) == (config is None) or host == "":
             raise UsageError("give either the PLC's address or --config FILE: linegate plc probe 192.168.10.20")
+        if host and host.count(":") == 1:
+            raise UsageError(f"{host}: the port goes to --port: linegate plc probe {host.replace(':', ' --port ')}")
         plc = load_config(config).plc if config else PlcConfig(host=host or "", port=port, device_id=device_id)
         probed = asyncio.run(probe_plc(plc, seconds, write_test))
         (print_json if as_json else print_probed)(probed)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ENDLESS = 100
 """Different parts on an endless belt."""
 COILS = 16
+ANSWER_MS = 10
+"""The least that a station takes over the wire; a part is announced in one scan and its verdict read in another."""
 MAX_WORD = 65_535
 
 MANUAL = r"""A PLC with belt, photo-eye, camera and reject arm: commission without hardware.
@@ -124,7 +126,6 @@ def plc_sim(
 
         exit_when_a_thread_dies()
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
-        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
         orders = read_script(script, COMMANDS) if script else []
         if serial and role == "client":
             raise UsageError("--serial does not go with --role client: on a serial line the PLC is the server")
@@ -133,6 +134,9 @@ def plc_sim(
                              "out --role, --decide-by, --arm and --stop-after")  # fmt: skip
         if arm == "coils" and role == "client":
             raise UsageError("--arm coils does not go with --role client: the coils are written to the PLC")
+        if decide_ms < 2 * scan_ms + ANSWER_MS:
+            raise UsageError(f"--decide-ms {decide_ms} leaves a station no time to answer: make it two scans and "
+                             f"{ANSWER_MS} ms, {2 * scan_ms + ANSWER_MS:.0f} ms, or more")  # fmt: skip
         wiring = _wiring(arm, pass_coil, reject_coil, lane_coils, watchdog_ms)
         mm_s = rate * pitch_mm
         arm_mm = arm_mm or mm_s * decide_ms / 1000
@@ -145,7 +149,11 @@ def plc_sim(
                               stop_after, wiring, settle_s)  # fmt: skip
         load = _load(images, blank, parts or ENDLESS, defects, seed)
         belt = Belt(load, pitch_mm, arm_mm, endless=parts == 0, test_every=challenge_every)
-        _run(SimulatedLine(belt, TruthLog(truth_log), options), orders)
+        try:
+            truth = TruthLog(truth_log)
+        except OSError as error:
+            raise UsageError(f"--truth-log {truth_log}: {(error.strerror or '').lower()}: name a file") from error
+        _run(SimulatedLine(belt, truth, options), orders)
 
 
 def _load(images: Path | None, blank: bool, count: int, defects: float, seed: int) -> list[BeltPart]:

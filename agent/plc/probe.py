@@ -27,6 +27,10 @@ from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.sample import Sample, duration_s, scans_ms, steps
 from agent.plc_config import PlcConfig
 
+LOOK_S = 0.3
+"""A station writes AGENT_HB more often than this."""
+BESIDE_STATION_S = 0.005
+"""From read to read while a station is connected: its own exchanges come first."""
 PATIENCE_MS = 1000
 """Slower answers than plc.timeout_ms shall be measured, not missed."""
 CONNECT_S = 3.0
@@ -122,20 +126,27 @@ async def _look(connection: ModbusConnection, plc: PlcConfig, seconds: float, wr
     except Refused as error:
         probed.findings.append(await _explain_refusal(connection, error.code))
         return
+    except LinkError as error:
+        if plc.transport == "rtu":
+            raise
+        probed.findings.append(wrong("answers", f"something listens but it speaks no Modbus ({error})",
+                                     "is --port right? Modbus TCP is 502 in most PLCs"))  # fmt: skip
+        return
     probed.findings += [right("FC03", f"{len(words)} registers in one read"), check_map(words)]
     if not probed.good:
         return
     try:
         before = await connection.read(AGENT_BLOCK.base, AGENT_BLOCK.count)
-        samples = await watch(connection, seconds)
+        await asyncio.sleep(LOOK_S)
+        station = _moves(before, await connection.read(AGENT_BLOCK.base, AGENT_BLOCK.count))
+        samples = await watch(connection, seconds, BESIDE_STATION_S if station else 0.0)
         after = await connection.read(AGENT_BLOCK.base, AGENT_BLOCK.count)
     except Refused as error:
         seen, remedy = explain(error.code, AGENT_BLOCK.count, END)
         probed.findings.append(wrong("agent's block", f"HR{AGENT_BLOCK.base}..{END}: {seen}", remedy))
         return
     probed.findings += [*check_program(samples, plc), _check_round_trip(samples, plc)]
-    station, found = _check_station(before, after, samples)
-    probed.findings.append(found)
+    probed.findings.append(_check_station(station, AGENT_BLOCK.get(after, "AGENT_EPOCH"), samples))
     probed.figures |= _figures(samples)
     if write_test and station:
         remedy = "stop the station first: two writers of one block would fool the PLC"
@@ -144,14 +155,15 @@ async def _look(connection: ModbusConnection, plc: PlcConfig, seconds: float, wr
         probed.findings += await find_write(connection, after, plc, probed.figures)
 
 
-async def watch(connection: ModbusConnection, seconds: float) -> list[Sample]:
-    """Read as fast as the PLC answers."""
+async def watch(connection: ModbusConnection, seconds: float, pace_s: float) -> list[Sample]:
+    """Read as fast as the PLC answers, but not more often than every `pace_s`."""
     samples: list[Sample] = []
     end_s = time.monotonic() + seconds
     while len(samples) < 3 or time.monotonic() < end_s:
         sent_ns = time.monotonic_ns()
         words = await connection.read(PLC_BLOCK.base, PLC_BLOCK.count)
         samples.append(Sample(words, sent_ns, time.monotonic_ns()))
+        await asyncio.sleep(max(0.0, pace_s - (time.monotonic_ns() - sent_ns) / 1e9))
     return samples
 
 
@@ -204,15 +216,20 @@ def _check_round_trip(samples: list[Sample], plc: PlcConfig) -> Finding:
     return right("round trip", f"read {spread}")
 
 
-def _check_station(before: list[int], after: list[int], samples: list[Sample]) -> tuple[bool, Finding]:
-    """Is somebody writing the agent's block, and does the PLC echo him?"""
-    epoch = AGENT_BLOCK.get(after, "AGENT_EPOCH")
-    if AGENT_BLOCK.get(before, "AGENT_HB") == AGENT_BLOCK.get(after, "AGENT_HB"):
-        return False, right("station", f"none connected (AGENT_HB stands, last epoch {epoch})")
+def _moves(before: list[int], after: list[int]) -> bool:
+    """Is somebody writing the agent's block?"""
+    return AGENT_BLOCK.get(before, "AGENT_HB") != AGENT_BLOCK.get(after, "AGENT_HB")
+
+
+def _check_station(station: bool, epoch: int, samples: list[Sample]) -> Finding:
+    """Does the PLC echo the one that is connected?"""
+    if not station:
+        return right("station", f"none connected (AGENT_HB stands, last epoch {epoch})")
+    paced = f"read every {BESIDE_STATION_S * 1000:g} ms at most beside it"
     if any(steps(samples, "AGENT_HB_ECHO")):
-        return True, right("station", f"a station is connected: epoch {epoch}; AGENT_HB_ECHO follows it")
-    return True, wrong("station", f"a station is connected: epoch {epoch}, but AGENT_HB_ECHO stands",
-                       "copy AGENT_HB into AGENT_HB_ECHO in every scan")  # fmt: skip
+        return right("station", f"a station is connected: epoch {epoch}; AGENT_HB_ECHO follows it; {paced}")
+    return wrong("station", f"a station is connected: epoch {epoch}, but AGENT_HB_ECHO stands; {paced}",
+                 "copy AGENT_HB into AGENT_HB_ECHO in every scan")  # fmt: skip
 
 
 def _figures(samples: list[Sample]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ It reads an agent's block meanwhile; that one says STATUS = 0, so no part passes
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 
-from agent.errors import Fault
+from agent.errors import ConfigError, Fault
 from agent.plc.bell import Bell
 from agent.plc.open_link import open_wire
 from agent.plc.probe_write import offline_image
@@ -60,8 +61,16 @@ class Listener:
 
 async def listen(plc: PlcConfig, seconds: float) -> list[Sample]:
     """What the PLC writes in `seconds` from its first block on. Raises Fault when none comes."""
+    try:
+        wire = open_wire(plc)
+    except ConfigError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
+            here = "127.0.0.1" if plc.host in ("0.0.0.0", "::") else plc.host
+            raise Fault(f"{plc.host}:{plc.port} is in use: the station is running: stop it, or probe its address, it "
+                        f"shows the PLC's words: linegate plc probe {here} --port {plc.port}") from error  # fmt: skip
+        raise
     listener = Listener(seconds)
-    await open_wire(plc).exchange_forever(listener)
+    await wire.exchange_forever(listener)
     if len(listener.samples) < 2:
         raise Fault(f"{listener.trouble}: waited {WAIT_S:.0f} s: does the PLC's Modbus client point here?")
     return listener.samples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -80,6 +81,38 @@ def test_nobody_there_and_bad_arguments_are_one_line(linegate: Linegate) -> None
     result = linegate("plc", "probe", "127.0.0.1", "--config", "config/line.toml")
     assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
     assert "give either" in result.stderr
+
+
+async def probed_there(answer: bytes | None) -> Finding:
+    """What is found about a TCP server that answers this to everything; None: it says nothing."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            if answer is not None:
+                writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port := free_port())
+    found = await probe(PlcConfig(host="127.0.0.1", port=port), 0.3, write_test=False)
+    server.close()
+    return found.findings[-1]
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", None])
+def test_what_listens_and_speaks_no_modbus_is_told_apart(answer: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.plc.probe.PATIENCE_MS", 100)
+    finding = asyncio.run(probed_there(answer))
+    assert "something listens but it speaks no Modbus" in finding.seen
+    assert "is --port right?" in finding.remedy
+
+
+def test_where_the_station_itself_listens_it_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as station:
+        port = station.getsockname()[1]
+        with pytest.raises(
+            Fault, match=f"the station is running: stop it, .* linegate plc probe 127.0.0.1 --port {port}"
+        ):
+            asyncio.run(probe(PlcConfig(role="server", host="127.0.0.1", port=port), 0.3, write_test=False))
 
 
 def samples(**registers: list[int]) -> list[Sample]:
