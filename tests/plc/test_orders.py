@@ -483,3 +483,110 @@ def test_unknown_bits_of_a_newer_plc_are_passed_over(desk: Desk) -> None:
     words = list(desk.program.words)
     PLC_BLOCK.put(words, "CTRL", 0x8000 | Ctrl.HW_TRIGGER)
     assert not desk.handshake.observe(words, desk.now_ns, desk.now_ns).torn
+
+
+# --- the PLC's program alone -----------------------------------------------------------------------------------------
+
+
+def test_parts_come_no_nearer_by_the_clock_while_the_belt_stands(desk: Desk) -> None:
+    assert desk.inspect(Verdict.PASS).verdict is Verdict.PASS
+    desk.belt = BeltInputs(moves=False)
+    for _ in range(3 * DECIDE_MS // 10):
+        desk.cycle()
+    assert not desk.outcomes
+    desk.belt = BeltInputs()
+    left_ms = DECIDE_MS - 10
+    for _ in range(left_ms // 10 - 1):
+        desk.cycle()
+    assert not desk.outcomes, "as long a way to go as when the belt stopped"
+    desk.cycle()
+    assert desk.outcomes == {1: OutcomeCode.PASSED}
+
+
+@pytest.mark.parametrize(("late_ms", "outcome"), [(50, OutcomeCode.PASSED), (60, OutcomeCode.REJECTED)])
+@pytest.mark.parametrize("by_encoder", [False, True])
+def test_a_part_decided_too_late_is_not_passed(late_ms: int, outcome: OutcomeCode, by_encoder: bool) -> None:
+    """The arm would open for its neighbour."""
+    desk = encoder_desk() if by_encoder else Desk()
+    desk.program.late_counts = 50 * COUNTS_PER_MS
+    at_ms, at_counts = desk.now_ms + 10, desk.belt.encoder
+    desk.inspect(Verdict.PASS)
+    desk.cycle()
+    counts = (at_counts + (DECIDE_MS + late_ms) * COUNTS_PER_MS) & 0xFFFF_FFFF
+    desk.belt = BeltInputs(counts) if by_encoder else desk.belt
+    decided = desk.program.scan(at_ms + DECIDE_MS + late_ms, [], desk.agent_words, desk.belt)
+    assert [part.outcome for part in decided] == [outcome]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.REJECT])
+@pytest.mark.parametrize("announced_by", ["command", "operator"])
+def test_bypass_passes_no_challenge_that_only_the_agent_knew_of(
+    desk: Desk, verdict: Verdict, announced_by: str
+) -> None:
+    desk.program.panel.bypass = True
+    if announced_by == "command":
+        desk.program.panel.command, desk.program.panel.command_seq = 2, 1
+    desk.cycle()
+    desk.handshake.ledger.challenge_next |= announced_by == "operator"
+    desk.inspect(verdict)
+    desk.cycle()
+    assert desk.program.queue[0].challenge
+    assert desk.finish()[1] is OutcomeCode.REJECTED
+
+
+def clear_fault_bit(desk: Desk) -> bool:
+    return bool(PLC_BLOCK.get(desk.program.words, "CTRL") & Ctrl.CLEAR_FAULT)
+
+
+def test_one_tap_is_held_until_the_agent_has_cleared(desk: Desk) -> None:
+    desk.inspect(Verdict.PASS, challenge=True)
+    desk.cycle()
+    assert desk.program.stopped
+    slow = list(desk.agent_words)
+    for pressed in (True, *[False] * 100):
+        desk.program.panel.clear_fault = pressed
+        desk.program.scan(desk.now_ms, [], slow)
+        assert clear_fault_bit(desk)
+    desk.cycle()
+    desk.cycle()
+    assert not desk.program.stopped
+    assert not clear_fault_bit(desk)
+
+
+def test_a_press_that_nobody_reads_ends(desk: Desk) -> None:
+    desk.program.panel.clear_fault = True
+    desk.program.scan(desk.now_ms, [], desk.agent_words)
+    for after_ms, on in ((5_000, True), (5_001, False)):
+        desk.program.scan(desk.now_ms + after_ms, [], desk.agent_words)
+        assert desk.program._clear_fault.on is on
+    desk.program.scan(desk.now_ms + 6_000, [], desk.agent_words)
+    assert not clear_fault_bit(desk), "a button that sticks is one press"
+
+
+@pytest.mark.parametrize(
+    ("edge", "belt"),
+    [
+        (Edge(1, 2_001, 0), BeltInputs()),
+        (Edge(1, 2_000, 1_005), BeltInputs(1_000)),
+        (Edge(1, 2_000, 500), BeltInputs(2**32 - 524)),
+    ],
+)
+def test_a_part_newer_than_the_scans_inputs_has_just_come(edge: Edge, belt: BeltInputs) -> None:
+    program = PlcProgram(1, 0 if belt.encoder else DECIDE_MS, decide_counts=1_200 if belt.encoder else 0)
+    assert not program.scan(2_000, [edge], [0] * AGENT_BLOCK.count, belt)
+
+
+def test_no_part_may_come_before_the_agent_has_read_that_the_job_is_its_own_again(desk: Desk) -> None:
+    desk.program.panel.job = 2
+    for _ in range(3):
+        desk.cycle()
+    assert desk.program.running
+    desk.program.panel.job = 0
+    before = list(desk.agent_words)
+    for _ in range(5):
+        desk.program.scan(desk.now_ms, [], before)
+        assert not desk.program.running
+    desk.cycle()
+    desk.cycle()
+    assert desk.program.running
+    assert desk.word("JOB_CURRENT") == 1
