@@ -19,7 +19,7 @@ from agent.errors import ConfigError, Fault
 from agent.plc.modbus_server import Peer, Refusal, modbus_server
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.registers import Block
-from agent.plc.served import ServedImages
+from agent.plc.served import NO_BEAT, ServedImages
 from agent.plc.ticking import ticking
 from agent.plc.wire import LinkEnd
 
@@ -63,7 +63,9 @@ class ServedRegisters:
         self._served = ServedImages()
         self._words = [0] * PLC_BLOCK.count
         self._writer: Peer | None = None
-        self._written_s = time.monotonic()
+        self._blocks = 0
+        """Written by this writer."""
+        self._writes_since_s = self._written_s = time.monotonic()
         self._complained: set[tuple[int, ExcCodes]] = set()
         self._ended = asyncio.Event()
 
@@ -122,12 +124,19 @@ class ServedRegisters:
             self._link.report(f"PLC at {self._writer.name} has stopped writing")
 
     def _digest(self, received_ns: int) -> None:
-        served = self._served.of(PLC_BLOCK.get(self._words, "AGENT_HB_ECHO"))
+        echo = PLC_BLOCK.get(self._words, "AGENT_HB_ECHO")
+        served = self._served.of(echo)
+        self._blocks += 1
         if served is None:
-            self._link.report(UNKNOWN_ECHO)
+            if not self._only_begins(echo):
+                self._link.report(UNKNOWN_ECHO)
             return
         self._link.acknowledged(list(served.words), received_ns)
         self._link.digest(list(self._words), served.first_ns, received_ns)
+
+    def _only_begins(self, echo: int) -> bool:
+        """A PLC may write before it has read: it then echoes our last life, or nothing yet."""
+        return self._blocks == 1 or (echo == NO_BEAT and time.monotonic() - self._writes_since_s < SILENT_S)
 
     def _become_writer(self, peer: Peer) -> None:
         """The newest connection that writes is believed: a PLC that came back must not wait for its own ghost."""
@@ -136,6 +145,7 @@ class ServedRegisters:
         if self._writer is not None and peer.number < self._writer.number:
             self._refuse(peer, ExcCodes.DEVICE_BUSY, f"writes too, but {self._writer.name} came later and is believed")
         self._writer, self._words = peer, [0] * PLC_BLOCK.count
+        self._blocks, self._writes_since_s = 0, time.monotonic()
         log.info("PLC writes from %s", peer.name)
 
     def _refuse(self, peer: Peer, code: ExcCodes, what: str) -> None:

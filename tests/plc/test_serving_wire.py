@@ -91,7 +91,7 @@ def test_an_image_is_acknowledged_by_the_echo_of_its_beat_and_by_nothing_else() 
 
 
 @pytest.mark.parametrize("echo", [0, 3, 500])
-def test_a_block_with_the_echo_of_a_beat_never_given_is_not_used(echo: int) -> None:
+def test_a_block_with_the_echo_of_a_beat_never_given_is_not_used(echo: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of one that only went out in part: the PLC could have it from two images."""
 
     async def use(link: RecordingLink, port: int) -> None:
@@ -99,10 +99,27 @@ def test_a_block_with_the_echo_of_a_beat_never_given_is_not_used(echo: int) -> N
             await read_image(connection)
             await read_image(connection)
             await connection.read(AGENT_BLOCK.base, AGENT_BLOCK.count - 1)
-            await connection.write(PLC_BLOCK.base, block(echo))
+            for _ in range(2):
+                await connection.write(PLC_BLOCK.base, block(echo))
             assert not link.digested
             assert not link.confirmed
-            assert link.reports[-1] == UNKNOWN_ECHO
+            assert UNKNOWN_ECHO in link.reports
+
+    monkeypatch.setattr("agent.plc.serving.SILENT_S", 0.0)
+    serve(use)
+
+
+@pytest.mark.parametrize("echoes", [[4711], [0, 0, 0]])
+def test_a_plc_that_has_read_nothing_yet_is_not_complained_of(echoes: list[int]) -> None:
+    """It writes before it reads: what it echoes is of our last life, or 0."""
+
+    async def use(link: RecordingLink, port: int) -> None:
+        for _ in range(2):
+            async with plc(port) as connection:
+                for echo in echoes:
+                    await connection.write(PLC_BLOCK.base, block(echo))
+                assert not link.digested
+                assert UNKNOWN_ECHO not in link.reports
 
     serve(use)
 
