@@ -51,8 +51,8 @@ class TakesBareWords(PlcProgram):
 
 
 class DecidesLate(PlcProgram):
-    def _due(self, part: QueuedPart, now_ms: int, belt: BeltInputs) -> bool:
-        return now_ms - part.triggered_ms >= 2 * self.decide_ms
+    def _past(self, part: QueuedPart, now_ms: int, belt: BeltInputs) -> int:
+        return now_ms - part.triggered_ms - 2 * self.decide_ms
 
 
 class IgnoresHeartbeat(PlcProgram):
