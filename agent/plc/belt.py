@@ -14,7 +14,8 @@ The truth log has one JSON line for every action of the arm, and for every part 
     outcome       what the PLC took it for: passed, rejected, no_decision, no_verdict; untracked with seq null
     arm           what the arm did: let_pass or rejected; taken_off: somebody took the part off the belt before it
     lane          where a rejected part went: 'reject', or the class whose coil was energised; null if it passed
-    escape        a bad part was let pass
+    bypass        BYPASS was on: all parts pass by order of the panel, a bad one that does is no fault of the station
+    escape        a bad part was let pass, under BYPASS too
     overkill      a good part was rejected
 """
 
@@ -198,6 +199,7 @@ class Act:
     part_id: int | None = None
     outcome: str = "untracked"
     passed_eye_ms: int | None = None
+    bypass: bool = False
 
 
 class TruthLog:
@@ -230,6 +232,7 @@ class TruthLog:
             "outcome": act.outcome,
             "arm": arm,
             "lane": act.lane,
+            "bypass": act.bypass,
             "escape": escape,
             "overkill": overkill,
         }

@@ -7,6 +7,7 @@ from collections.abc import Container
 
 from agent.plc.belt import Act, Belt, BeltPart, TruthLog
 from agent.plc.program import QueuedPart
+from agent.plc.program_inputs import Panel
 from agent.plc.register_map import OutcomeCode
 from agent.plc.sim_arm import OPEN, SHUT, Arm, Gate, Outputs
 from agent.plc.sim_drive import Drive
@@ -16,8 +17,8 @@ from agent.plc.sim_eye import Seen
 class RejectStation:
     """The arm, and the truth about what it does."""
 
-    def __init__(self, belt: Belt, drive: Drive, outputs: Outputs, truth: TruthLog) -> None:
-        self._belt, self._drive, self._outputs, self._truth = belt, drive, outputs, truth
+    def __init__(self, belt: Belt, drive: Drive, outputs: Outputs, truth: TruthLog, panel: Panel) -> None:
+        self._belt, self._drive, self._outputs, self._truth, self._panel = belt, drive, outputs, truth, panel
         self.arm = Arm()
         self._acted: set[int] = set()
         self._next = 0
@@ -32,7 +33,8 @@ class RejectStation:
         done = self.arm.act(at_s, ordered, truly is not None)
         outcome = part.outcome.name.lower()
         passed_eye_ms = int(seen.at_s * 1000)
-        self._truth.write(truly, Act(at_s, done.let_pass, done.lane, part.seq, part.part_id, outcome, passed_eye_ms))
+        act = Act(at_s, done.let_pass, done.lane, part.seq, part.part_id, outcome, passed_eye_ms, self._panel.bypass)
+        self._truth.write(truly, act)
 
     def _still_there(self, index: int | None) -> BeltPart | None:
         """The part of that index, which is dealt with by this."""
@@ -74,4 +76,4 @@ class RejectStation:
 
     def _let_go(self, part: BeltPart, at_s: float, ordered: Gate) -> None:
         done = self.arm.act(at_s, ordered, part_there=True)
-        self._truth.write(part, Act(at_s, done.let_pass, done.lane))
+        self._truth.write(part, Act(at_s, done.let_pass, done.lane, bypass=self._panel.bypass))
