@@ -182,10 +182,20 @@ class World:
 
     def _is_overruled(self, part: QueuedPart) -> bool:
         """Has the PLC's panel, or the PLC itself, decided on this part?"""
-        overruled = self.panel.bypass or self.panel.reject_all or part.part_id in self.challenges
+        late = self._is_late(part)
+        assert not late or self.panel.bypass or part.outcome is not OutcomeCode.PASSED, (
+            "the arm opens for its neighbour"
+        )
+        overruled = self.panel.bypass or self.panel.reject_all or part.part_id in self.challenges or late
         if overruled:
             self.overruled.add((self.plc.epoch, part.part_id))
         return overruled
+
+    def _is_late(self, part: QueuedPart) -> bool:
+        travelled = int(self.encoder) - int(self.edge_counts[part.part_id])
+        if self.decide_counts:
+            return travelled - DECIDE_COUNTS > self.plc.program.late_counts
+        return self.now_ms - part.triggered_ms - DECIDE_MS > self.plc.program.late_ms
 
     def _check_pass(self, part: QueuedPart) -> None:
         travelled = int(self.encoder) - int(self.edge_counts[part.part_id])
