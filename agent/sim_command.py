@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -46,7 +47,7 @@ Examples, each behind linegate plc sim:
   --decide-by encoder          stops and slow belts do not put the arm out of step
   --challenge-every 50         each 50th part is a test piece, known to be bad
   --arm coils --pass-coil 3    for \[reject] timing = "agent", pass_coil = 3
-  --role client                for a station with plc.role = "server"
+  --role client                for linegate run config/demo_server.toml
   --profile bits --rate 2      for a station with plc.profile = "bits", decide_ms = 400
   --serial /dev/ttyUSB0        Modbus RTU
   --script faults.txt          a menu command a line, behind its time: 12.5 freeze 400
@@ -219,27 +220,18 @@ def _run(line: SimulatedLine, orders: list[Any]) -> None:
 
 def _greeting(line: SimulatedLine) -> str:
     from agent.plc.register_map import MAP_ID
-    from agent.plc.sim_bits import longest_scan_ms
+    from agent.plc.sim_station import as_toml, station_tables
 
     options, belt = line.options, line.belt
-    wire = options.wire
-    plc = f'host = "{wire.host}", port = {wire.port}'
-    if wire.line is not None:
-        plc = f'transport = "rtu", [plc.serial] device = the other end of {wire.line.device}'
-    elif wire.role == "client":
-        plc = f'role = "server", {plc}'
-    speaks = f"map id {MAP_ID:#06x} (linegate plc map)"
-    if wire.profile == "bits":
-        scan_ms = longest_scan_ms(options.scan_ms)
-        plc += f', profile = "bits", decide_ms = {options.decide_ms}, scan_ms = {scan_ms:g}'
-        speaks = "profile B (linegate plc map --profile bits)"
+    words = f"map id {MAP_ID:#06x} (linegate plc map)"
+    speaks = "profile B (linegate plc map --profile bits)" if options.wire.profile == "bits" else words
     counts = round(belt.arm_mm * options.counts_per_mm)
+    alike = "config/demo_server.toml" if options.wire.role == "client" else "config/demo.toml"
     return (
         f"PLC simulator: {line.wire.where}, {speaks}\n"
-        f"camera:        {options.camera_endpoint}\n"
         f"belt:          {options.mm_s:.0f} mm/s, a part each {belt.pitch_mm:g} mm; the arm is {belt.arm_mm:.0f} mm or "
         f"{counts} encoder counts behind the photo-eye\n"
-        f'station:       [plc] {plc}; [camera] driver = "simulated", endpoint as above; [trigger] mode = "hardware": '
-        "see config/demo.toml\n"
+        f"station:       {alike}, with these tables:\n"
+        f"{indent(as_toml(station_tables(options, belt.pitch_mm)), '    ')}\n"
         "type 'help' for the menu of panel, belt and faults"
     )
