@@ -113,8 +113,8 @@ def bench(
 @plc_app.command("map")
 def plc_map(
     as_format: Annotated[
-        Literal["table", "md", "csv", "st"],
-        typer.Option("--format", help="csv: every register, for a tag list; st: declarations for FB_Linegate."),
+        Literal["table", "md", "csv", "st", "fb"],
+        typer.Option("--format", help="csv: a tag list; st: declarations for FB_Linegate; fb: that block itself."),
     ] = "table",
     profile: Annotated[Literal["words", "bits"], typer.Option(help="The station's plc.profile.")] = "words",
 ) -> None:

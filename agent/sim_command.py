@@ -30,10 +30,11 @@ MANUAL = r"""A PLC with belt, photo-eye, camera and reject arm: commission witho
 Example: linegate plc sim --rate 10 --parts 300
 
 It is a real Modbus PLC at the wire and runs the program that is
-docs/plc/FB_Linegate.st in Structured Text. The belt waits until a station is
-READY, then carries parts past photo-eye and camera to the arm, which rejects
-each that was not proven good in time. What truly happened to each part goes
-into the truth log (agent/plc/belt.py says what its fields mean).
+FB_Linegate in Structured Text (linegate plc map --format fb). The belt waits
+until a station is READY, then carries parts past photo-eye and camera to the
+arm, which rejects each that was not proven good in time. What truly happened
+to each part goes into the truth log (agent/plc/belt.py says what its fields
+mean).
 
 The line obeys its PLC: it stands while the station asks for a stop
 (STOP_REQUEST) or changes its job. An operator then comes and presses

@@ -16,8 +16,9 @@ from agent.errors import UsageError
 from agent.plc import map_bits, map_rows
 from agent.plc.map_rows import Section, Tag
 from agent.plc.map_structured_text import structured_text
+from agent.shipped import shipped
 
-MapFormat = Literal["table", "md", "csv", "st"]
+MapFormat = Literal["table", "md", "csv", "st", "fb"]
 MapProfile = Literal["words", "bits"]
 _MAPS = {"words": map_rows, "bits": map_bits}
 
@@ -33,10 +34,12 @@ def print_map(as_format: MapFormat, profile: MapProfile) -> None:
         sys.stdout.write(markdown(profile))
     elif as_format == "csv":
         sys.stdout.write(tag_list(profile))
-    elif profile == "words":
+    elif profile == "bits":
+        raise UsageError(f"--format {as_format} is for profile words, as FB_Linegate is: take --format csv for bits")
+    elif as_format == "st":
         sys.stdout.write(structured_text())
     else:
-        raise UsageError("--format st is for profile words, as FB_Linegate is: take --format csv for bits")
+        sys.stdout.write(shipped("docs/plc/FB_Linegate.st").read_text(encoding="utf-8"))
 
 
 def markdown(profile: MapProfile) -> str:

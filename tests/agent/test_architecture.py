@@ -72,10 +72,13 @@ def test_the_agent_runs_without_torch(tmp_path: Path) -> None:
                 importlib.import_module(module.name)
         assert "site-packages" in str(shipped("config/demo.toml"))
         check_config(shipped("config/demo.toml"))
+        from agent.plc.map_table import print_map
+        print_map("fb", "words")
         """
     )
     result = subprocess.run([python, "-c", probe], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+    assert "FUNCTION_BLOCK FB_Linegate" in result.stdout
     assert (
         subprocess.run([tmp_path / "venv" / "bin" / "linegate", "--help"], check=False, capture_output=True).returncode
         == 0

@@ -43,8 +43,9 @@ def test_profile_bits_has_its_own_map(linegate: Linegate, as_format: str) -> Non
         assert all(entry.name in result.stdout for entry in (*image.bits, *image.registers))
 
 
-def test_structured_text_is_for_words(linegate: Linegate) -> None:
-    result = linegate("plc", "map", "--format", "st", "--profile", "bits")
+@pytest.mark.parametrize("as_format", ["st", "fb"])
+def test_structured_text_is_for_words(linegate: Linegate, as_format: str) -> None:
+    result = linegate("plc", "map", "--format", as_format, "--profile", "bits")
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.strip().splitlines()) == 1
 
