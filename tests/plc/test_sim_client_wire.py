@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from contextlib import suppress
 
 import pytest
 
 from agent.local_line import free_port
 from agent.plc import ending
+from agent.plc.belt import Belt, TruthLog, blank_parts
 from agent.plc.ending import end
 from agent.plc.register_map import AGENT_BLOCK
 from agent.plc.serving import ServingWire
 from agent.plc.sim_client_wire import ClientWire
+from agent.plc.sim_wire import SimWireOptions
+from agent.plc.simulator import LineOptions, SimulatedLine
 from tests.plc.recording_link import RecordingLink
 
 
@@ -95,3 +100,30 @@ def test_the_end_is_sure_although_the_answer_comes_with_the_cancel(monkeypatch: 
         assert task.done()
 
     asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_the_first_signal_asks_and_the_second_ends_the_process_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    exits: list[int] = []
+    monkeypatch.setattr("agent.plc.simulator.os._exit", exits.append)
+    wire = SimWireOptions("127.0.0.1", free_port(), "client")
+    options = LineOptions(wire, f"tcp://127.0.0.1:{free_port()}", scan_ms=5, decide_ms=400, mm_s=320)
+    line = SimulatedLine(Belt(blank_parts(1), 32, 128), TruthLog(None), options)
+    ending_now = asyncio.Event()
+
+    async def never_ends() -> None:
+        ending_now.set()
+        await asyncio.sleep(0.2)
+
+    monkeypatch.setattr(line.wire, "stop", never_ends)
+
+    async def run() -> None:
+        running = asyncio.create_task(line.run())
+        await asyncio.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await ending_now.wait()
+        assert not exits
+        os.kill(os.getpid(), signal.SIGINT)
+        await running
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert exits == [1]
