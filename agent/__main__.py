@@ -13,8 +13,8 @@ from typer.exceptions import TyperException
 from agent.arguments import person
 from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
 from agent.model_contract import Provider
-from agent.plc_commands import accept, probe
-from agent.sim_command import EPILOG, MANUAL, plc_sim
+from agent.plc.commissioning.commands import accept, probe
+from agent.plc.sim.command import EPILOG, MANUAL, plc_sim
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Inspect every part on a production line; only proven-good parts pass.")  # fmt: skip
@@ -120,7 +120,7 @@ def plc_map(
 ) -> None:
     """Print the register map.  Example: linegate plc map --format csv > linegate.csv"""
     with exit_on_error():
-        from agent.plc.map_table import print_map
+        from agent.plc.map.table import print_map
 
         print_map(as_format, profile)
 

@@ -11,7 +11,7 @@ from agent.cameras.folder import FolderDriver
 from agent.config import FolderCamera, load_config
 from agent.judge import Calibration, Judge
 from agent.model_contract import Provider
-from agent.plc.open_arm import check_lanes
+from agent.plc.arm.open_arm import check_lanes
 from agent.recipe import load_recipes
 from agent.segmenter import Segmenter
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from agent.plc.register_map import HEARTBEAT_LIMIT_MS
-from agent.plc.serial_timing import Exchanges, SerialLine
+from agent.plc.wires.serial_timing import Exchanges, SerialLine
 from agent.toml import Milliseconds, Strict
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -145,7 +145,7 @@ _STRANGERS = (
 
 
 class RejectConfig(Strict):
-    """Who times the reject arm, and how it is wired (agent/plc/reject_timer.py)."""
+    """Who times the reject arm, and how it is wired (agent/plc/arm/reject_timer.py)."""
 
     timing: Literal["plc", "agent"] = "plc"
     """plc: the PLC's shift register, Linegate only says the verdict. agent: Linegate drives coils of its own."""

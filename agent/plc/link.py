@@ -19,11 +19,11 @@ from agent.health import Health
 from agent.inspection import Reason, Trigger
 from agent.journal import Journal
 from agent.plc.agent_handshake import AgentHandshake
-from agent.plc.bell import Bell
+from agent.plc.arm.reject_arm import RejectArm
 from agent.plc.decision import Closed, Decision, Observation, Sampled, Situation
 from agent.plc.register_map import Status
-from agent.plc.reject_arm import RejectArm
-from agent.plc.wire import Wire
+from agent.plc.wires.bell import Bell
+from agent.plc.wires.link_end import Wire
 
 log = logging.getLogger(__name__)
 

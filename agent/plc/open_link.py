@@ -7,18 +7,18 @@ from agent.health import Health
 from agent.journal import Journal
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.alarms import AlarmLimits
+from agent.plc.arm.open_arm import check_lanes, open_arm
 from agent.plc.bits_handshake import BitsHandshake
-from agent.plc.bits_profile import Bits
 from agent.plc.decision import Timing
-from agent.plc.endpoint import Endpoint, rtu_endpoint, tcp_endpoint
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
 from agent.plc.link import PlcLink
-from agent.plc.modbus import ModbusConnection
-from agent.plc.open_arm import check_lanes, open_arm
-from agent.plc.polling import PollingWire, Profile, Words
-from agent.plc.serving import ServingWire
-from agent.plc.wire import Wire
+from agent.plc.wires.bits_profile import Bits
+from agent.plc.wires.endpoint import Endpoint, rtu_endpoint, tcp_endpoint
+from agent.plc.wires.link_end import Wire
+from agent.plc.wires.modbus import ModbusConnection
+from agent.plc.wires.polling import PollingWire, Profile, Words
+from agent.plc.wires.serving import ServingWire
 from agent.plc_config import PlcConfig
 
 

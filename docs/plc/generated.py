@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.plc.map_rows import sections
-from agent.plc.map_structured_text import structured_text
-from agent.plc.map_table import markdown, markdown_section, tag_list
-from agent.plc.serial_timing import Exchanges, SerialLine
+from agent.plc.map.rows import sections
+from agent.plc.map.structured_text import structured_text
+from agent.plc.map.table import markdown, markdown_section, tag_list
+from agent.plc.wires.serial_timing import Exchanges, SerialLine
 from docs.plc.timing.scenarios import PICTURES
 
 FOLDER = Path(__file__).parent

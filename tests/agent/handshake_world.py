@@ -13,9 +13,9 @@ from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import Closed, Decision, Timing
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
-from agent.plc.program import PlcProgram, QueuedPart
-from agent.plc.program_inputs import BeltInputs, Edge, Panel
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Command, Ctrl, OutcomeCode, Status
+from agent.plc.sim.inputs import BeltInputs, Edge, Panel
+from agent.plc.sim.program import PlcProgram, QueuedPart
 
 MS = 1_000_000
 SCAN_MS, DECIDE_MS, WINDOW_MS, GUARD_MS = 5, 400, 100, 25
@@ -393,7 +393,7 @@ class World:
         agent = self.agent
         for _ in range(100):
             self.cycle(20)
-            if len(agent.closed) == len(agent.settled) >= len(agent.seen) and not self.plc.program.queue:
+            if not agent.handshake.ledger.parts and not self.plc.program.queue:
                 break
         ended = [closed.decision.trigger for closed in agent.closed]
         assert set(agent.seen) <= set(ended), "a trigger was never closed"

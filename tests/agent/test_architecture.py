@@ -72,7 +72,7 @@ def test_the_agent_runs_without_torch(tmp_path: Path) -> None:
                 importlib.import_module(module.name)
         assert "site-packages" in str(shipped("config/demo.toml"))
         check_config(shipped("config/demo.toml"))
-        from agent.plc.map_table import print_map
+        from agent.plc.map.table import print_map
         print_map("fb", "words")
         """
     )

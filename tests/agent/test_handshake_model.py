@@ -15,8 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import Decision
 from agent.plc.part import Part
-from agent.plc.program import PlcProgram
-from agent.plc.program_inputs import Edge
 from agent.plc.register_map import (
     AGENT_BLOCK,
     HEARTBEAT_LIMIT_MS,
@@ -28,6 +26,8 @@ from agent.plc.register_map import (
     Status,
     VerdictCode,
 )
+from agent.plc.sim.inputs import Edge
+from agent.plc.sim.program import PlcProgram
 from tests.agent.handshake_world import (
     COUNTS_PER_S,
     DECIDE_COUNTS,

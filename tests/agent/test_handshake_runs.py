@@ -11,9 +11,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from agent.inspection import Reason, Verdict
 from agent.plc.decision import Decision, Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program import QueuedPart
-from agent.plc.program_inputs import BeltInputs, Edge
 from agent.plc.register_map import AGENT_BLOCK, VerdictCode
+from agent.plc.sim.inputs import BeltInputs, Edge
+from agent.plc.sim.program import QueuedPart
 from tests.agent.handshake_world import GOOD, MS, Plc, World
 from tests.agent.test_handshake_model import HandshakeMachine
 from tests.faults.sizes import FULL_TIMEOUT_S, SEED, sized

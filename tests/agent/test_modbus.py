@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from agent.plc.endpoint import tcp_endpoint
-from agent.plc.modbus import LinkError, ModbusConnection
+from agent.plc.wires.endpoint import tcp_endpoint
+from agent.plc.wires.modbus import LinkError, ModbusConnection
 
 Answer = Callable[[bytes], bytes | None]
 """PDU asked → PDU answered; None: close the connection; b'': stay silent."""

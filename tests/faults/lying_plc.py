@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.plc.program import PlcProgram
-from agent.plc.program_inputs import Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode
+from agent.plc.sim.inputs import Edge
+from agent.plc.sim.program import PlcProgram
 
 READ, WRITE = 3, 16
 OTHER_FUNCTIONS = (1, 2, 3, 4, 6, 15, 16, 23, 43)

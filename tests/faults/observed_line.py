@@ -22,8 +22,8 @@ from agent.journal_file import open_reader
 from agent.judge import Calibration, Judge
 from agent.local_line import LineOptions, LocalLine, to_toml
 from agent.messages import ResultMessage
-from agent.plc.belt import procedural_parts
 from agent.plc.register_map import AGENT_BLOCK
+from agent.plc.sim.belt import procedural_parts
 from agent.recipe import load_recipe
 from agent.segmenter import Segmenter
 from agent.subscriber import request_since

@@ -15,8 +15,8 @@ from typing import Any
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from agent.plc.endpoint import tcp_endpoint
-from agent.plc.modbus import LinkError, ModbusConnection
+from agent.plc.wires.endpoint import tcp_endpoint
+from agent.plc.wires.modbus import LinkError, ModbusConnection
 from tests.conftest import ROOT
 from tests.faults.lying_plc import READ, WRITE, packed
 from tests.faults.report import Finding, Report

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
+from agent.plc.arm.odometer import Odometer
+from agent.plc.arm.reject_timer import ArmEvent, ArmWiring, RejectTimer
 from agent.plc.decision import MS, Decision, Sampled
-from agent.plc.odometer import Odometer
 from agent.plc.register_map import MAP_ID, PLC_BLOCK
-from agent.plc.reject_timer import ArmEvent, ArmWiring, RejectTimer
 
 SCAN_MS, CYCLE_MS, KNOWN_MS = 5, 10, 75
 DISTANCE, PULSE_MS = 400.0, 50.0

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
-from agent.plc.bits_program import BitsProgram
 from agent.plc.decision import MS, Closed, Decision
-from agent.plc.program import QueuedPart
-from agent.plc.program_inputs import Edge
 from agent.plc.register_map import OutcomeCode, Status
+from agent.plc.sim.bits_program import BitsProgram
+from agent.plc.sim.inputs import Edge
+from agent.plc.sim.program import QueuedPart
 from tests.plc.bits_agent import DECIDE_MS, SCAN_MS, WINDOW_MS, Agent, Fault, Write
 
 GOOD = Status.ONLINE | Status.READY

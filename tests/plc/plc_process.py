@@ -17,9 +17,9 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.local_line import free_port
-from agent.plc.program import PlcProgram, QueuedPart
-from agent.plc.program_inputs import STANDING, BeltInputs, Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, RING_SLOTS, VerdictCode
+from agent.plc.sim.inputs import STANDING, BeltInputs, Edge
+from agent.plc.sim.program import PlcProgram, QueuedPart
 
 SCAN_S = 0.005
 PITCH_MS = 40

@@ -7,8 +7,8 @@ import math
 import time
 from collections.abc import Callable
 
-from agent.plc.bell import Bell
 from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK
+from agent.plc.wires.bell import Bell
 
 
 class RecordingLink:

@@ -14,10 +14,10 @@ from agent.plc.decision import Decision, Timing
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
 from agent.plc.link import PlcLink
-from agent.plc.program import PlcProgram
-from agent.plc.program_inputs import Edge
 from agent.plc.register_map import AGENT_BLOCK, OutcomeCode
-from agent.plc.wire import Wire
+from agent.plc.sim.inputs import Edge
+from agent.plc.sim.program import PlcProgram
+from agent.plc.wires.link_end import Wire
 from tests.agent.records import journal_at
 
 AGENT_EPOCH = 7

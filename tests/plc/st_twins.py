@@ -13,9 +13,9 @@ from agent.inspection import Reason, Trigger, Verdict
 from agent.plc.alarms import AlarmLimits
 from agent.plc.decision import MS, Decision, Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program import PlcProgram, QueuedPart
-from agent.plc.program_inputs import STANDING, BeltInputs, Edge
 from agent.plc.register_map import AGENT_BLOCK, MAX_SEQ, PLC_BLOCK, Ctrl, Status
+from agent.plc.sim.inputs import STANDING, BeltInputs, Edge
+from agent.plc.sim.program import PlcProgram, QueuedPart
 from tests.conftest import ROOT
 from tests.plc.st_interpreter import Arithmetic, Program
 

@@ -28,13 +28,13 @@ from rich.console import Console
 from agent.config import load_config
 from agent.errors import Fault, UsageError
 from agent.local_line import free_port, to_toml
-from agent.plc.accept import AcceptOptions, accept, run_step, steps
-from agent.plc.accept_operator import Operator, parse_counts
-from agent.plc.accept_record import LinkDied, Record
-from agent.plc.accept_report import Protocol, ReportFiles
-from agent.plc.accept_result import Result, State
-from agent.plc.accept_rig import Rig
-from agent.plc.probe import probe
+from agent.plc.commissioning.accept import AcceptOptions, accept, run_step, steps
+from agent.plc.commissioning.accept_operator import Operator, parse_counts
+from agent.plc.commissioning.accept_record import LinkDied, Record
+from agent.plc.commissioning.accept_report import Protocol, ReportFiles
+from agent.plc.commissioning.accept_result import Result, State
+from agent.plc.commissioning.accept_rig import Rig
+from agent.plc.commissioning.probe import probe
 from agent.plc.register_map import AGENT_BLOCK, RING_SLOTS
 from agent.plc_config import PlcConfig
 from tests.conftest import ROOT

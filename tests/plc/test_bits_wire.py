@@ -10,8 +10,8 @@ import pytest
 from agent.config import load_config
 from agent.errors import ConfigError
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
-from agent.plc.bits_profile import Bits
-from agent.plc.modbus import LinkError, ModbusConnection
+from agent.plc.wires.bits_profile import Bits
+from agent.plc.wires.modbus import LinkError, ModbusConnection
 from tests.agent.test_modbus import exchange
 from tests.conftest import ROOT, Linegate
 

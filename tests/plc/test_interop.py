@@ -15,12 +15,12 @@ from pyModbusTCP.client import ModbusClient
 from pyModbusTCP.server import ModbusServer
 
 from agent.local_line import free_port
-from agent.plc.endpoint import Endpoint, rtu_endpoint, tcp_endpoint
-from agent.plc.modbus import ModbusConnection
-from agent.plc.polling import PollingWire, Words
 from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK, OutcomeCode
-from agent.plc.serial_timing import SerialLine
-from agent.plc.serving import ServingWire
+from agent.plc.wires.endpoint import Endpoint, rtu_endpoint, tcp_endpoint
+from agent.plc.wires.modbus import ModbusConnection
+from agent.plc.wires.polling import PollingWire, Words
+from agent.plc.wires.serial_timing import SerialLine
+from agent.plc.wires.serving import ServingWire
 from tests.plc.cable import Cable
 from tests.plc.libmodbus_server import LibmodbusMemory, LibmodbusRtu, LibmodbusTcp
 from tests.plc.scripted_link import AGENT_EPOCH, check_outcomes, linked_station, run_program

@@ -10,10 +10,10 @@ import pytest
 from blark.transform import DataTypeDeclaration
 
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
-from agent.plc.map_rows import CODES, FLAGS
-from agent.plc.map_structured_text import structured_text
-from agent.plc.map_table import tag_list
-from agent.plc.meanings import MEANINGS, meaning
+from agent.plc.map.meanings import MEANINGS, meaning
+from agent.plc.map.rows import CODES, FLAGS
+from agent.plc.map.structured_text import structured_text
+from agent.plc.map.table import tag_list
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.registers import Block
 from tests.conftest import Linegate

@@ -12,9 +12,9 @@ from agent.plc.decision import Closed, Decision, Observation, Timing
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
 from agent.plc.ledger import MOST_PARTS, Ledger
-from agent.plc.program import PlcProgram
-from agent.plc.program_inputs import BeltInputs, Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Alarm, Ctrl, OutcomeCode, Status
+from agent.plc.sim.inputs import BeltInputs, Edge
+from agent.plc.sim.program import PlcProgram
 from agent.plc.slots import BELT_STANDS_MS
 
 MS = 1_000_000

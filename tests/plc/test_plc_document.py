@@ -10,7 +10,7 @@ from blark.transform import Program as StProgram
 
 from agent.config import Config
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
-from agent.plc.map_rows import BLOCKS, CODES, FLAGS
+from agent.plc.map.rows import BLOCKS, CODES, FLAGS
 from agent.plc.register_map import Alarm
 from docs.plc.generated import FOLDER, GUIDE, files, filled
 from tests.conftest import ROOT, Linegate

@@ -11,11 +11,11 @@ import pytest
 
 from agent.errors import Fault
 from agent.local_line import free_port
-from agent.plc.finding import Finding, Level
-from agent.plc.probe import connect_ms, probe
-from agent.plc.probe_checks import check_program
+from agent.plc.commissioning.finding import Finding, Level
+from agent.plc.commissioning.probe import connect_ms, probe
+from agent.plc.commissioning.probe_checks import check_program
+from agent.plc.commissioning.sample import Sample
 from agent.plc.register_map import MAP_ID, PLC_BLOCK
-from agent.plc.sample import Sample
 from agent.plc_config import PlcConfig
 from tests.conftest import Linegate
 from tests.plc.plc_process import Plcs, plc_process
@@ -100,7 +100,7 @@ async def probed_there(answer: bytes | None) -> Finding:
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", None])
 def test_what_listens_and_speaks_no_modbus_is_told_apart(answer: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.plc.probe.PATIENCE_MS", 100)
+    monkeypatch.setattr("agent.plc.commissioning.probe.PATIENCE_MS", 100)
     finding = asyncio.run(probed_there(answer))
     assert "something listens but it speaks no Modbus" in finding.seen
     assert "is --port right?" in finding.remedy

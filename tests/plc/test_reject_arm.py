@@ -8,13 +8,13 @@ import pytest
 
 from agent.inspection import Defect, Inspection, Judgement, PlcAction, Reason, Trigger, Verdict
 from agent.plc.alarms import AlarmLimits
-from agent.plc.confirm import ConfirmSensor
+from agent.plc.arm.confirm import ConfirmSensor
+from agent.plc.arm.odometer import Odometer
+from agent.plc.arm.reject_arm import RejectArm
+from agent.plc.arm.reject_timer import ArmWiring, RejectTimer
 from agent.plc.decision import Closed, Decision, Observation, Sampled
 from agent.plc.handshake import Handshake
-from agent.plc.odometer import Odometer
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Alarm, Ctrl, Status
-from agent.plc.reject_arm import RejectArm
-from agent.plc.reject_timer import ArmWiring, RejectTimer
 from tests.agent.handshake_world import DECIDE_MS, GOOD, GUARD_MS, MS, SCAN_MS, World
 
 SPEED_MM_S, PULSE_MS, CONFIRM_MS = 1000, 50.0, 200.0

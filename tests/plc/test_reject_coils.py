@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
-from agent.plc import coil_output
-from agent.plc.coil_output import CoilOutput
-from agent.plc.modbus import LinkError, ModbusConnection
+from agent.plc.wires import coil_output
+from agent.plc.wires.coil_output import CoilOutput
+from agent.plc.wires.modbus import LinkError, ModbusConnection
 from tests.agent.test_modbus import exchange
 
 WRITE_COIL, ON, OFF = 5, 0xFF00, 0x0000

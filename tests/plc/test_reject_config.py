@@ -9,7 +9,7 @@ import pytest
 
 from agent.config import load_config
 from agent.errors import ConfigError
-from agent.plc.open_arm import check_lanes
+from agent.plc.arm.open_arm import check_lanes
 from tests.conftest import ROOT
 
 DEMO = (ROOT / "config" / "demo.toml").read_text()

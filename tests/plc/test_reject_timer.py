@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.inspection import PlcAction, Verdict
-from agent.plc.reject_timer import ArmWiring
+from agent.plc.arm.reject_timer import ArmWiring
 from tests.plc.belt_world import (
     CYCLE_MS,
     DISTANCE,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from pymodbus.framer import FramerRTU
 
-from agent.plc.endpoint import rtu_endpoint
-from agent.plc.modbus import LinkError, ModbusConnection
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
-from agent.plc.serial_timing import Exchanges, SerialLine
+from agent.plc.wires.endpoint import rtu_endpoint
+from agent.plc.wires.modbus import LinkError, ModbusConnection
+from agent.plc.wires.serial_timing import Exchanges, SerialLine
 from tests.plc.cable import Cable
 
 BAUD_RATE = 921_600

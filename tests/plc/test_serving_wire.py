@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from agent.errors import ConfigError, Fault
 from agent.local_line import free_port
-from agent.plc.endpoint import tcp_endpoint
-from agent.plc.modbus import LinkError, ModbusConnection, Refused
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
-from agent.plc.served import MEMORY_BEATS, ServedImages
-from agent.plc.serving import HEADER_WORDS, UNKNOWN_ECHO, ServingWire
+from agent.plc.wires.endpoint import tcp_endpoint
+from agent.plc.wires.modbus import LinkError, ModbusConnection, Refused
+from agent.plc.wires.served import MEMORY_BEATS, ServedImages
+from agent.plc.wires.serving import HEADER_WORDS, UNKNOWN_ECHO, ServingWire
 from tests.plc.recording_link import RecordingLink, block, until
 
 Use = Callable[[RecordingLink, int], Awaitable[None]]
@@ -105,7 +105,7 @@ def test_a_block_with_the_echo_of_a_beat_never_given_is_not_used(echo: int, monk
             assert not link.confirmed
             assert UNKNOWN_ECHO in link.reports
 
-    monkeypatch.setattr("agent.plc.serving.SILENT_S", 0.0)
+    monkeypatch.setattr("agent.plc.wires.serving.SILENT_S", 0.0)
     serve(use)
 
 

@@ -10,14 +10,14 @@ from contextlib import suppress
 import pytest
 
 from agent.local_line import free_port
-from agent.plc import ending
-from agent.plc.belt import Belt, TruthLog, blank_parts
-from agent.plc.ending import end
 from agent.plc.register_map import AGENT_BLOCK
-from agent.plc.serving import ServingWire
-from agent.plc.sim_client_wire import ClientWire
-from agent.plc.sim_wire import SimWireOptions
-from agent.plc.simulator import LineOptions, SimulatedLine
+from agent.plc.sim import ending
+from agent.plc.sim.belt import Belt, TruthLog, blank_parts
+from agent.plc.sim.client_wire import ClientWire
+from agent.plc.sim.ending import end
+from agent.plc.sim.simulator import LineOptions, SimulatedLine
+from agent.plc.sim.wire import SimWireOptions
+from agent.plc.wires.serving import ServingWire
 from tests.plc.recording_link import RecordingLink
 
 
@@ -87,7 +87,7 @@ def test_the_end_is_sure_although_the_answer_comes_with_the_cancel(monkeypatch: 
         async def read(self, address: int, count: int) -> list[int]:
             return [0] * count
 
-    monkeypatch.setattr("agent.plc.sim_client_wire.ModbusConnection", lambda *_: Connection())
+    monkeypatch.setattr("agent.plc.sim.client_wire.ModbusConnection", lambda *_: Connection())
 
     async def run() -> None:
         wire = ClientWire("127.0.0.1", 1)
@@ -104,7 +104,7 @@ def test_the_end_is_sure_although_the_answer_comes_with_the_cancel(monkeypatch: 
 
 def test_the_first_signal_asks_and_the_second_ends_the_process_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     exits: list[int] = []
-    monkeypatch.setattr("agent.plc.simulator.os._exit", exits.append)
+    monkeypatch.setattr("agent.plc.sim.simulator.os._exit", exits.append)
     wire = SimWireOptions("127.0.0.1", free_port(), "client")
     options = LineOptions(wire, f"tcp://127.0.0.1:{free_port()}", scan_ms=5, decide_ms=400, mm_s=320)
     line = SimulatedLine(Belt(blank_parts(1), 32, 128), TruthLog(None), options)

@@ -10,10 +10,10 @@ import pytest
 
 from agent.config import load_config
 from agent.local_line import to_toml
-from agent.plc.serial_timing import SerialLine
-from agent.plc.sim_station import as_toml, station_tables
-from agent.plc.sim_wire import SimWireOptions
-from agent.plc.simulator import LineOptions
+from agent.plc.sim.simulator import LineOptions
+from agent.plc.sim.station import as_toml, station_tables
+from agent.plc.sim.wire import SimWireOptions
+from agent.plc.wires.serial_timing import SerialLine
 from tests.conftest import ROOT
 
 DEMOS = {"server": "demo.toml", "client": "demo_server.toml"}

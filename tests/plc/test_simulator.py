@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Ctrl
-from agent.plc.sim_commands import COMMANDS
+from agent.plc.sim.commands import COMMANDS
 from tests.plc.sim_process import Record, ScriptedAgent, Simulator, wait_until
 
 RATE, PITCH_MM, DECIDE_MS = 40, 20, 200

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from pymodbus.framer.rtu import FramerRTU
 
 from agent.errors import UsageError
-from agent.plc.belt import Belt, blank_parts, procedural_parts
-from agent.plc.program_inputs import Panel
-from agent.plc.sim_arm import CONFIRM_S, OPEN, SHUT, WATCHDOG_S, Arm, Gate, Outputs, Wiring
-from agent.plc.sim_commands import COMMANDS, WRONG_ANSWERS
-from agent.plc.sim_console import BadCommand, Order, parse, read_script
-from agent.plc.sim_drive import U32, BeltControl, Drive, Encoder
-from agent.plc.sim_faults import spoil
-from agent.plc.sim_panel import PRESSED_S, Operator
-from agent.sim_command import plc_sim
+from agent.plc.sim.arm import CONFIRM_S, OPEN, SHUT, WATCHDOG_S, Arm, Gate, Outputs, Wiring
+from agent.plc.sim.belt import Belt, blank_parts, procedural_parts
+from agent.plc.sim.command import plc_sim
+from agent.plc.sim.commands import COMMANDS, WRONG_ANSWERS
+from agent.plc.sim.console import BadCommand, Order, parse, read_script
+from agent.plc.sim.drive import U32, BeltControl, Drive, Encoder
+from agent.plc.sim.faults import spoil
+from agent.plc.sim.inputs import Panel
+from agent.plc.sim.panel import PRESSED_S, Operator
 
 # --- the belt --------------------------------------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@ import pytest
 
 from agent.plc.decision import Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program import QUEUE_SIZE
-from agent.plc.program_inputs import Edge
 from agent.plc.register_map import PLC_BLOCK, OutcomeCode
+from agent.plc.sim.inputs import Edge
+from agent.plc.sim.program import QUEUE_SIZE
 from tests.plc.st_interpreter import Arithmetic, NotInSubset, Program
 from tests.plc.st_twins import FB_TEXT, MAP_TEXT, READY, Line, Twins
 

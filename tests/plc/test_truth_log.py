@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.plc.belt import Belt, TruthLog, procedural_parts
-from agent.plc.program import QueuedPart
-from agent.plc.program_inputs import Panel
 from agent.plc.register_map import OutcomeCode
-from agent.plc.sim_arm import Outputs, Wiring
-from agent.plc.sim_drive import Drive
-from agent.plc.sim_eye import Seen
-from agent.plc.sim_reject import RejectStation
+from agent.plc.sim.arm import Outputs, Wiring
+from agent.plc.sim.belt import Belt, TruthLog, procedural_parts
+from agent.plc.sim.drive import Drive
+from agent.plc.sim.eye import Seen
+from agent.plc.sim.inputs import Panel
+from agent.plc.sim.program import QueuedPart
+from agent.plc.sim.reject import RejectStation
 
 
 @pytest.mark.parametrize("bypass", [True, False])

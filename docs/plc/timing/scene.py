@@ -13,9 +13,9 @@ from agent.plc.alarms import AlarmLimits
 from agent.plc.decision import MS, Decision, Timing
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
-from agent.plc.program import PlcProgram
-from agent.plc.program_inputs import Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode, Status, VerdictCode
+from agent.plc.sim.inputs import Edge
+from agent.plc.sim.program import PlcProgram
 from docs.plc.timing.svg import Lane
 
 SCAN_MS = POLL_MS = 10

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from agent.plc.decision import MS, Timing
 from agent.plc.handshake import Handshake
-from agent.plc.program import PlcProgram
-from agent.plc.program_inputs import Edge
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Status
-from agent.plc.served import ServedImages
+from agent.plc.sim.inputs import Edge
+from agent.plc.sim.program import PlcProgram
+from agent.plc.wires.served import ServedImages
 from docs.plc.timing.svg import Lane
 
 CYCLE_MS, SCAN_AFTER_MS, WRITE_AFTER_MS, HELD_UP_MS = 40, 10, 16, 70

@@ -1,0 +1,1 @@
+"""The reject arm where Linegate moves it itself, and the sensor that sees what was rejected. Pure but for opening."""
