@@ -105,11 +105,11 @@ class Ledger:
         return self._no_decision(self.parts[decision.trigger.key], reason, detail, decision.settled_ns)
 
     def expire(self, now_ns: int) -> tuple[Decision, ...]:
-        """NO_DECISION(deadline) for every open part whose last moment has passed."""
+        """NO_DECISION(deadline) for every open part whose last moment has passed, or that the PLC has decided on."""
         return tuple(
             self._no_decision(part, Reason.DEADLINE, "no verdict before the deadline", now_ns)
             for part in self.parts.values()
-            if part.decision is None and now_ns >= part.deadline_ns
+            if part.decision is None and (now_ns >= part.deadline_ns or part.action is not None)
         )
 
     def drop_all(self, now_ns: int) -> tuple[Decision, ...]:

@@ -472,6 +472,18 @@ def test_a_part_that_stood_before_the_ring_forgot_it_does_not_hold_up_the_rest()
     world.finish()
 
 
+def test_a_part_that_the_plc_has_decided_on_is_not_open_any_more() -> None:
+    """When it was last seen the belt stood, and its deadline lay far off; then the belt ran while nobody looked."""
+    world = World(decide_counts=DECIDE_COUNTS)
+    for _ in range(3):
+        world.cycle()
+    world.counts_per_s = 0
+    announced(world)
+    world.counts_per_s = COUNTS_PER_S
+    world.advance(2 * DECIDE_MS)
+    world.finish()
+
+
 def test_parts_close_in_the_order_of_their_triggers(world: World) -> None:
     """A part whose row is not on disk yet holds back those after it."""
     first, second = announced(world), announced(world)
