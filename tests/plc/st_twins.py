@@ -24,6 +24,10 @@ FB_TEXT = (ROOT / "docs" / "plc" / "FB_Linegate.st").read_text()
 READY = Status.ONLINE | Status.READY
 
 
+class Difference(Exception):
+    """Block and program part ways."""
+
+
 class Twins:
     """The function block and the program, given the same inputs; any difference between them is an AssertionError."""
 
@@ -76,15 +80,18 @@ class Twins:
 
     def _compare(self, decided: list[QueuedPart]) -> None:
         block, program = self.block, self.program
-        assert block.awplc == program.words
-        assert [_part(p) for p in block.adecided[: block.uidecided]] == [_record(p) for p in decided]
-        assert [_part(p) for p in block.aqueue[: block.uiqueued]] == [_record(p) for p in program.queue]
-        assert (block.xagentready, block.xrunning, block.xstopped, block.xoverflow) == (
-            program.agent_ready,
-            program.running,
-            program.stopped,
-            program.overflow,
-        )
+        for what, mine, its in (
+            ("words", block.awplc, program.words),
+            ("decided", [_part(p) for p in block.adecided[: block.uidecided]], [_record(p) for p in decided]),
+            ("queue", [_part(p) for p in block.aqueue[: block.uiqueued]], [_record(p) for p in program.queue]),
+            (
+                "flags",
+                (block.xagentready, block.xrunning, block.xstopped, block.xoverflow),
+                (program.agent_ready, program.running, program.stopped, program.overflow),
+            ),
+        ):
+            if mine != its:
+                raise Difference(f"{what}: the block has {mine}, the program {its}")
 
 
 def _part(part: object) -> tuple[int, ...]:

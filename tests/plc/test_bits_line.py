@@ -58,17 +58,6 @@ class ProxiedBitsLine(BitsLine):
     proxied = True
 
 
-def test_every_part_one_decision(two_verdict_model: Path) -> None:
-    with BitsLine(line_of(two_verdict_model, seconds=5, rate_per_s=RATE_PER_S), BITS) as line:
-        line.wait_for_end()
-        rows, gaps = line.check_bits()
-        assert not gaps, "the first start ever has missed nothing"
-        assert len(rows) == line.options.parts
-        verdicts = [row["verdict"] for row in rows]
-        assert min(verdicts.count("pass"), verdicts.count("reject")) >= 3, "this run has proved nothing"
-        assert sum(row["plc_action"] == "passed" for row in rows) >= 3
-
-
 def test_connections_that_break_and_kill_9_in_mid_belt(two_verdict_model: Path) -> None:
     """What is open is dropped, what passes meanwhile is rejected by the PLC; a gap row says that nobody counted."""
     with ProxiedBitsLine(line_of(two_verdict_model, seconds=8, rate_per_s=RATE_PER_S), BITS) as line:

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agent.inspection import Verdict
 from agent.plc.register_map import AGENT_BLOCK, Alarm, Status
 from tests.faults.observed_line import wait_until
@@ -80,6 +82,7 @@ def test_a_coil_energised_to_pass_lets_go_only_what_was_proven() -> None:
         assert {row["part_id"] for row in rows if row["plc_action"] == "passed"} <= said <= good
 
 
+@pytest.mark.faults
 def test_a_coil_energised_to_reject_owns_up_to_it_and_a_blind_sensor_stops_the_line() -> None:
     script = Script(seed=8, pass_share=0.5)
     reject = OURS | {"reject_coil": COIL, "fail_open": True, "confirm_ms": 300}
@@ -98,6 +101,7 @@ def test_a_coil_energised_to_reject_owns_up_to_it_and_a_blind_sensor_stops_the_l
         assert len(line.let_pass()) >= 5
 
 
+@pytest.mark.faults
 def test_a_jammed_arm_of_the_plcs_is_found_out_by_the_sensor() -> None:
     script = Script(seed=9, pass_share=0.2)
     with ArmLine(script, 40, {"confirm_ms": 300}, [], "1.5 jam 60000\n") as line:

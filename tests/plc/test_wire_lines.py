@@ -65,14 +65,6 @@ def test_a_serial_line_that_is_cut_and_unplugged(two_verdict_model: Path) -> Non
         assert line.said("no such device") > 1
 
 
-def test_one_request_a_cycle(two_verdict_model: Path) -> None:
-    """FC23: the simulator carries it out, and a verdict between two cycles goes by itself."""
-    with ObservedLine(line_of(two_verdict_model, seconds=2, rate_per_s=15), {"plc": {"combined": True}}) as line:
-        line.wait_for_all_rows()
-        counts = line.check_ledgers()
-        assert min(counts["pass"], counts["reject"]) >= 5, "this run has proved nothing"
-
-
 class ServedLine(ObservedLine):
     """The PLC is the client, and comes to the station through a proxy."""
 
