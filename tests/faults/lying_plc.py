@@ -41,7 +41,7 @@ class LyingPlc:
     def __init__(self, arguments: dict[str, str]) -> None:
         self._port, self._parts = int(arguments["--port"]), int(arguments["--parts"])
         self._pitch_s, self._scan_s = 1 / float(arguments["--rate"]), float(arguments["--scan-ms"]) / 1000
-        self._program = PlcProgram(int(arguments["--epoch"]), int(arguments["--decide-ms"]))
+        self._program = PlcProgram(int(arguments["--epoch"]), int(arguments["--decide-ms"]), queue_size=self._parts)
         self._agent = [0] * AGENT_BLOCK.count
         self._truth = Path(arguments["--truth-log"]).open("w")  # noqa: SIM115 - open until the process ends
         self.chance = random.Random(int(arguments["--seed"]))

@@ -102,6 +102,7 @@ def camera_without_line(endpoint: str) -> Iterator[None]:
         thread.join(5)
 
 
+@pytest.mark.faults
 def test_a_plc_that_stands_still_for_a_while(two_verdict_model: Path) -> None:
     """Frozen for 300 ms and for 1.5 s, in mid-belt: every part decided once, none passed by mistake."""
     with ObservedLine(line_of(two_verdict_model, seconds=5, rate_per_s=15)) as line:
@@ -116,6 +117,7 @@ def test_a_plc_that_stands_still_for_a_while(two_verdict_model: Path) -> None:
         assert any(row["verdict"] != "no_decision" for row in after), "the line has not come back"
 
 
+@pytest.mark.faults
 def test_link_faults_at_twenty_five_parts_a_second(two_verdict_model: Path) -> None:
     """Each fault of the proxy between station and PLC, with a real model; test_link_faults.py has the numbers."""
     with ProxiedLine(line_of(two_verdict_model, seconds=5, rate_per_s=25)) as line:

@@ -18,7 +18,7 @@ THREADS = ("plc-link", "journal", "publisher")
 READY_LIMIT_MS = 5000
 
 
-@sized(("loops", "asks_the_plc"), (20, False), (200, True))
+@sized(("loops", "asks_the_plc"), (10, False), (200, True))
 def test_f4_kill_9_at_any_instant(report: Report, loops: int, asks_the_plc: bool) -> None:
     """Parts go on coming meanwhile; the PLC rejects them, and the journal has a row for each of them afterwards."""
     chance = random.Random(SEED)

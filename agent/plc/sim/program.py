@@ -81,6 +81,8 @@ class PlcProgram:
     _agent_moved_ms: int = -HEARTBEAT_LIMIT_MS - 1
     _echoes: int = 0
     _challenges: int = 0
+    queue_size: int = QUEUE_SIZE
+    """Twice what fits between photo-eye and arm, at the least."""
     _without_verdict: int = 0
     _clear_fault: ClearFault = field(default_factory=ClearFault)
     _job_select: JobSelect = field(default_factory=JobSelect)
@@ -131,7 +133,7 @@ class PlcProgram:
 
     def _announce(self, edge: Edge, agent: list[int]) -> None:
         """Queue the part as REJECT, then tail, slot, head, in this order; one that has no place is not announced."""
-        if len(self.queue) >= QUEUE_SIZE:
+        if len(self.queue) >= self.queue_size:
             self.overflow = True
             self._stop()
             return

@@ -1,8 +1,8 @@
 """A PLC with belt, photo-eye, camera and reject arm, as one process, with a real Modbus wire in front.
 
-The PLC program scans in the event loop; the belt is a function of time (sim_drive), and the photo-eye with its camera
-is a thread of its own (sim_eye): neither waits for the PLC, however slow it is or whatever is the matter with it.
-What truly happens to a part is decided by where the belt is when the arm acts, and goes into the truth log.
+The PLC program scans in the event loop; the belt is a function of time (drive), photo-eye and camera are a thread of
+their own (eye): neither waits for the PLC. What truly happens to a part is decided by where the belt is when the arm
+acts, and goes into the truth log.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from agent.plc.sim.faults import TEAR_S, PlcFaults
 from agent.plc.sim.inputs import BeltInputs, Edge, Panel
 from agent.plc.sim.line_program import LineProgram
 from agent.plc.sim.panel import Operator
-from agent.plc.sim.program import QueuedPart
+from agent.plc.sim.program import QUEUE_SIZE, QueuedPart
 from agent.plc.sim.reject import RejectStation
 from agent.plc.sim.wire import SimWireOptions, open_sim_wire
 
 log = logging.getLogger(__name__)
 
+QUEUE_LAPS = 8  # of what fits between photo-eye and arm: the menu's freezes are longer than one
 POWER_UP_S = 0.5
 
 
@@ -254,6 +255,7 @@ class SimulatedLine:
         late_mm = max(self.belt.pitch_mm / 2, longest_scan_ms(options.scan_ms) * options.mm_s / 1000)
         return LineProgram(
             epoch, options.decide_ms, round(options.mm_s), counts, options.stop_after,
+            queue_size=max(QUEUE_SIZE, QUEUE_LAPS * round(self.belt.arm_mm / self.belt.pitch_mm)),
             late_ms=round(late_mm / options.mm_s * 1000), late_counts=round(late_mm * options.counts_per_mm),
             panel=self.operator.panel, let_pass=self._let_pass if options.wiring.by_coils else None,
         )  # fmt: skip
