@@ -244,8 +244,7 @@ class SimulatedLine:
 
     def take_off(self) -> int | None:
         """Take the newest part between photo-eye and arm off the belt; its number, None: there is none."""
-        part = self.reject.take_off(self.eye.next_index - 1)
-        return part.part_id if part else None
+        return part.part_id if (part := self.reject.take_off(self.eye.next_index - 1)) else None
 
     def _power_up(self, epoch: int) -> LineProgram | BitsLineProgram:
         options = self.options
