@@ -391,7 +391,7 @@ class World:
         self.counts_per_s = COUNTS_PER_S
         self.release()
         agent = self.agent
-        for _ in range(100):
+        for _ in range(600):  # a line that stands keeps its rows waiting for ten seconds
             self.cycle(20)
             if not agent.handshake.ledger.parts and not self.plc.program.queue:
                 break
