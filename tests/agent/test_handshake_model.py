@@ -182,9 +182,9 @@ class HandshakeMachine(RuleBasedStateMachine):
 
 
 TestHandshakeMachine = HandshakeMachine.TestCase
-TestHandshakeMachine.settings = settings(
-    max_examples=200, stateful_step_count=40, phases=[Phase.generate, Phase.shrink]
-)
+# With Phase.shrink hypothesis looks for the shortest way to a failure, for minutes; the examples themselves depend on what
+# else is imported.
+TestHandshakeMachine.settings = settings(max_examples=200, stateful_step_count=40, phases=[Phase.generate])
 
 
 # --- DESIGN §3.3, one amendment a test -----------------------------------------------------------------------------
