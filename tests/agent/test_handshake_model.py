@@ -182,8 +182,8 @@ class HandshakeMachine(RuleBasedStateMachine):
 
 
 TestHandshakeMachine = HandshakeMachine.TestCase
-# With Phase.shrink hypothesis looks for the shortest way to a failure, for minutes; the examples themselves depend on what
-# else is imported.
+# With Phase.shrink hypothesis looks for the shortest way to a failure, for minutes; which examples it draws depends on
+# what else is imported.
 TestHandshakeMachine.settings = settings(max_examples=200, stateful_step_count=40, phases=[Phase.generate])
 
 
