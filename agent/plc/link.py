@@ -146,6 +146,8 @@ class PlcLink:
 
     def _run(self) -> None:
         with closing(self._loop):
+            # what pymodbus chokes on in its own callbacks breaks the connection: that is dealt with, one line tells it
+            self._loop.set_exception_handler(lambda _, what: log.warning("PLC link: %s", what["message"]))
             self._loop.run_until_complete(self._wire.exchange_forever(self))
 
     @property
