@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 import zmq
 from pydantic import ValidationError
 
-from agent.errors import ConfigError, Fault, UsageError
+from agent.bound_socket import bound_socket
+from agent.errors import Fault, UsageError
 from agent.messages import ControlReply, ControlRequest
 
 log = logging.getLogger(__name__)
@@ -24,15 +25,7 @@ class ControlSocket:
     def __init__(self, endpoint: str) -> None:
         self._commands: Mapping[str, Callable[[], None]] = {}
         self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.REP)
-        try:
-            self._socket.bind(endpoint)
-        except zmq.ZMQError as error:
-            self._context.destroy(linger=0)
-            raise ConfigError(
-                f"publisher.control = '{endpoint}': {error.strerror.lower()}: "
-                "stop the other program or choose another endpoint"
-            ) from error
+        self._socket = bound_socket(self._context, zmq.REP, endpoint, "control")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve_forever, name="control", daemon=True)
         self._thread.start()

@@ -20,8 +20,8 @@ import cv2
 import zmq
 from pydantic import ValidationError
 
+from agent.bound_socket import bound_socket
 from agent.config import PublisherConfig
-from agent.errors import ConfigError
 from agent.inspection import Image
 from agent.journal_file import extent, open_reader, rows_since, to_message
 from agent.messages import PayloadPart, ReplayReply, ReplayRequest, ResultMessage, StatusMessage, topic
@@ -30,7 +30,6 @@ from agent.plc.decision import Closed, Situation
 log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 256
-SEND_HIGH_WATER = 64
 STATUS_S = 1.0
 
 
@@ -41,8 +40,8 @@ class Publisher:
         self._config, self._line, self._station, self._agent_epoch = config, line, station, agent_epoch
         self._journal_path = journal_path
         self._context = zmq.Context()
-        self._results = _bind(self._context, zmq.PUB, config.results, "results")
-        self._replay = _bind(self._context, zmq.ROUTER, config.replay, "replay")
+        self._results = bound_socket(self._context, zmq.PUB, config.results, "results")
+        self._replay = bound_socket(self._context, zmq.ROUTER, config.replay, "replay")
         self._situation: Callable[[], Situation] = Situation
         self._queue: deque[tuple[ResultMessage, Closed | None]] = deque(maxlen=QUEUE_LIMIT)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK)
@@ -147,21 +146,6 @@ class Publisher:
         reply = ReplayReply(first_message_id=first, last_message_id=last, count=len(rows))
         messages = [to_message(row, self._line, self._station).to_bytes() for row in rows]
         self._replay.send_multipart([identity, b"", reply.to_bytes(), *messages])
-
-
-def _bind(context: zmq.Context[zmq.Socket[bytes]], kind: int, endpoint: str, what: str) -> zmq.Socket[bytes]:
-    socket = context.socket(kind)
-    socket.setsockopt(zmq.LINGER, 200)
-    socket.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER)
-    try:
-        socket.bind(endpoint)
-    except zmq.ZMQError as error:
-        context.destroy(linger=0)
-        raise ConfigError(
-            f"publisher.{what} = '{endpoint}': {error.strerror.lower()}: "
-            "stop the other program or choose another endpoint"
-        ) from error
-    return socket
 
 
 def _encode(suffix: str, image: Image) -> bytes:
