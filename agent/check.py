@@ -7,8 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from agent.cameras.folder import FolderDriver
-from agent.config import FolderCamera, load_config
+from agent.camera_config import FolderCamera
+from agent.cameras.open_camera import open_driver
+from agent.config import load_config
 from agent.judge import Calibration, Judge
 from agent.model_contract import Provider
 from agent.plc.arm.open_arm import check_lanes
@@ -26,7 +27,7 @@ def check_config(path: Path) -> None:
     segmenter.self_test()
     check_lanes(config.reject, segmenter.contract.defect_classes)
     if isinstance(config.camera, FolderCamera):
-        FolderDriver(config.camera, config.trigger.capture_window_ms)
+        open_driver(config.camera, config.trigger.mode).close()
     console = Console(highlight=False)
     console.print(f"{path}: good", style="green")
     console.print(f"  station  {config.station.line}/{config.station.name}, state in {config.station.state_dir}")
@@ -36,7 +37,7 @@ def check_config(path: Path) -> None:
     console.print(f"  model    {segmenter.sha256[:12]} on {segmenter.provider}, self-test passed")
     for recipe in recipes.values():
         console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
-    console.print(f"  PLC      {config.plc.where}")
+    console.print(f"  PLC      {config.plc.where if config.has_plc else 'none: results go to subscribers and journal'}")
     if config.reject.pass_coil is not None:
         watchdog_ms = config.reject.watchdog_ms(config.plc, config.trigger.min_pitch_ms)
         console.print(

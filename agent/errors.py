@@ -2,6 +2,7 @@
 
 LinegateError
 ├── Fault         1   lost while running: exit and let systemd restart us clean
+│   └── CameraMissing     not there, or busy: waited for at start
 ├── UsageError    2   bad arguments on the command line
 └── ConfigError  78   bad configuration, model or data: stay down until somebody mends it
 NoDecision            not an exit: this one part could not be inspected (carries the reason)
@@ -28,6 +29,10 @@ class LinegateError(Exception):
 
 class Fault(LinegateError):
     """Something that worked is lost (camera, PLC map, GPU): exit 1, restart me."""
+
+
+class CameraMissing(Fault):
+    """No such camera, no answer yet, or somebody else holds it: at start it is waited for."""
 
 
 class UsageError(LinegateError):

@@ -103,6 +103,8 @@ class Frame:
     exposure_us: float = 0.0
     complete: bool = True
     simulated: bool = False
+    received_ns: int = 0
+    """When its driver had the whole of it."""
 
 
 @dataclass(frozen=True)

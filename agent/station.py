@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 
 from agent.agent_epoch import next_agent_epoch, state_dir_alone
 from agent.cameras import Camera
-from agent.cameras.folder import FolderDriver
-from agent.cameras.simulated import SimulatedDriver
-from agent.config import Config, FolderCamera
+from agent.cameras.open_camera import open_camera
+from agent.config import Config
 from agent.control import ControlSocket
 from agent.errors import Fault, NoDecision
 from agent.frame_check import check_frame
@@ -35,6 +34,7 @@ from agent.publisher import Publisher
 from agent.recipe import Recipe, load_recipes
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
+from agent.view import View
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ SWITCH_INTERVAL_S = 0.0005
 class Station:
     """The deadline path of one station; every part of it is open and checked."""
 
-    def __init__(self, camera: Camera, segmenter: Segmenter, jobs: dict[int, Job], link: PlcLink,
+    def __init__(self, camera: Camera, view: View, segmenter: Segmenter, jobs: dict[int, Job], link: PlcLink,
                  stages: Stages) -> None:  # fmt: skip
-        self._camera, self._segmenter, self._jobs = camera, segmenter, jobs
+        self._camera, self._view, self._segmenter, self._jobs = camera, view, segmenter, jobs
         self._link, self._stages = link, stages
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
@@ -72,6 +72,7 @@ class Station:
         with self._stages.grab.busy(), watch.section("grab"):
             frame = self._camera.grab(trigger)
             self._link.exposed(trigger)
+            frame = self._view.of(frame)
             check_frame(frame, job.recipe.frame)
         with self._stages.segment.busy(), watch.section("segment"):
             segmentation = self._segmenter.segment(frame.image)
@@ -119,7 +120,10 @@ def run_station(config: Config, stop: threading.Event) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     exit_when_a_thread_dies()
     with ExitStack() as opened:
-        station, link = open_station(config, stop, opened)
+        opened_station = open_station(config, stop, opened)
+        if opened_station is None:
+            return
+        station, link = opened_station
         watchdog = Watchdog(link.progressing)
         if stop.is_set():
             return
@@ -132,8 +136,11 @@ def run_station(config: Config, stop: threading.Event) -> None:
         notify("STOPPING=1")
 
 
-def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tuple[Station, PlcLink]:
-    """Model (self-tested), camera, journal, publisher, PLC; waits, visibly, for a camera or PLC that is not there."""
+def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tuple[Station, PlcLink] | None:
+    """Model (self-tested), camera, journal, publisher, PLC; waits, visibly, for a camera or PLC that is not there.
+
+    None: `stop` came while the camera was waited for.
+    """
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads)
     segmenter.self_test()
     jobs = open_jobs(config, segmenter)
@@ -141,12 +148,14 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     epoch = next_agent_epoch(config.station.state_dir)
     log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
 
-    camera = open_camera(config, stop)
+    camera = open_camera(config.camera, config.trigger, _waiting, stop)
+    if camera is None:
+        return None
     opened.callback(camera.close)
     journal_path = config.station.state_dir / "journal.sqlite"
     recipes = {number: (job.recipe.name, job.recipe.sha256) for number, job in jobs.items()}
     identity = Identity(config.station.line, config.station.name, epoch, segmenter.sha256, recipes,
-                        isinstance(camera, SimulatedDriver), config.reject.fail_open)  # fmt: skip
+                        camera.simulated, config.reject.fail_open)  # fmt: skip
     journal = Journal(journal_path, identity, config.journal.wait_ms, config.journal.required)
     publisher = Publisher(config.publisher, config.station.line, config.station.name, epoch, journal_path)
     opened.callback(publisher.close)
@@ -168,7 +177,7 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     publisher.on_status(link.situation)
     control.serve({"challenge": link.challenge_next})
     link.wait_for_plc(_waiting, stop)
-    return Station(camera, segmenter, jobs, link, stages), link
+    return Station(camera, View(config.view), segmenter, jobs, link, stages), link
 
 
 def open_jobs(config: Config, segmenter: Segmenter) -> dict[int, Job]:
@@ -183,16 +192,6 @@ def open_jobs(config: Config, segmenter: Segmenter) -> dict[int, Job]:
         for job in jobs.values():
             job.judge.judge(segmentation)
     return jobs
-
-
-def open_camera(config: Config, stop: threading.Event) -> Camera:
-    """The driver that the config names, alive."""
-    if isinstance(config.camera, FolderCamera):
-        return FolderDriver(config.camera, config.trigger.capture_window_ms)
-    driver = SimulatedDriver(config.camera, config.trigger)
-    while not stop.is_set() and not driver.wait_until_alive(1.0):
-        _waiting(f"camera {config.camera.endpoint}: no sign of life yet")
-    return driver
 
 
 def _waiting(what: str) -> None:

@@ -65,12 +65,12 @@ def _describe_choice(key: str, context: dict[str, str], found: Any) -> str:
 def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """Names of the fields at `location` of the model tree; dict keys and union tags are stepped over."""
     for step in location:
-        field = model.model_fields.get(str(step))
+        field = {known.alias or name: known for name, known in model.model_fields.items()}.get(str(step))
         nested = _models_in(field.annotation) if field else []
         tagged = [m for m in nested if str(step) in (m.__name__.lower(), getattr(m, "driver_name", ""))]
         if nested:
             model = (tagged or nested)[0]
-    return list(model.model_fields)
+    return [known.alias or name for name, known in model.model_fields.items()]
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

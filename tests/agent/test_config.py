@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 
-from agent.config import FolderCamera, load_config
+from agent.camera_config import Camera, FolderCamera
+from agent.config import load_config
 from agent.errors import ConfigError
 from agent.recipe import load_recipe
 from tests.conftest import ROOT, Linegate
@@ -31,9 +33,11 @@ def test_line_toml_names_every_key() -> None:
     text = (ROOT / "config" / "line.toml").read_text()
     named = set(re.findall(r"^#? ?([a-z_]+) =", text, re.MULTILINE))
     config = load_config(ROOT / "config" / "line.toml")
-    for name, table in config:
-        fields = type(table).model_fields if isinstance(table, BaseModel) else {name: None}
-        assert set(fields) <= named, f"[{name}] lacks {set(fields) - named}"
+    cameras = get_args(get_args(Camera)[0])
+    for name, table in [*config, *((kind.__name__, kind) for kind in cameras)]:
+        kind = table if isinstance(table, type) else type(table)
+        fields = kind.model_fields if issubclass(kind, BaseModel) else {name: None}
+        assert set(fields) <= named | {"plc_table"}, f"[{name}] lacks {set(fields) - named}"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +53,7 @@ def test_line_toml_names_every_key() -> None:
         ('line = "line1"', 'line = "line 1/x"', "'station.line'"),
         ("[plc]", "[plc", "not valid TOML"),
         ("min_pitch_ms = 50", "min_pitch_ms = 20", "parts could be confused"),
-        ('mode = "hardware"', 'mode = "announced"', "set trigger.mode = 'hardware'"),
+        ('mode = "hardware"', 'mode = "announced"', "it can do 'every_frame', 'hardware'"),
         (
             'mode = "hardware"',
             'mode = "announced"\nbelt_speed_mm_s = 500\nview_slack_mm = 2',

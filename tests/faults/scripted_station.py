@@ -20,7 +20,7 @@ from types import FrameType
 import numpy as np
 
 from agent import station
-from agent.config import Config, load_config
+from agent.config import load_config
 from agent.errors import NoDecision, exit_on_error
 from agent.inspection import Frame, Image, Reason, Trigger, Verdict
 from agent.judge import Segmentation
@@ -120,7 +120,7 @@ def main(config_path: Path, script_path: Path) -> None:
     def on_strike(number: int, frame: FrameType | None) -> None:
         strike(script_path.with_suffix(".strike").read_text())
 
-    def open_camera(config: Config, stop: threading.Event) -> ScriptedCamera:
+    def open_camera(*_: object) -> ScriptedCamera:
         return ScriptedCamera(script)
 
     signal.signal(signal.SIGUSR1, on_strike)

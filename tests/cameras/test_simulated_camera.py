@@ -6,14 +6,16 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Timer
 
 import numpy as np
 import pytest
 import zmq
 
-from agent.cameras.simulated import SimulatedDriver
-from agent.config import SimulatedCamera, TriggerConfig
-from agent.errors import Fault, NoDecision
+from agent.camera_config import SimulatedCamera, TriggerConfig
+from agent.cameras.drivers.simulated import SimulatedDriver
+from agent.cameras.line_fired import LineFiredCamera
+from agent.errors import CameraMissing, Fault, NoDecision
 from agent.inspection import Reason, Trigger
 from tests.agent.records import trigger
 
@@ -48,13 +50,13 @@ def wire() -> Iterator[Wire]:
 
 
 @pytest.fixture
-def driver(wire: Wire) -> Iterator[SimulatedDriver]:
+def camera(wire: Wire) -> Iterator[LineFiredCamera]:
     limits = TriggerConfig(min_pitch_ms=50, frame_timeout_ms=50, tolerance_ms=5)
-    driver = SimulatedDriver(SimulatedCamera(driver="simulated", endpoint=wire.endpoint), limits)
-    wire.alive()
-    assert driver.wait_until_alive(10)
-    yield driver
-    driver.close()
+    Timer(0.05, wire.alive).start()
+    driver = SimulatedDriver(SimulatedCamera(driver="simulated", endpoint=wire.endpoint), "hardware")
+    camera = LineFiredCamera(driver, limits)
+    yield camera
+    camera.close()
 
 
 def at(seq: int, edge_ns: int, width_ms: int = 10) -> Trigger:
@@ -64,42 +66,48 @@ def at(seq: int, edge_ns: int, width_ms: int = 10) -> Trigger:
     )
 
 
-def test_the_frame_is_chosen_by_time_and_count_out_of_several(wire: Wire, driver: SimulatedDriver) -> None:
+def test_the_frame_is_chosen_by_time_and_count_out_of_several(wire: Wire, camera: LineFiredCamera) -> None:
     """Two frames fit in time; only one of them, not the oldest, fits in count."""
     now_ns = time.monotonic_ns()
     for frame_id, after_ms in ((1, 0), (2, 60), (3, 64), (4, 200)):
         wire.frame(frame_id, now_ns + after_ms * MS)
-    assert driver.grab(at(1, now_ns)).frame_id == 1
-    third = driver.grab(at(3, now_ns + 64 * MS))
+    assert camera.grab(at(1, now_ns)).frame_id == 1
+    third = camera.grab(at(3, now_ns + 64 * MS))
     assert third.frame_id == 3
     assert (third.image == 3).all()
-    assert driver.grab(at(4, now_ns + 200 * MS)).frame_id == 4
+    assert camera.grab(at(4, now_ns + 200 * MS)).frame_id == 4
 
 
-def test_a_frame_of_another_part_is_never_given_out(wire: Wire, driver: SimulatedDriver) -> None:
+def test_a_frame_of_another_part_is_never_given_out(wire: Wire, camera: LineFiredCamera) -> None:
     now_ns = time.monotonic_ns()
     wire.frame(1, now_ns + 100 * MS)
     with pytest.raises(NoDecision) as caught:
-        driver.grab(at(1, now_ns))
+        camera.grab(at(1, now_ns))
     assert caught.value.reason is Reason.FRAME_TIMEOUT
 
 
-def test_the_frame_is_waited_for(wire: Wire, driver: SimulatedDriver) -> None:
+def test_the_frame_is_waited_for(wire: Wire, camera: LineFiredCamera) -> None:
     """It may be announced by the PLC before it has come over the wire."""
     edge_ns = time.monotonic_ns() + 150 * MS
     wire.frame(1, edge_ns)
-    assert driver.grab(at(1, edge_ns)).frame_id == 1
+    assert camera.grab(at(1, edge_ns)).frame_id == 1
 
 
-def test_half_a_frame_is_marked_incomplete(wire: Wire, driver: SimulatedDriver) -> None:
+def test_half_a_frame_is_marked_incomplete(wire: Wire, camera: LineFiredCamera) -> None:
     now_ns = time.monotonic_ns()
     wire.frame(1, now_ns, missing=7)
-    assert not driver.grab(at(1, now_ns)).complete
+    assert not camera.grab(at(1, now_ns)).complete
 
 
-def test_a_camera_without_a_sign_of_life_is_lost(driver: SimulatedDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.cameras.simulated.LOST_AFTER_S", 0.0)
+def test_a_camera_without_a_sign_of_life_is_lost(camera: LineFiredCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.cameras.drivers.simulated.LOST_AFTER_S", 0.0)
     with pytest.raises(Fault, match="camera lost"):
-        driver.check()
+        camera.check()
     with pytest.raises(Fault, match="camera lost"):
-        driver.grab(at(1, time.monotonic_ns()))
+        camera.grab(at(1, time.monotonic_ns()))
+
+
+def test_a_camera_that_gives_no_sign_of_life_is_missing(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.cameras.drivers.simulated.FIRST_SIGN_MS", 20)
+    with pytest.raises(CameraMissing, match="no sign of life"):
+        SimulatedDriver(SimulatedCamera(driver="simulated", endpoint=wire.endpoint), "hardware")

@@ -1,0 +1,186 @@
+"""The tables of a station's file that concern the camera: [camera], [trigger], [view]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from agent.toml import Milliseconds, Strict
+
+Mode = Literal["hardware", "announced", "timer", "software", "presence", "every_frame"]
+SELF_TRIGGERED: frozenset[Mode] = frozenset({"timer", "software", "presence", "every_frame"})
+"""No PLC announces the parts: the station finds or counts them itself, and no PLC is told the verdict."""
+
+
+def _beside_config(path: Path, info: ValidationInfo) -> Path:
+    folder: Path = (info.context or {}).get("folder", Path())
+    return folder / path.expanduser()
+
+
+ConfigPath = Annotated[Path, AfterValidator(_beside_config)]
+
+
+class FolderCamera(Strict):
+    """Replays images, a recording of `linegate record`, or a video, over and over."""
+
+    modes: ClassVar[frozenset[Mode]] = frozenset({"announced", "timer", "software", "presence", "every_frame"})
+    driver: Literal["folder"]
+    path: ConfigPath
+    rate_per_s: float | None = Field(default=None, gt=0, le=1000)
+    """presence, every_frame: images a second; left out = the times that were recorded."""
+
+
+class SimulatedCamera(Strict):
+    """Shows what the simulated line's belt has under the lens when its photo-eye fires."""
+
+    modes: ClassVar[frozenset[Mode]] = frozenset({"hardware", "every_frame"})
+    driver: Literal["simulated"]
+    endpoint: str = "tcp://127.0.0.1:5590"
+
+
+class OpencvCamera(Strict):
+    """Whatever OpenCV can capture from: V4L2 device, RTSP or other URL, video file."""
+
+    modes: ClassVar[frozenset[Mode]] = frozenset({"announced", "timer", "software", "presence", "every_frame"})
+    driver: Literal["opencv"]
+    source: str
+    """/dev/video0, rtsp://…, udp://…, or a video file (a path is relative to the config file)."""
+    width_px: int | None = Field(default=None, gt=0)
+    height_px: int | None = Field(default=None, gt=0)
+    rate_per_s: float | None = Field(default=None, gt=0, le=1000)
+    fourcc: Annotated[str, Field(pattern=r"^.{4}$")] | None = None
+    controls: dict[str, float] = Field(default_factory=dict)
+    """OpenCV's CAP_PROP_… in lower case without the prefix, as exposure, gain, focus: set and read back."""
+    open_timeout_ms: Milliseconds = 5000.0
+    read_timeout_ms: Milliseconds = 2000.0
+    """No frame for this long = the camera is lost."""
+    latency_ms: float = Field(default=0.0, ge=0, le=10_000)
+    """From exposure to the frame in hand, at least: a part is never shown a frame exposed before its trigger."""
+
+
+class GenicamSettings(Strict):
+    """What a GenICam camera is told after every opening, and must then say of itself (SFNC names)."""
+
+    device: str
+    """Id, serial number or address, as `linegate camera list` shows it."""
+    trigger_selector: str = "FrameStart"
+    trigger_source: str = "Line1"
+    """hardware, every_frame: where the photo-eye is wired to. Software where the station asks for each photo."""
+    trigger_activation: str = "RisingEdge"
+    trigger_delay_us: float | None = Field(default=None, ge=0)
+    exposure_us: float = Field(gt=0)
+    gain_db: float | None = None
+    pixel_format: str = "Mono8"
+    width_px: int | None = Field(default=None, gt=0)
+    height_px: int | None = Field(default=None, gt=0)
+    offset_x_px: int | None = Field(default=None, ge=0)
+    offset_y_px: int | None = Field(default=None, ge=0)
+    rate_per_s: float | None = Field(default=None, gt=0)
+    """presence: the free-running frame rate."""
+    features: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Any other feature of this camera, by its GenICam name, written last."""
+
+
+class AravisCamera(GenicamSettings):
+    """GigE Vision or USB3 Vision through Aravis."""
+
+    modes: ClassVar[frozenset[Mode]] = frozenset(
+        {"hardware", "announced", "timer", "software", "presence", "every_frame"}
+    )
+    driver: Literal["aravis"]
+    packet_size_bytes: int | None = Field(default=None, ge=576, le=65_535)
+    """GigE: None = negotiated at every opening."""
+    packet_delay_us: float = Field(default=0.0, ge=0)
+    """GigE: between two packets, so that a switch is not overrun."""
+
+
+class GenicamCamera(GenicamSettings):
+    """Any camera with a vendor's GenTL producer, through Harvesters."""
+
+    modes: ClassVar[frozenset[Mode]] = AravisCamera.modes
+    driver: Literal["genicam"]
+    cti: ConfigPath
+    """The vendor's GenTL producer."""
+
+
+Camera = Annotated[
+    FolderCamera | SimulatedCamera | OpencvCamera | AravisCamera | GenicamCamera, Field(discriminator="driver")
+]
+
+
+class PresenceConfig(Strict):
+    """mode = "presence": when a part has entered the view (agent/cameras/presence.py)."""
+
+    min_area: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the view that must differ from the empty belt."""
+    min_difference: int = Field(default=25, ge=1, le=255)
+    """Grey levels by which a pixel differs from the empty belt."""
+
+
+class TriggerConfig(Strict):
+    """How a part's photo comes about, and when it is too late for one.
+
+    With a PLC: `hardware`: the photo-eye fires the camera and the PLC's ring only announces. `announced`: the camera
+    is asked when the ring announces; for indexed belts, where the part stands still meanwhile.
+    Without: `timer`: the camera is asked every `period_ms`. `software`: when a command comes over ZeroMQ.
+    `presence`: a part has entered the view of a free-running camera. `every_frame`: the camera is fired by somebody
+    else, and each of its frames is a part.
+    """
+
+    mode: Mode = "hardware"
+    capture_window_ms: Milliseconds = 100.0
+    """A trigger older than this gets NO_DECISION and never a frame."""
+    frame_timeout_ms: Milliseconds = 100.0
+    tolerance_ms: Milliseconds = 5.0
+    """Hardware mode: how far a frame's own time may lie outside the window in which the PLC saw the edge."""
+    min_pitch_ms: Milliseconds
+    """Least time between two parts."""
+    belt_speed_mm_s: float = Field(default=0.0, ge=0)
+    """While the photo is taken; 0 = the belt stands (indexed)."""
+    view_slack_mm: float = Field(default=0.0, ge=0)
+    """How far the part may move in the field of view and still be seen whole."""
+    period_ms: Milliseconds | None = None
+    """timer: from one photo to the next."""
+    deadline_ms: Milliseconds = 1000.0
+    """Without a PLC: a verdict later than this after the photo's trigger is NO_DECISION."""
+    presence: PresenceConfig = PresenceConfig()
+
+
+class RegionConfig(Strict):
+    """A rectangle of the camera's image; the part lies in it."""
+
+    x_px: int = Field(ge=0)
+    y_px: int = Field(ge=0)
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+
+
+class ViewConfig(Strict):
+    """What of the camera's image is inspected, and how it lies."""
+
+    region: RegionConfig | None = None
+    """None = the whole image."""
+    rotate_deg: Literal[0, 90, 180, 270] = 0
+    """Clockwise, after the region was cut out."""
+    colour: Literal["as_is", "grey", "colour"] = "as_is"
+
+
+def wrong_company(camera: Camera, trigger: TriggerConfig, has_plc: bool) -> Iterator[str]:
+    """What does not go together in camera, trigger and PLC, each with its remedy."""
+    if trigger.mode not in camera.modes:
+        able = ", ".join(repr(mode) for mode in sorted(camera.modes))
+        yield f"camera.driver = '{camera.driver}' cannot do trigger.mode = '{trigger.mode}': it can do {able}"
+    if (trigger.mode == "timer") != (trigger.period_ms is not None):
+        yield "trigger.period_ms goes with trigger.mode = 'timer', and with no other"
+    if "presence" in trigger.model_fields_set and trigger.mode != "presence":
+        yield "table [trigger.presence] goes with trigger.mode = 'presence', and with no other"
+    if trigger.mode in SELF_TRIGGERED and has_plc:
+        yield (
+            f"trigger.mode = '{trigger.mode}' has no PLC that announces the parts: take out [plc], [reject] and "
+            "[alarm], or let the PLC announce them (mode = 'hardware' or 'announced')"
+        )
+    if trigger.mode not in SELF_TRIGGERED and not has_plc:
+        yield f"missing table [plc]: with trigger.mode = '{trigger.mode}' the PLC announces each part"

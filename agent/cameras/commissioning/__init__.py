@@ -1,0 +1,1 @@
+"""Commands for whoever puts a camera into service: list, snap, live, calibrate, record."""

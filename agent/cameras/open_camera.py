@@ -1,0 +1,49 @@
+"""The camera that a station's file asks for: its driver, opened, behind the way its frames are bound to parts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from agent.cameras import Camera, Driver
+from agent.cameras.asked import AskedCamera
+from agent.cameras.line_fired import LineFiredCamera
+from agent.errors import CameraMissing
+
+if TYPE_CHECKING:
+    from agent.camera_config import Camera as CameraConfig
+    from agent.camera_config import Mode, TriggerConfig
+
+RETRY_S = 1.0
+DRIVERS = {
+    "folder": "folder.FolderDriver",
+    "simulated": "simulated.SimulatedDriver",
+    "opencv": "opencv.OpencvDriver",
+    "aravis": "aravis.AravisDriver",
+    "genicam": "genicam.GenicamDriver",
+}
+"""Imported when asked for: Aravis and Harvesters are extras that most stations do not install."""
+
+
+def open_driver(config: CameraConfig, mode: Mode) -> Driver:
+    """The device, set up for `mode`. Raises CameraMissing or ConfigError."""
+    module, name = DRIVERS[config.driver].split(".")
+    driver: Driver = getattr(import_module(f"agent.cameras.drivers.{module}"), name)(config, mode)
+    return driver
+
+
+def open_camera(
+    config: CameraConfig, trigger: TriggerConfig, waiting: Callable[[str], None], stop: threading.Event
+) -> Camera | None:
+    """Wait, visibly, for a camera that is not there yet; None when `stop` came first."""
+    while not stop.is_set():
+        try:
+            driver = open_driver(config, trigger.mode)
+        except CameraMissing as missing:
+            waiting(str(missing))
+            stop.wait(RETRY_S)
+            continue
+        return LineFiredCamera(driver, trigger) if trigger.mode == "hardware" else AskedCamera(driver, trigger)
+    return None

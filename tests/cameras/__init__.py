@@ -1,0 +1,1 @@
+"""The camera: drivers, triggers, binding, calibration."""
