@@ -11,6 +11,10 @@ import typer
 from typer.exceptions import TyperException
 
 from agent.arguments import person
+from agent.cameras.commissioning.calibrate_command import calibrate
+from agent.cameras.commissioning.commands import camera_list, camera_live, camera_snap
+from agent.cameras.commissioning.record_command import record
+from agent.cameras.sim.command import camera_sim
 from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
 from agent.model_contract import Provider
 from agent.plc.commissioning.commands import accept, probe
@@ -19,12 +23,20 @@ from agent.plc.sim.command import EPILOG, MANUAL, plc_sim
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Inspect every part on a production line; only proven-good parts pass.")  # fmt: skip
 plc_app = typer.Typer(no_args_is_help=True, help="The PLC side: register map and simulator.")
+camera_app = typer.Typer(no_args_is_help=True, help="Cameras: what is there, what it sees, how steadily it delivers.")
 model_app = typer.Typer(no_args_is_help=True, help="Model files: what they say, and whether they run right here.")
 app.add_typer(plc_app, name="plc")
 plc_app.command("sim", help=MANUAL, epilog=EPILOG)(plc_sim)
 plc_app.command("probe")(probe)
 plc_app.command("accept")(accept)
+app.add_typer(camera_app, name="camera")
+camera_app.command("list")(camera_list)
+camera_app.command("snap")(camera_snap)
+camera_app.command("live")(camera_live)
+camera_app.command("sim")(camera_sim)
 app.add_typer(model_app, name="model")
+app.command("record")(record)
+app.command("calibrate")(calibrate)
 
 ConfigArgument = Annotated[Path, typer.Argument(help="The station's TOML file.")]
 ModelArgument = Annotated[Path, typer.Argument(help="An exported .onnx file.")]
