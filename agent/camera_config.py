@@ -30,7 +30,7 @@ class FolderCamera(Strict):
     driver: Literal["folder"]
     path: ConfigPath
     rate_per_s: float | None = Field(default=None, gt=0, le=1000)
-    """presence, every_frame: images a second; left out = the times that were recorded."""
+    """presence, every_frame: images a second; left out = the times that were recorded, which plain images lack."""
 
 
 class SimulatedCamera(Strict):
@@ -41,19 +41,23 @@ class SimulatedCamera(Strict):
     endpoint: str = "tcp://127.0.0.1:5590"
 
 
+def _source_beside_config(source: str, info: ValidationInfo) -> str:
+    return source if "://" in source else str(_beside_config(Path(source), info))
+
+
 class OpencvCamera(Strict):
     """Whatever OpenCV can capture from: V4L2 device, RTSP or other URL, video file."""
 
     modes: ClassVar[frozenset[Mode]] = frozenset({"announced", "timer", "software", "presence", "every_frame"})
     driver: Literal["opencv"]
-    source: str
+    source: Annotated[str, Field(min_length=1), AfterValidator(_source_beside_config)]
     """/dev/video0, rtsp://…, udp://…, or a video file (a path is relative to the config file)."""
     width_px: int | None = Field(default=None, gt=0)
     height_px: int | None = Field(default=None, gt=0)
     rate_per_s: float | None = Field(default=None, gt=0, le=1000)
     fourcc: Annotated[str, Field(pattern=r"^.{4}$")] | None = None
     controls: dict[str, float] = Field(default_factory=dict)
-    """OpenCV's CAP_PROP_… in lower case without the prefix, as exposure, gain, focus: set and read back."""
+    """OpenCV's CAP_PROP_… in lower case without the prefix, as exposure, gain, focus: set and read back, in order."""
     open_timeout_ms: Milliseconds = 5000.0
     read_timeout_ms: Milliseconds = 2000.0
     """No frame for this long = the camera is lost."""
@@ -71,12 +75,14 @@ class GenicamSettings(Strict):
     """hardware, every_frame: where the photo-eye is wired to. Software where the station asks for each photo."""
     trigger_activation: str = "RisingEdge"
     trigger_delay_us: float | None = Field(default=None, ge=0)
-    exposure_us: float = Field(gt=0)
+    exposure_us: float | None = Field(default=None, gt=0)
+    """To be given for every camera that has an exposure."""
     gain_db: float | None = None
     pixel_format: str = "Mono8"
     width_px: int | None = Field(default=None, gt=0)
     height_px: int | None = Field(default=None, gt=0)
     offset_x_px: int | None = Field(default=None, ge=0)
+    """Left out where a size is given = 0; where none is given = as the camera stands."""
     offset_y_px: int | None = Field(default=None, ge=0)
     rate_per_s: float | None = Field(default=None, gt=0)
     """presence: the free-running frame rate."""
