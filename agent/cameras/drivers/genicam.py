@@ -1,27 +1,109 @@
-"""Any camera with a vendor's GenTL producer, through Harvesters."""
+"""Any camera with a vendor's GenTL producer."""
 
 from __future__ import annotations
 
+import faulthandler
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
 from agent.camera_config import GenicamCamera, Mode
+from agent.cameras.drivers.genicam_nodes import GenicamNodes
+from agent.cameras.drivers.genicam_settings import apply
+from agent.cameras.drivers.gentl_device import Device
+from agent.cameras.drivers.gentl_producer import VENDOR_ERRORS, in_vendors_words, own_words
+from agent.cameras.drivers.pixel_format import to_image
 from agent.cameras.inbox import Inbox
+from agent.errors import ConfigError, Fault, NoDecision
+from agent.inspection import Frame, Image
+
+QUIET_S = 0.5
+"""So long without a frame and the camera itself is asked whether it is there."""
+ASKED: frozenset[Mode] = frozenset({"announced", "timer", "software"})
 
 
 class GenicamDriver:
-    """TODO."""
+    """Opens, sets and reads back; frames come from a thread that fetches the producer's buffers."""
 
     simulated = False
 
     def __init__(self, config: GenicamCamera, mode: Mode) -> None:
-        raise NotImplementedError
+        faulthandler.enable()  # a vendor's library that crashes says where, and not nothing
+        self._config, self._asked = config, mode in ASKED
+        self._device = Device(config.cti, config.device)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._broken: Fault | None = None
+        try:
+            with in_vendors_words(f"camera {self._device.seen}", otherwise=ConfigError):
+                self._exposure_us = apply(config, mode, GenicamNodes(self._device.nodes))
+        except BaseException:
+            self._device.close()
+            raise
 
     def start(self, inbox: Inbox) -> None:
-        """TODO."""
+        """From now on frames come."""
+        with in_vendors_words(f"camera {self._device.seen} does not start", otherwise=Fault):
+            self._device.start()
+        self._thread = threading.Thread(target=self._fetch_forever, args=(inbox,), name="camera", daemon=True)
+        self._thread.start()
 
     def fire(self) -> None:
-        """TODO."""
+        """One software trigger, where the camera was set to take them."""
+        if self._asked:
+            with in_vendors_words(f"camera {self._device.seen} takes no software trigger", otherwise=Fault):
+                self._device.nodes.TriggerSoftware.execute()
 
     def check(self) -> None:
-        """TODO."""
+        """Raise the Fault that the fetching thread has met."""
+        if self._broken is not None:
+            raise self._broken
 
     def close(self) -> None:
-        """TODO."""
+        """End the thread, then release the device."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._device.close()
+
+    def _fetch_forever(self, inbox: Inbox) -> None:
+        try:
+            while not self._stopping.is_set():
+                with self._device.fetched(QUIET_S) as buffer:
+                    if buffer is not None:
+                        inbox.put(self._frame(buffer, time.monotonic_ns()))
+                    else:
+                        self._device.probe()
+        except VENDOR_ERRORS as error:
+            self._broken = Fault(f"camera {self._device.seen} lost: {own_words(error)}")
+            inbox.broken(self._broken)
+
+    def _frame(self, buffer: Any, received_ns: int) -> Frame:
+        image, complete = self._image(buffer)
+        return Frame(
+            image,
+            buffer.frame_id,
+            received_ns - int(self._exposure_us * 1000),
+            self._exposure_us,
+            complete,
+            received_ns=received_ns,
+        )
+
+    def _image(self, buffer: Any) -> tuple[Image, bool]:
+        """A copy, as the buffer goes back to the producer; and whether it is whole."""
+        try:
+            image = to_image(self._config.pixel_format, _pixels(buffer), buffer.height, buffer.width)
+        except NoDecision:
+            return np.zeros((0, 0), np.uint8), False
+        return (image if image.flags.owndata else image.copy()), buffer.is_complete()
+
+
+def _pixels(buffer: Any) -> Any:
+    """The bytes of the image without what some cameras append to each line, uint8 N."""
+    data = np.frombuffer(buffer.raw_buffer, np.uint8)[buffer.image_offset : buffer.size_filled]
+    if not buffer.padding_x:
+        return data
+    whole = data.size - data.size % buffer.height
+    return data[:whole].reshape(buffer.height, -1)[:, : -buffer.padding_x].reshape(-1)
