@@ -14,7 +14,7 @@ from agent.arguments import person
 from agent.cameras.commissioning.calibrate_command import calibrate
 from agent.cameras.commissioning.commands import camera_list, camera_live, camera_snap
 from agent.cameras.commissioning.record_command import record
-from agent.cameras.sim.command import camera_sim
+from agent.cameras.sim.command import CAMERA_EPILOG, CAMERA_MANUAL, camera_sim
 from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
 from agent.model_contract import Provider
 from agent.plc.commissioning.commands import accept, probe
@@ -33,7 +33,7 @@ app.add_typer(camera_app, name="camera")
 camera_app.command("list")(camera_list)
 camera_app.command("snap")(camera_snap)
 camera_app.command("live")(camera_live)
-camera_app.command("sim")(camera_sim)
+camera_app.command("sim", help=CAMERA_MANUAL, epilog=CAMERA_EPILOG)(camera_sim)
 app.add_typer(model_app, name="model")
 app.command("record")(record)
 app.command("calibrate")(calibrate)
@@ -109,13 +109,38 @@ def challenge(
 
 
 @app.command()
+def trigger(
+    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
+    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
+) -> None:
+    """Have a station with trigger.mode = "software" inspect a part now.  Example: linegate trigger --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.control import give_command
+
+        made = give_command(control, "trigger", who)
+        print(f"part {made.part_id} accepted: its one result goes to subscribers and journal (linegate watch)")
+
+
+@app.command()
 def bench(
     model: Annotated[Path | None, typer.Option(help="Another model than the shipped one.")] = None,
-    seconds: Annotated[float, typer.Option(min=1, help="How long the line runs.")] = 30.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long it is measured.")] = 30.0,
     rate: Annotated[float, typer.Option(min=1, max=100, help="Parts per second.")] = 20.0,
+    frame: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT: no line, but tiling such a frame instead.")] = None,
+    overlap: Annotated[int, typer.Option(min=0, help="With --frame: model.tiling.overlap_px.")] = 32,
+    scale: Annotated[float, typer.Option(min=0.01, max=1, help="With --frame: model.tiling.scale.")] = 1.0,
 ) -> None:
-    """Measure the deadline path on this machine, at real cadence.  Example: linegate bench --rate 20"""
+    """Measure the deadline path on this machine, at real cadence.  Example: linegate bench --rate 20
+
+    What a frame larger than the model's input costs:  linegate bench --frame 2448x2048 --overlap 32
+    """
     with exit_on_error():
+        if frame is not None:
+            from agent.config import TilingConfig
+            from agent.tiling_bench import run_tiling_bench
+
+            run_tiling_bench(frame, TilingConfig(overlap_px=overlap, scale=scale), seconds, model)
+            return
         from agent.bench import run_bench
         from agent.local_line import LineOptions
 
