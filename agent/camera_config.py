@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+import cv2
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from agent.toml import Milliseconds, Strict
@@ -13,6 +15,8 @@ from agent.toml import Milliseconds, Strict
 Mode = Literal["hardware", "announced", "timer", "software", "presence", "every_frame"]
 SELF_TRIGGERED: frozenset[Mode] = frozenset({"timer", "software", "presence", "every_frame"})
 """No PLC announces the parts: the station finds or counts them itself, and no PLC is told the verdict."""
+FREE_RUNNING: frozenset[Mode] = frozenset({"presence", "every_frame"})
+"""Nobody asks the camera for a photo: whatever it delivers is looked at."""
 
 
 def _beside_config(path: Path, info: ValidationInfo) -> Path:
@@ -45,6 +49,16 @@ def _source_beside_config(source: str, info: ValidationInfo) -> str:
     return source if "://" in source else str(_beside_config(Path(source), info))
 
 
+def _known_controls(controls: dict[str, float]) -> dict[str, float]:
+    known = [name.removeprefix("CAP_PROP_").lower() for name in dir(cv2) if name.startswith("CAP_PROP_")]
+    for name in controls:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean '{close[0]}'?" if close else "OpenCV's CAP_PROP_… in lower case, without the prefix"
+            raise ValueError(f"unknown key 'camera.controls.{name}' ({remedy})")
+    return controls
+
+
 class OpencvCamera(Strict):
     """Whatever OpenCV can capture from: V4L2 device, RTSP or other URL, video file."""
 
@@ -56,7 +70,7 @@ class OpencvCamera(Strict):
     height_px: int | None = Field(default=None, gt=0)
     rate_per_s: float | None = Field(default=None, gt=0, le=1000)
     fourcc: Annotated[str, Field(pattern=r"^.{4}$")] | None = None
-    controls: dict[str, float] = Field(default_factory=dict)
+    controls: Annotated[dict[str, float], AfterValidator(_known_controls)] = Field(default_factory=dict)
     """OpenCV's CAP_PROP_… in lower case without the prefix, as exposure, gain, focus: set and read back, in order."""
     open_timeout_ms: Milliseconds = 5000.0
     read_timeout_ms: Milliseconds = 2000.0
@@ -174,8 +188,9 @@ class ViewConfig(Strict):
     colour: Literal["as_is", "grey", "colour"] = "as_is"
 
 
-def wrong_company(camera: Camera, trigger: TriggerConfig, has_plc: bool) -> Iterator[str]:
-    """What does not go together in camera, trigger and PLC, each with its remedy."""
+def wrong_company(camera: Camera, trigger: TriggerConfig, tables: Set[str]) -> Iterator[str]:
+    """What does not go together in camera, trigger and the `tables` that were written, each with its remedy."""
+    has_plc = "plc" in tables
     if trigger.mode not in camera.modes:
         able = ", ".join(repr(mode) for mode in sorted(camera.modes))
         yield f"camera.driver = '{camera.driver}' cannot do trigger.mode = '{trigger.mode}': it can do {able}"
@@ -188,5 +203,10 @@ def wrong_company(camera: Camera, trigger: TriggerConfig, has_plc: bool) -> Iter
             f"trigger.mode = '{trigger.mode}' has no PLC that announces the parts: take out [plc], [reject] and "
             "[alarm], or let the PLC announce them (mode = 'hardware' or 'announced')"
         )
+    if trigger.mode in SELF_TRIGGERED and not has_plc:
+        for table in sorted({"reject", "alarm"} & tables):
+            yield f"table [{table}] needs a PLC, and trigger.mode = '{trigger.mode}' has none: take it out"
+    if trigger.mode not in SELF_TRIGGERED and "deadline_ms" in trigger.model_fields_set:
+        yield f"trigger.deadline_ms does not go with trigger.mode = '{trigger.mode}': the PLC says how long there is"
     if trigger.mode not in SELF_TRIGGERED and not has_plc:
         yield f"missing table [plc]: with trigger.mode = '{trigger.mode}' the PLC announces each part"
