@@ -15,13 +15,14 @@ from agent.model_contract import Provider
 from agent.plc.arm.open_arm import check_lanes
 from agent.recipe import load_recipes
 from agent.segmenter import Segmenter
+from agent.tiling_cost import tiling_cost
 
 
 def check_config(path: Path) -> None:
     """Print what the station would run; ConfigError at the first thing that would stop it."""
     config = load_config(path)
     recipes = load_recipes(config.recipe, config.other_recipes)
-    segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads)
+    segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
     for recipe in recipes.values():
         Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
     segmenter.self_test()
@@ -35,6 +36,9 @@ def check_config(path: Path) -> None:
         f"  camera   {config.camera.driver}, trigger {config.trigger.mode}, jitter {config.trigger_jitter_ms:.0f} ms"
     )
     console.print(f"  model    {segmenter.sha256[:12]} on {segmenter.provider}, self-test passed")
+    if config.model.tiling:
+        for line, style in tiling_cost(config, config.model.tiling, segmenter):
+            console.print(line, style=style)
     for recipe in recipes.values():
         console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
     console.print(f"  PLC      {config.plc.where if config.has_plc else 'none: results go to subscribers and journal'}")

@@ -35,12 +35,23 @@ class CalibrationConfig(Strict):
     rotation_deg: float = Field(default=0.0, ge=-360, le=360)
 
 
+class TilingConfig(Strict):
+    """An image larger than the model's input is cut into patches of its size, not shrunk into it."""
+
+    overlap_px: int = Field(default=32, ge=0)
+    """What two neighbouring patches share at least; in scaled pixels. Each seam lies in the middle of an overlap."""
+    scale: float = Field(default=1.0, gt=0, le=1)
+    """The image is shrunk by this first, so that a defect is as large as in the photos the model was trained on."""
+
+
 class ModelConfig(Strict):
     """Which model file, on which provider; there is no fallback to another."""
 
     path: ConfigPath
     provider: Provider
     threads: int = Field(default=2, ge=1, le=64)
+    tiling: TilingConfig | None = None
+    """None = the whole image is shrunk into the model's input, where it is larger."""
 
 
 class PublisherConfig(Strict):

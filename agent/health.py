@@ -75,6 +75,11 @@ class Stages:
             Stage("grab", grab_ms), Stage("segment", segment_ms), Stage("loop", grab_ms + segment_ms + DELIVER_MS)
         )
 
+    def allow_segment(self, segment_ms: float) -> None:
+        """From now on the segment stage has this budget, and the loop around it as much more or less."""
+        self.loop.budget_ms += segment_ms - self.segment.budget_ms
+        self.segment.budget_ms = segment_ms
+
     @property
     def health(self) -> Health:
         return Health((self.grab, self.segment, self.loop))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnxruntime as ort
 
+from agent.config import TilingConfig
 from agent.errors import ConfigError, NoDecision
 from agent.inspection import Image, Reason
 from agent.judge import Segmentation
@@ -24,7 +27,8 @@ from agent.model_contract import (
     Provider,
     parse_contract,
 )
-from agent.preprocess import Letterbox, letterbox
+from agent.preprocess import letterbox
+from agent.tiling import TilePlan, require_overlap
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 POISON = 255
@@ -34,11 +38,14 @@ POISON = 255
 class Segmenter:
     """One model on one provider. An object that exists is usable: everything is checked in the constructor.
 
-    `path`: the ONNX file. `threads`: CPU threads of a run. Raises ConfigError when the file is no model,
-    carries no contract, has other tensors than its contract says, or the provider is not active.
+    `path`: the ONNX file. `threads`: CPU threads of a run. `tiling`: None = an image larger than the model's input
+    is shrunk into it. Raises ConfigError when the file is no model, carries no contract, has other tensors than its
+    contract says, the provider is not active, or patches of this model cannot overlap as asked.
     """
 
-    def __init__(self, path: Path, provider: Provider = "cpu", threads: int = 2) -> None:
+    def __init__(
+        self, path: Path, provider: Provider = "cpu", threads: int = 2, tiling: TilingConfig | None = None
+    ) -> None:
         self.sha256 = _sha256(path)
         self._session = _open_session(path, provider, threads)
         self.contract: ModelContract = parse_contract(
@@ -47,38 +54,81 @@ class Segmenter:
         self.provider = provider
         spec = self.contract.input
         _check_tensors(self._session, self.contract, path)
+        if tiling:
+            require_overlap(spec, tiling)
         self._input = np.zeros((spec.batch, spec.height_px, spec.width_px, spec.channels), np.uint8)
         self._class_map = np.empty((spec.batch, spec.height_px, spec.width_px), np.uint8)
         self._score_map = np.empty_like(self._class_map)
         self._valid = np.empty(spec.batch, np.uint8)
         self._binding = self._bind()
+        self.bare_ms = 0.0
+        """One run of the model on this device, at the median of the self-test; 0 before it."""
+        self._tiling = tiling
+        self._plan: TilePlan | None = None
+        self._on_plan: Callable[[float], None] = lambda _: None
 
     def segment(self, image: Image) -> Segmentation:
         """uint8 HxW or HxWxC → class and score maps of its best defect class per pixel.
 
-        Raises NoDecision(OUTPUT_INVALID) when the graph left an output unwritten or a logit was not finite.
+        The maps are the model's input in size; with tiling, the scaled image. Raises NoDecision(OUTPUT_INVALID) when
+        the graph left an output unwritten or a logit was not finite, in any patch.
         """
-        self._input[0], box = letterbox(image, self.contract.input)
-        for output in (self._class_map, self._score_map, self._valid):
-            output.fill(POISON)
-        begun_ns = time.monotonic_ns()
-        self._session.run_with_iobinding(self._binding)
-        return self._checked(box, (time.monotonic_ns() - begun_ns) / 1e6)
+        if self._tiling is None:
+            return self._whole(image)
+        if self._plan is None or self._plan.shape != image.shape:
+            self._plan = TilePlan(image.shape, self.contract.input, self._tiling)
+            self._on_plan(len(self._plan.batches) * self.bare_ms)
+        return self._in_patches(image, self._plan)
+
+    def on_plan(self, told: Callable[[float], None]) -> None:
+        """Have `told` called with the expected ms of a tiled frame, before the first one of each size is run."""
+        self._on_plan = told
 
     def self_test(self) -> None:
         """Run the golden samples of the file on this device; ConfigError when an answer is out of tolerance."""
-        for sample in self.contract.golden:
-            found = self._areas_px(self.segment(_decode(sample)))
+        found = [self._whole(image) for image in self.golden_images()]
+        self.bare_ms = statistics.median(segmentation.run_ms for segmentation in found)
+        for sample, segmentation in zip(self.contract.golden, found, strict=True):
+            areas_px = self._areas_px(segmentation)
             for name, expected in sample.areas_px.items():
-                if abs(found[name] - expected) > sample.tolerance_px:
+                if abs(areas_px[name] - expected) > sample.tolerance_px:
                     raise ConfigError(
-                        f"model self-test '{sample.name}': {name} covers {found[name]} px, the trained model gave "
+                        f"model self-test '{sample.name}': {name} covers {areas_px[name]} px, the trained model gave "
                         f"{expected} ± {sample.tolerance_px}: this device computes differently, do not use it"
                     )
 
     def golden_images(self) -> list[Image]:
         """The images of the golden samples, for a rehearsal."""
         return [_decode(sample) for sample in self.contract.golden]
+
+    def _whole(self, image: Image) -> Segmentation:
+        self._input[0], box = letterbox(image, self.contract.input)
+        run_ms = self._run(1)
+        return Segmentation(self._class_map[0].copy(), self._score_map[0].copy(), box, run_ms)
+
+    def _in_patches(self, image: Image, plan: TilePlan) -> Segmentation:
+        """Patch by patch, or as many at a time as the model takes; the maps are new ones, for others keep them."""
+        scaled, run_ms = plan.scaled(image), 0.0
+        class_map, score_map = np.empty(scaled.shape[:2], np.uint8), np.empty(scaled.shape[:2], np.uint8)
+        for patches in plan.batches:
+            for place, patch in enumerate(patches):
+                self._input[place], _ = letterbox(scaled[patch.shown], self.contract.input)
+            run_ms += self._run(len(patches))
+            for place, patch in enumerate(patches):
+                class_map[patch.kept] = self._class_map[place][patch.kept_inside]
+                score_map[patch.kept] = self._score_map[place][patch.kept_inside]
+        return Segmentation(class_map, score_map, plan.box, run_ms)
+
+    def _run(self, used: int) -> float:
+        """Run the first `used` images of the input, checked; its ms. What is left of the batch is not looked at."""
+        for output in (self._class_map, self._score_map, self._valid):
+            output.fill(POISON)
+        begun_ns = time.monotonic_ns()
+        self._session.run_with_iobinding(self._binding)
+        run_ms = (time.monotonic_ns() - begun_ns) / 1e6
+        if (self._valid[:used] != 1).any() or self._class_map.max() >= len(self.contract.classes):
+            raise NoDecision(Reason.OUTPUT_INVALID, "the model's output is not finite or was not written")
+        return run_ms
 
     def _areas_px(self, segmentation: Segmentation) -> dict[str, int]:
         thresholds = {name: max(1, round(score * 255)) for name, score in self.contract.thresholds.items()}
@@ -94,11 +144,6 @@ class Segmenter:
         for name, array in arrays.items():
             binding.bind_output(name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
         return binding
-
-    def _checked(self, box: Letterbox, run_ms: float) -> Segmentation:
-        if self._valid[0] != 1 or self._class_map.max() >= len(self.contract.classes):
-            raise NoDecision(Reason.OUTPUT_INVALID, "the model's output is not finite or was not written")
-        return Segmentation(self._class_map[0].copy(), self._score_map[0].copy(), box, run_ms)
 
 
 def _sha256(path: Path) -> str:

@@ -39,6 +39,8 @@ from agent.view import View
 log = logging.getLogger(__name__)
 
 SEGMENT_BUDGET_MS = 250.0
+"""At least; a tiled frame has SEGMENT_MARGIN times what its patches take by the self-test."""
+SEGMENT_MARGIN = 4.0
 SWITCH_INTERVAL_S = 0.0005
 """How long a busy thread may keep the interpreter from the PLC link; Python's default is ten times that."""
 
@@ -141,7 +143,7 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
 
     None: `stop` came while the camera was waited for.
     """
-    segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads)
+    segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
     segmenter.self_test()
     jobs = open_jobs(config, segmenter)
     opened.enter_context(state_dir_alone(config.station.state_dir))
@@ -162,7 +164,7 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     opened.callback(journal.close)  # before the publisher: its last rows are still to be sent
     journal.on_completed(publisher.publish)
 
-    stages = Stages.of(config.trigger.frame_timeout_ms + config.trigger.capture_window_ms, SEGMENT_BUDGET_MS)
+    stages = open_stages(config, segmenter)
     facts = Facts(
         {number: int(job.recipe.sha256[:4], 16) for number, job in jobs.items()},
         segmenter.contract.classes,
@@ -192,6 +194,13 @@ def open_jobs(config: Config, segmenter: Segmenter) -> dict[int, Job]:
         for job in jobs.values():
             job.judge.judge(segmentation)
     return jobs
+
+
+def open_stages(config: Config, segmenter: Segmenter) -> Stages:
+    """How long each stage may take before it counts as hung: the model as long as the frame has patches."""
+    stages = Stages.of(config.trigger.frame_timeout_ms + config.trigger.capture_window_ms, SEGMENT_BUDGET_MS)
+    segmenter.on_plan(lambda expected_ms: stages.allow_segment(max(SEGMENT_BUDGET_MS, SEGMENT_MARGIN * expected_ms)))
+    return stages
 
 
 def _waiting(what: str) -> None:

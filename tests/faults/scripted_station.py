@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -67,11 +68,14 @@ class ScriptedSegmenter:
     provider = "script"
     contract = tiny_contract()
 
-    def __init__(self, path: Path, provider: str, threads: int) -> None:
+    def __init__(self, path: Path, provider: str, threads: int, tiling: None) -> None:
         """The model file is not read."""
 
     def self_test(self) -> None:
         """A script is right by definition."""
+
+    def on_plan(self, told: Callable[[float], None]) -> None:
+        """It tiles nothing."""
 
     def golden_images(self) -> list[Image]:
         return [photo_of(1)]
