@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
 import threading
 import time
 from typing import Any
 
 import numpy as np
 
-from agent.camera_config import GenicamCamera, Mode
+from agent.camera_config import FREE_RUNNING, GenicamCamera, Mode
+from agent.cameras.drivers.device_clock import DeviceClock
+from agent.cameras.drivers.frame_ids import FrameIds
 from agent.cameras.drivers.genicam_nodes import GenicamNodes
 from agent.cameras.drivers.genicam_settings import apply
 from agent.cameras.drivers.gentl_device import Device
@@ -19,9 +22,10 @@ from agent.cameras.inbox import Inbox
 from agent.errors import ConfigError, Fault, NoDecision
 from agent.inspection import Frame, Image
 
-QUIET_S = 0.5
-"""So long without a frame and the camera itself is asked whether it is there."""
-ASKED: frozenset[Mode] = frozenset({"announced", "timer", "software"})
+log = logging.getLogger(__name__)
+
+ASK_S = 0.5
+"""So often the camera is asked for the time by its clock, or for anything: a sign of life."""
 
 
 class GenicamDriver:
@@ -31,11 +35,12 @@ class GenicamDriver:
 
     def __init__(self, config: GenicamCamera, mode: Mode) -> None:
         faulthandler.enable()  # a vendor's library that crashes says where, and not nothing
-        self._config, self._asked = config, mode in ASKED
+        self._config, self._asked = config, mode not in FREE_RUNNING and mode != "hardware"
         self._device = Device(config.cti, config.device)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._broken: Fault | None = None
+        self._clock, self._ids = DeviceClock(), FrameIds()
         try:
             with in_vendors_words(f"camera {self._device.seen}", otherwise=ConfigError):
                 self._exposure_us = apply(config, mode, GenicamNodes(self._device.nodes))
@@ -69,27 +74,39 @@ class GenicamDriver:
         self._device.close()
 
     def _fetch_forever(self, inbox: Inbox) -> None:
+        ask_at_s = 0.0
         try:
             while not self._stopping.is_set():
-                with self._device.fetched(QUIET_S) as buffer:
+                if time.monotonic() >= ask_at_s:
+                    self._ask_time()
+                    ask_at_s = time.monotonic() + ASK_S
+                with self._device.fetched(ask_at_s) as buffer:
                     if buffer is not None:
                         inbox.put(self._frame(buffer, time.monotonic_ns()))
-                    else:
-                        self._device.probe()
         except VENDOR_ERRORS as error:
             self._broken = Fault(f"camera {self._device.seen} lost: {own_words(error)}")
             inbox.broken(self._broken)
 
+    def _ask_time(self) -> None:
+        device_ns = self._device.clock_ns()
+        if device_ns is not None:
+            self._clock.latched(device_ns, time.monotonic_ns())
+
     def _frame(self, buffer: Any, received_ns: int) -> Frame:
         image, complete = self._image(buffer)
-        return Frame(
-            image,
-            buffer.frame_id,
-            received_ns - int(self._exposure_us * 1000),
-            self._exposure_us,
-            complete,
-            received_ns=received_ns,
-        )
+        captured_ns = self._captured_ns(buffer, received_ns)
+        frame_id = self._ids.count(buffer.frame_id)
+        return Frame(image, frame_id, captured_ns, self._exposure_us, complete, received_ns=received_ns)
+
+    def _captured_ns(self, buffer: Any, received_ns: int) -> int:
+        """By the camera's clock; of a camera that stamps no frames: just long enough before its arrival."""
+        stamp_ns = self._device.stamp_ns(buffer)
+        if stamp_ns is None:
+            return received_ns - int(self._exposure_us * 1000)
+        captured_ns, jumped_ns = self._clock.exposed(stamp_ns, received_ns)
+        if jumped_ns:
+            log.warning("camera %s: its clock is %.1f ms off what it was", self._device.seen, jumped_ns / 1e6)
+        return captured_ns
 
     def _image(self, buffer: Any) -> tuple[Image, bool]:
         """A copy, as the buffer goes back to the producer; and whether it is whole."""

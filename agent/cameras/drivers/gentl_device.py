@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from agent.cameras.drivers.gentl_producer import (
+    VENDOR_ERRORS,
     Producer,
     RemoteDevice,
     SeenDevice,
@@ -34,6 +35,7 @@ class Device:
 
     def __init__(self, cti: Path, wanted: str) -> None:
         self._opened = ExitStack()
+        self._stamps = True
         with closing_on_error(self._opened):
             producer = Producer(cti)
             self._opened.callback(producer.close)
@@ -42,7 +44,7 @@ class Device:
                 self._open(info)
 
     def _open(self, info: Any) -> None:
-        device = info.create_device()
+        self._device = device = info.create_device()
         device.open(gentl.DEVICE_ACCESS_FLAGS_LIST.DEVICE_ACCESS_EXCLUSIVE)
         self._opened.callback(device.close)
         self.nodes = RemoteDevice(module=device, parent=None).node_map
@@ -70,12 +72,11 @@ class Device:
         opened.callback(nodes.AcquisitionStop.execute)
 
     @contextmanager
-    def fetched(self, timeout_s: float) -> Iterator[Any]:
-        """The next filled buffer, complete or not, which goes back to the producer at the end; None: none came.
+    def fetched(self, until_s: float) -> Iterator[Any]:
+        """The next filled buffer, complete or not, which goes back to the producer at the end; None: none in time.
 
         Raises one of VENDOR_ERRORS.
         """
-        until_s = time.monotonic() + timeout_s
         while not (arrived := self._events.num_in_queue) and time.monotonic() < until_s:
             time.sleep(POLL_S)
         if not arrived:
@@ -88,9 +89,31 @@ class Device:
         finally:
             self._stream.queue_buffer(buffer)
 
-    def probe(self) -> None:
-        """Ask the camera itself for something; raises one of VENDOR_ERRORS when it does not answer."""
-        self.nodes.Width.get_value(False, True)
+    def stamp_ns(self, buffer: Any) -> int | None:
+        """When the buffer's image was exposed, by the camera's clock; None: this camera does not say."""
+        if self._stamps:
+            with suppress(*VENDOR_ERRORS):
+                return int(buffer.timestamp_ns) or None
+            with suppress(*VENDOR_ERRORS):
+                return int(buffer.timestamp) * 1_000_000_000 // int(self._device.timestamp_frequency) or None
+        self._stamps = False  # not asked again: each refusal costs a tenth of a millisecond
+        return None
+
+    def clock_ns(self) -> int | None:
+        """The camera's clock as it stands; None: it cannot be asked for it.
+
+        The camera answers in any case; raises one of VENDOR_ERRORS when it does not.
+        """
+        nodes = self.nodes
+        if nodes.has_node(["TimestampLatch", "TimestampLatchValue"]):
+            nodes.TimestampLatch.execute()
+            return int(nodes.TimestampLatchValue.get_value(False, True))
+        if nodes.has_node(["GevTimestampControlLatch", "GevTimestampValue", "GevTimestampTickFrequency"]):
+            nodes.GevTimestampControlLatch.execute()
+            ticks = int(nodes.GevTimestampValue.get_value(False, True))
+            return ticks * 1_000_000_000 // int(nodes.GevTimestampTickFrequency.value)
+        nodes.Width.get_value(False, True)
+        return None
 
     def close(self) -> None:
         """Stop, take the buffers back, let go of everything; a lost device too."""
