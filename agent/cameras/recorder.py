@@ -32,10 +32,11 @@ NO_PIXELS = np.zeros((0, 0), np.uint8)
 
 
 class Recorder:
-    """Stores the frames it is given. Raises UsageError when the folder cannot be recorded to."""
+    """Stores the frames it is given, no more than `most`. Raises UsageError when the folder cannot be recorded to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most: int | None = None) -> None:
         self.stored, self.lost = 0, 0
+        self._taken, self._most = 0, most
         self.stopped = ""
         """Why nothing more is recorded."""
         self._folder = folder
@@ -48,8 +49,16 @@ class Recorder:
         self._thread = threading.Thread(target=self._store_forever, name="recorder", daemon=True)
         self._thread.start()
 
+    @property
+    def full(self) -> bool:
+        """It has taken as many as it was to."""
+        return self._most is not None and self._taken >= self._most
+
     def take(self, frame: Frame) -> None:
         """Never blocks: a copy of the frame waits to be stored, or a note that it is lost."""
+        if self.full:
+            return
+        self._taken += 1
         if self.stopped or len(self._waiting) >= WAITING_NOTES:
             self.lost += 1
             return
