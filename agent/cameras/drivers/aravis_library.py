@@ -1,0 +1,35 @@
+"""Aravis, if it is installed; and its errors in Linegate's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from agent.errors import CameraMissing, ConfigError
+
+try:
+    import gi
+
+    gi.require_version("Aravis", "0.8")
+    from gi.repository import Aravis, GLib
+except (ImportError, ValueError) as missing:
+    raise ConfigError(
+        f"camera.driver = 'aravis': Aravis cannot be loaded ({missing}): install Debian's gir1.2-aravis-0.8 and "
+        "pip install 'linegate[aravis]' (in a checkout: .ci/system-packages aravis)"
+    ) from missing
+
+__all__ = ["Aravis", "GLib", "in_cameras_words"]
+
+GONE = ("TIMEOUT", "NOT_CONNECTED", "NOT_FOUND", "NOT_CONTROLLER")
+
+
+@contextmanager
+def in_cameras_words(what: str) -> Iterator[None]:
+    """Raise CameraMissing when the camera does not answer, ConfigError when it refuses."""
+    try:
+        yield
+    except GLib.Error as error:
+        quark = Aravis.device_error_quark()
+        if any(error.matches(quark, getattr(Aravis.DeviceError, name)) for name in GONE):
+            raise CameraMissing(f"{what}: {error.message}") from error
+        raise ConfigError(error.message) from error
