@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from agent.bound_socket import bound_socket
 from agent.errors import Fault, UsageError
+from agent.inspection import Trigger
 from agent.messages import ControlReply, ControlRequest
 
 log = logging.getLogger(__name__)
@@ -18,19 +19,22 @@ log = logging.getLogger(__name__)
 POLL_MS = 100
 ANSWER_MS = 3000
 
+Command = Callable[[], Trigger | None]
+"""What an operator may ask for; gives the trigger that it made, if any. Raises Fault when it is refused."""
+
 
 class ControlSocket:
     """Binds at once (ConfigError when the endpoint is taken) and serves in a thread of its own."""
 
     def __init__(self, endpoint: str) -> None:
-        self._commands: Mapping[str, Callable[[], None]] = {}
+        self._commands: Mapping[str, Command] = {}
         self._context = zmq.Context()
         self._socket = bound_socket(self._context, zmq.REP, endpoint, "control")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve_forever, name="control", daemon=True)
         self._thread.start()
 
-    def serve(self, commands: Mapping[str, Callable[[], None]]) -> None:
+    def serve(self, commands: Mapping[str, Command]) -> None:
         """What may be asked for from now on, and what then happens: called in that thread, must not block."""
         self._commands = commands
 
@@ -57,12 +61,17 @@ class ControlSocket:
             known = ", ".join(self._commands) or "none yet, the station is starting"
             return ControlReply(error=f"no command '{request.command}': {known}")
         log.warning("command '%s' by %s", request.command, request.who)
-        command()
-        return ControlReply()
+        try:
+            made = command()
+        except Fault as refused:
+            return ControlReply(error=str(refused))
+        if made is None:
+            return ControlReply()
+        return ControlReply(plc_epoch=made.plc_epoch, trigger_seq=made.seq, part_id=made.part_id)
 
 
-def give_command(endpoint: str, command: str, who: str) -> None:
-    """Ask a running station for `command`. Raises Fault when nobody answers or it is refused."""
+def give_command(endpoint: str, command: str, who: str) -> ControlReply:
+    """Ask a running station for `command`; its answer. Raises Fault when nobody answers or it is refused."""
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         try:
@@ -75,3 +84,4 @@ def give_command(endpoint: str, command: str, who: str) -> None:
         reply = ControlReply.model_validate_json(socket.recv())
     if reply.error:
         raise Fault(f"the station at {endpoint} refused: {reply.error}")
+    return reply

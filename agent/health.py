@@ -6,10 +6,14 @@ heartbeat falls silent; EXIT_MS after that the process is ended, and systemd sta
 
 from __future__ import annotations
 
+import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
 
 GRACE_MS = 500
 EXIT_MS = 1000
@@ -58,6 +62,15 @@ class Health:
         """The stage for which the process should end, if any."""
         stage, over_ms = self.worst(now_ns)
         return stage if over_ms > GRACE_MS + EXIT_MS else None
+
+    def end_if_hung(self, now_ns: int) -> None:
+        """End the process, for a clean restart, when a stage hangs: called by the link's thread, which does not."""
+        hung = self.hung(now_ns)
+        if hung is not None:
+            log.critical(
+                "stage '%s' hangs over its budget of %.0f ms: exit for a clean restart", hung.name, hung.budget_ms
+            )
+            os._exit(1)
 
 
 @dataclass(frozen=True)

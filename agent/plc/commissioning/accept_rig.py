@@ -113,7 +113,7 @@ class Rig:
             if time.monotonic() >= end_s:
                 stop.set()
 
-        if not self._link.wait_for_plc(waiting, stop):
+        if not self._link.wait_for_triggers(waiting, stop):
             self._close()
             self.record.require_link()
             raise Fault(f"{trouble[0]}: see 'linegate plc probe'")

@@ -1,0 +1,50 @@
+"""What the station's loop knows of whoever announces its parts and hears its verdicts: a PLC, or nobody."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from agent.inspection import Trigger
+from agent.plc.decision import Decision, Situation
+
+
+class Link(Protocol):
+    """agent/plc/link.py where there is a PLC, agent/standalone/link.py where there is none."""
+
+    def wait_for_triggers(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
+        """Block until parts can be announced; `waiting` is told why not, about once a second. False: `stop` came."""
+        ...
+
+    def set_ready(self) -> None:
+        """Model, camera and announcer are good: parts count from now on."""
+        ...
+
+    def triggers(self, stop: threading.Event) -> Iterator[Trigger | None]:
+        """Every part to inspect, in order, until `stop`; None now and then while there is none."""
+        ...
+
+    def exposed(self, trigger: Trigger) -> None:
+        """This part's photo is taken."""
+        ...
+
+    def deliver(self, decision: Decision) -> bool:
+        """Settle, journal, release. False: the part had been settled by its deadline; the verdict is only recorded."""
+        ...
+
+    def progressing(self) -> bool:
+        """Has the link's thread come round lately?"""
+        ...
+
+    def situation(self) -> Situation:
+        """What a subscriber is told of it in the station's pulse."""
+        ...
+
+    def challenge_next(self) -> None:
+        """An operator sends a part through that is known to be bad: the next one to be announced."""
+        ...
+
+    def close(self) -> None:
+        """No part may stay without a decision; then end the thread."""
+        ...

@@ -1,0 +1,210 @@
+"""The link of a station without a PLC: parts are announced to it, and each gets exactly one decision in time.
+
+Nobody but the deadline settles a part from outside, and nobody says what became of it: a row is complete as soon as
+its verdict is, and what a subscriber does with it is not known here.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+
+from agent.errors import Fault
+from agent.health import Health
+from agent.inspection import PlcAction, Reason, Trigger
+from agent.journal import Journal
+from agent.plc.decision import Closed, Decision, Situation
+from agent.plc.ledger import Ledger
+from agent.plc.register_map import next_seq
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 32
+"""So many parts may wait for the loop, each perhaps with its photo; of more, the newest is not inspected."""
+TICK_S = 0.01
+IDLE_S = 0.1
+WAITING_S = 1.0
+PROGRESS_LIMIT_S = 2.0
+
+
+class StandaloneLink:
+    """Its thread runs from the start; close it when done.
+
+    `job`: the recipe of every part. `deadline_ms`: a verdict later than this after the part's trigger is NO_DECISION.
+    `blind`: why whoever announces the parts cannot see any yet, "" when it can; raises Fault when it never will.
+    Each start is an epoch of its own (`agent_epoch`): nobody has counted what passed while no station ran, so a gap
+    row stands for it.
+    """
+
+    def __init__(self, agent_epoch: int, job: int, deadline_ms: float, journal: Journal, health: Health,
+                 blind: Callable[[], str]) -> None:  # fmt: skip
+        self._epoch, self._job, self._deadline_ns = agent_epoch, job, int(deadline_ms * 1e6)
+        self._journal, self._health, self._blind = journal, health, blind
+        self._lock = threading.RLock()
+        self._ledger = Ledger(guard_ms=0)
+        self._triggers: SimpleQueue[Trigger] = SimpleQueue()
+        self._under_way: tuple[int, int] | None = None
+        self._seq = self._parts = 0
+        self._ready = False
+        self._stopping = threading.Event()
+        self._ticked_ns = time.monotonic_ns()
+        self._thread = threading.Thread(target=self._watch, name="standalone-link", daemon=True)
+        self._thread.start()
+
+    # --- whoever announces parts ---------------------------------------------------------------------------------
+
+    def announce(self, at_ns: int) -> Trigger | None:
+        """A part was there at `at_ns`. None: nobody will ask for its photo, as the station is not READY or overrun."""
+        with self._lock:
+            if not self._ready:
+                return None
+            overrun = self._triggers.qsize() >= MOST_WAITING
+            trigger = self._open(at_ns, inspected=not overrun)
+            if overrun:
+                self._refuse(trigger, Reason.RING_OVERRUN, f"{MOST_WAITING} parts were waiting already")
+                return None
+            self._triggers.put(trigger)
+            return trigger
+
+    def missed(self, at_ns: int, reason: Reason, detail: str) -> None:
+        """A part was there at `at_ns`, and there is no photo to judge it by: NO_DECISION at once."""
+        with self._lock:
+            if self._ready:
+                self._refuse(self._open(at_ns, inspected=False), reason, detail)
+
+    def ask(self) -> Trigger:
+        """Somebody asks for an inspection now. Raises Fault when it is not accepted: then there is no part."""
+        with self._lock:
+            if self._triggers.qsize() >= MOST_WAITING:
+                raise Fault(f"busy: {MOST_WAITING} parts are waiting already; ask more slowly")
+            trigger = self.announce(time.monotonic_ns())
+        if trigger is None:
+            raise Fault("the station is not READY: ask again when it is")
+        return trigger
+
+    # --- the station's side --------------------------------------------------------------------------------------
+
+    def wait_for_triggers(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
+        """Block until parts can be seen; `waiting` is told why not yet, about once a second."""
+        said_s = 0.0
+        while trouble := self._blind():
+            if time.monotonic() - said_s >= WAITING_S:
+                waiting(trouble)
+                said_s = time.monotonic()
+            if stop.wait(TICK_S):
+                return False
+        return True
+
+    def set_ready(self) -> None:
+        """Parts count from now on."""
+        self._journal.begin_epoch(self._epoch, 0)
+        self._ready = True
+
+    def triggers(self, stop: threading.Event) -> Iterator[Trigger | None]:
+        """Every part to inspect, in order, until `stop`; None when there was none for IDLE_S.
+
+        A part whose deadline has passed while it waited is not begun: that time belongs to the next.
+        """
+        while not stop.is_set():
+            try:
+                trigger = self._triggers.get(timeout=IDLE_S)
+            except Empty:
+                yield None
+                continue
+            with self._lock:
+                in_time = trigger.key in self._ledger.parts
+                self._under_way = trigger.key
+            if in_time:
+                yield trigger
+
+    def exposed(self, trigger: Trigger) -> None:
+        """Nobody waits for this to move the part on."""
+
+    def deliver(self, decision: Decision) -> bool:
+        """Settle, journal, complete. False: the deadline has settled it before; this verdict is only recorded."""
+        key = decision.trigger.key
+        with self._lock:
+            self._expire(decision.settled_ns)
+            settled = self._ledger.settle(decision)
+            if settled is None:
+                self._complete(key)
+                return False
+        if not self._journal.commit(settled) and self._journal.required:
+            with self._lock:
+                unrecorded = "the journal row was not on disk in time"
+                settled = self._ledger.withdraw(settled, Reason.JOURNAL, unrecorded)
+        with self._lock:
+            self._ledger.release(settled)
+            self._complete(key)
+        return True
+
+    def progressing(self) -> bool:
+        """Has the thread come round lately?"""
+        return time.monotonic_ns() - self._ticked_ns < PROGRESS_LIMIT_S * 1e9
+
+    def situation(self) -> Situation:
+        """STANDALONE instead of a PLC's bits."""
+        ready = self._ready and self._health.alive(time.monotonic_ns())
+        with self._lock:
+            return self._ledger.situation(("STANDALONE", "READY") if ready else ("STANDALONE",))
+
+    def challenge_next(self) -> None:
+        """An operator sends a part through that is known to be bad: the next one to be announced."""
+        with self._lock:
+            self._ledger.challenge_next = True
+
+    def close(self) -> None:
+        """What still waits gets NO_DECISION; then end the thread."""
+        with self._lock:
+            self._ready = False
+            self._under_way = None
+            for part in list(self._ledger.parts.values()):
+                if part.decision is None:
+                    self._refuse(part.trigger, Reason.OFFLINE, "the station was stopped")
+                else:
+                    self._complete(part.trigger.key)
+        self._stopping.set()
+        self._thread.join(timeout=2.0)
+
+    # --- inside, with the lock held ------------------------------------------------------------------------------
+
+    def _open(self, at_ns: int, inspected: bool) -> Trigger:
+        self._seq, self._parts = next_seq(self._seq), self._parts + 1
+        deadline_ns, seen_ns = at_ns + self._deadline_ns, time.monotonic_ns()
+        trigger = Trigger(self._seq, self._parts, self._epoch, at_ns, at_ns, deadline_ns, seen_ns, job=self._job)
+        return self._ledger.open(trigger, inspected)
+
+    def _refuse(self, trigger: Trigger, reason: Reason, detail: str) -> None:
+        self._settled_here(self._ledger.refuse(trigger, reason, detail, time.monotonic_ns()))
+
+    def _expire(self, now_ns: int) -> None:
+        for decision in self._ledger.expire(now_ns):
+            self._settled_here(decision)
+
+    def _settled_here(self, decision: Decision) -> None:
+        """NO_DECISION does not wait for its row. A part in the loop stays open for its late verdict."""
+        log.warning("part %d: no decision (%s: %s)", decision.trigger.part_id, decision.reason.name, decision.detail)
+        self._journal.enqueue(decision)
+        self._ledger.release(decision)
+        if decision.trigger.key != self._under_way:
+            self._complete(decision.trigger.key)
+
+    def _complete(self, key: tuple[int, int]) -> None:
+        part = self._ledger.parts.pop(key)
+        decision = part.decision
+        if decision is not None:
+            unknown = PlcAction.UNKNOWN
+            self._journal.complete(Closed(decision, decision.verdict, decision.reason, None, unknown, part.late))
+
+    # --- the link's thread ---------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Deadlines, and the end of a hung process."""
+        while not self._stopping.wait(TICK_S):
+            self._ticked_ns = now_ns = time.monotonic_ns()
+            with self._lock:
+                self._expire(now_ns)
+            self._health.end_if_hung(now_ns)
