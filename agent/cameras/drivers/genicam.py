@@ -24,6 +24,8 @@ from agent.inspection import Frame, Image
 
 log = logging.getLogger(__name__)
 
+WAIT_S = 0.05
+"""close() takes no longer."""
 ASK_S = 0.5
 """So often the camera is asked for the time by its clock, or for anything: a sign of life."""
 
@@ -80,7 +82,7 @@ class GenicamDriver:
                 if time.monotonic() >= ask_at_s:
                     self._ask_time()
                     ask_at_s = time.monotonic() + ASK_S
-                with self._device.fetched(ask_at_s) as buffer:
+                with self._device.fetched(WAIT_S) as buffer:
                     if buffer is not None:
                         inbox.put(self._frame(buffer, time.monotonic_ns()))
         except VENDOR_ERRORS as error:
@@ -93,20 +95,22 @@ class GenicamDriver:
             self._clock.latched(device_ns, time.monotonic_ns())
 
     def _frame(self, buffer: Any, received_ns: int) -> Frame:
-        image, complete = self._image(buffer)
-        captured_ns = self._captured_ns(buffer, received_ns)
         frame_id = self._ids.count(buffer.frame_id)
-        return Frame(image, frame_id, captured_ns, self._exposure_us, complete, received_ns=received_ns)
+        image, complete = self._image(buffer)
+        captured_ns, jumped_ns = self._captured_ns(buffer, received_ns)
+        if jumped_ns:
+            log.warning("frame %d is not used: its time is %+.0f ms off the others'", frame_id, jumped_ns / 1e6)
+        elif not complete:
+            log.warning("frame %d is incomplete", frame_id)
+        whole = complete and not jumped_ns
+        return Frame(image, frame_id, captured_ns, self._exposure_us, whole, received_ns=received_ns)
 
-    def _captured_ns(self, buffer: Any, received_ns: int) -> int:
-        """By the camera's clock; of a camera that stamps no frames: just long enough before its arrival."""
+    def _captured_ns(self, buffer: Any, received_ns: int) -> tuple[int, int]:
+        """By the camera's clock, and how far that jumped; without a clock: just long enough before its arrival."""
         stamp_ns = self._device.stamp_ns(buffer)
         if stamp_ns is None:
-            return received_ns - int(self._exposure_us * 1000)
-        captured_ns, jumped_ns = self._clock.exposed(stamp_ns, received_ns)
-        if jumped_ns:
-            log.warning("camera %s: its clock is %.1f ms off what it was", self._device.seen, jumped_ns / 1e6)
-        return captured_ns
+            return received_ns - int(self._exposure_us * 1000), 0
+        return self._clock.exposed(stamp_ns, received_ns)
 
     def _image(self, buffer: Any) -> tuple[Image, bool]:
         """A copy, as the buffer goes back to the producer; and whether it is whole."""

@@ -72,11 +72,12 @@ class Device:
         opened.callback(nodes.AcquisitionStop.execute)
 
     @contextmanager
-    def fetched(self, until_s: float) -> Iterator[Any]:
+    def fetched(self, timeout_s: float) -> Iterator[Any]:
         """The next filled buffer, complete or not, which goes back to the producer at the end; None: none in time.
 
         Raises one of VENDOR_ERRORS.
         """
+        until_s = time.monotonic() + timeout_s
         while not (arrived := self._events.num_in_queue) and time.monotonic() < until_s:
             time.sleep(POLL_S)
         if not arrived:

@@ -31,6 +31,7 @@ SEARCH_MS = 1000
 HELD = (3, 4, 5, 6)
 """DEVICE_ACCESS_STATUS: no access, busy, open by this process for reading and writing, or for reading."""
 FRAME = re.compile(r" : \w+ thrown in node | \(file '")
+TEXT_BYTES = 1024
 MUST_HAVE = ("GCInitLib", "TLOpen", "EventGetData", "DSQueueBuffer")
 
 
@@ -63,12 +64,7 @@ class Producer:
         self._opened = ExitStack()
         self._interfaces: list[Any] = []
         with closing_on_error(self._opened), in_vendors_words(f"camera.cti = '{cti}'", otherwise=ConfigError):
-            library = gentl.GenTLProducer.create_producer()
-            library.open(str(cti))
-            self._opened.callback(library.close)
-            system = library.create_system()
-            system.open()
-            self._opened.callback(system.close)
+            system = self._open_system(cti)
             system.update_interface_info_list(SEARCH_MS)
             for info in system.interface_info_list:
                 self._open_interface(info.create_interface())
@@ -84,6 +80,20 @@ class Producer:
     def close(self) -> None:
         """Let go of interfaces and library."""
         close_quietly(self._opened)
+
+    def _open_system(self, cti: Path) -> Any:
+        library = gentl.GenTLProducer.create_producer()
+        try:
+            library.open(str(cti))
+            self._opened.callback(library.close)
+            system = library.create_system()
+            system.open()
+        except VENDOR_ERRORS as error:
+            if refusal := _refusal(cti):
+                raise ConfigError(f"camera.cti = '{cti}': {refusal}") from error
+            raise
+        self._opened.callback(system.close)
+        return system
 
     def _open_interface(self, interface: Any) -> None:
         """One that cannot be opened (a network card that is down) shows no devices."""
@@ -142,6 +152,17 @@ def require_loadable(cti: Path) -> None:
         raise ConfigError(f"camera.cti: {error}: install the vendor's software for this kind of computer") from error
     if not all(hasattr(library, name) for name in MUST_HAVE):
         raise ConfigError(f"camera.cti = '{cti}': a library, but no GenTL producer: give the vendor's .cti")
+
+
+def _refusal(cti: Path) -> str:
+    """Why the library does not start, as for want of a licence; the binding keeps that to itself."""
+    library = ctypes.CDLL(str(cti))
+    if library.GCInitLib() == 0:
+        library.GCCloseLib()
+        return ""
+    code, text, size = ctypes.c_int32(), ctypes.create_string_buffer(TEXT_BYTES), ctypes.c_size_t(TEXT_BYTES)
+    library.GCGetLastError(ctypes.byref(code), text, ctypes.byref(size))
+    return " ".join(text.value.decode(errors="replace").split()) or "it does not start, and does not say why"
 
 
 def _seen(info: Any) -> SeenDevice:

@@ -1,0 +1,210 @@
+"""The genicam driver against two real producers: MVTec's viky.cti, and one whose camera fails on demand."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.camera_config import GenicamCamera, Mode
+from agent.cameras.drivers.genicam import GenicamDriver
+from agent.cameras.drivers.gentl_producer import Producer
+from agent.cameras.inbox import Inbox
+from agent.errors import CameraMissing, ConfigError, Fault
+from agent.inspection import Frame
+from tests.cameras.gentl_camera import build_producer, viky
+from tests.conftest import ROOT
+
+SECOND_NS = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def cti(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The producer whose camera T1 sends an image each 20 ms, and fails as its feature TestFault says."""
+    return build_producer(tmp_path_factory.mktemp("gentl"))
+
+
+def free_running(**settings: Any) -> GenicamCamera:
+    """One of viky's cameras."""
+    return GenicamCamera(driver="genicam", cti=viky(), **{"device": "VikyTL_DEV_red"} | settings)
+
+
+def failing(cti: Path, fault: str = "None", **features: bool | int | float | str) -> GenicamCamera:
+    """The test producer's camera."""
+    return GenicamCamera(driver="genicam", cti=cti, device="4711", exposure_us=500,
+                         features={"TestFault": fault} | features)  # fmt: skip
+
+
+@contextmanager
+def running(config: GenicamCamera, mode: Mode = "presence") -> Iterator[tuple[GenicamDriver, Inbox]]:
+    """Opened and started; closed at the end."""
+    driver, inbox = GenicamDriver(config, mode), Inbox()
+    try:
+        driver.start(inbox)
+        yield driver, inbox
+    finally:
+        driver.close()
+
+
+def first(inbox: Inbox, number: int) -> list[Frame]:
+    """The first frames, as soon as there are so many."""
+
+    def enough(frames: deque[Frame]) -> list[Frame] | None:
+        return list(frames) if len(frames) >= number else None
+
+    frames = inbox.wait(enough, time.monotonic_ns() + 5 * SECOND_NS)
+    assert frames is not None, "no frames"
+    return frames[:number]
+
+
+@pytest.mark.parametrize(("pixel_format", "shape"), [("Mono8", (400, 400)), ("RGBa8", (400, 400, 3))])
+def test_frames_come_whole_and_counted(pixel_format: str, shape: tuple[int, ...]) -> None:
+    with running(free_running(pixel_format=pixel_format, rate_per_s=100)) as (driver, inbox):
+        frames = first(inbox, 4)
+        driver.check()
+    assert [frame.frame_id for frame in frames] == [1, 2, 3, 4]
+    assert all(frame.complete and frame.image.shape == shape for frame in frames)
+    assert len({frame.image.tobytes() for frame in frames}) > 1  # each has its own memory: the ball moves
+
+
+def test_a_frame_of_the_line_is_timed_by_the_cameras_clock(cti: Path) -> None:
+    """It is an hour ahead of ours."""
+    with running(failing(cti), "hardware") as (_, inbox):
+        frames = first(inbox, 4)
+    assert all(0 <= frame.received_ns - frame.captured_ns < SECOND_NS // 10 for frame in frames)
+    assert {frame.exposure_us for frame in frames} == {500}
+
+
+def test_a_camera_without_a_clock_is_timed_by_the_arrival(cti: Path) -> None:
+    with running(failing(cti, "NoStamp"), "hardware") as (_, inbox):
+        assert {frame.received_ns - frame.captured_ns for frame in first(inbox, 2)} == {500_000}
+
+
+def test_it_is_asked_for_each_photo(cti: Path) -> None:
+    with running(failing(cti), "software") as (driver, inbox):
+        time.sleep(0.1)
+        assert not inbox.frames
+        driver.fire()
+        assert [frame.frame_id for frame in first(inbox, 1)] == [1]
+        time.sleep(0.1)
+        assert len(inbox.frames) == 1
+
+
+@pytest.mark.parametrize("fault", ["Incomplete", "Short"])
+def test_what_has_lost_packets_is_flagged_and_frames_go_on_counting(cti: Path, fault: str) -> None:
+    """Each third frame; the camera's 16-bit number wraps meanwhile. Buffers come back: there are only sixteen."""
+    with running(failing(cti, fault, FirstFrameId=65_534)) as (_, inbox):
+        frames = first(inbox, 20)
+    assert [frame.frame_id for frame in frames] == list(range(65_534, 65_554))
+    assert [frame.complete for frame in frames] == [number % 3 != 2 for number in range(20)]
+
+
+def test_a_lost_camera_is_a_fault_for_whoever_waits_and_whoever_asks(cti: Path) -> None:
+    driver, inbox = GenicamDriver(failing(cti, "Lost"), "hardware"), Inbox()
+    driver.start(inbox)
+    assert len(first(inbox, 3)) == 3
+    inbox.frames.clear()
+    with pytest.raises(Fault, match=r"camera T1 .*lost: .*no answer from the device"):
+        inbox.wait(lambda frames: None, time.monotonic_ns() + 5 * SECOND_NS)
+    with pytest.raises(Fault, match="lost"):
+        driver.check()
+    driver.close()
+
+
+def test_the_interpreter_runs_on_while_no_frame_comes() -> None:
+    """The binding's own wait would hold it, and the PLC link with it."""
+    with running(free_running(rate_per_s=4)):
+        turns, end_s = 0, time.monotonic() + 0.5
+        while time.monotonic() < end_s:
+            time.sleep(0.001)
+            turns += 1
+    assert turns > 50
+
+
+def test_opening_and_closing_again_leaves_nothing_behind(cti: Path) -> None:
+    def open_and_close() -> None:
+        for config in (free_running(rate_per_s=100), failing(cti)):
+            with running(config) as (_, inbox):
+                first(inbox, 1)
+
+    open_and_close()
+    before = (len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task")))
+    for _ in range(20):
+        open_and_close()
+    assert (len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task"))) == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "mode", "complaint"),
+    [
+        ({}, "hardware", "this camera has no TriggerMode"),
+        ({"pixel_format": "Mono12"}, "presence", "camera.pixel_format = 'Mono12': .*give one of RGBa8, Mono8"),
+        ({"width_px": 5000}, "presence", "camera.width_px = 5000: .*give 100 to 800"),
+        ({"exposure_us": 100}, "presence", "has no ExposureTime"),
+        ({"features": {"Nope": 1}}, "presence", "camera.features.Nope = 1: this camera has no Nope"),
+        ({"features": {"BouncingBallSize": "x"}}, "presence", "camera.features.BouncingBallSize = 'x'"),
+        ({"features": {"Height": 300.5}}, "presence", "camera.features.Height = 300.5: .*not of its type"),
+    ],
+)
+def test_a_setting_that_the_camera_does_not_take_is_named(settings: Any, mode: Mode, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        GenicamDriver(free_running(**settings), mode)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_such_camera_or_one_that_somebody_holds_is_waited_for(cti: Path) -> None:
+    with pytest.raises(CameraMissing, match=r"no such device; seen through test.cti: T1 \(serial 4711\), HELD"):
+        GenicamDriver(GenicamCamera(driver="genicam", cti=cti, device="4713"), "presence")
+    with pytest.raises(CameraMissing, match=r"camera HELD .*in use"):
+        GenicamDriver(GenicamCamera(driver="genicam", cti=cti, device="HELD"), "presence")
+
+
+def test_a_library_that_is_no_producer_says_why(tmp_path: Path) -> None:
+    libm = Path("/proc/self/root/lib/x86_64-linux-gnu") / str(ctypes.util.find_library("m"))
+    (tmp_path / "text.cti").write_text("not a library")
+    elf = bytearray(libm.read_bytes())
+    elf[4] = 1  # EI_CLASS: 32 bits
+    (tmp_path / "old.cti").write_bytes(elf)
+    for path, complaint in {
+        tmp_path / "none.cti": "no such file",
+        tmp_path / "text.cti": "file too short|invalid ELF header",
+        tmp_path / "old.cti": "wrong ELF class: ELFCLASS32: install the vendor's software",
+        libm: "no GenTL producer: give the vendor's .cti",
+    }.items():
+        with pytest.raises(ConfigError, match=complaint) as caught:
+            Producer(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_producer_without_its_licence_says_so_in_its_own_words(cti: Path) -> None:
+    libc = ctypes.CDLL(None)
+    libc.setenv(b"GENTL_TEST_NO_LICENCE", b"1", 1)
+    try:
+        with pytest.raises(ConfigError, match=r"test.cti': No valid licence for this producer$"):
+            Producer(cti)
+    finally:
+        libc.unsetenv(b"GENTL_TEST_NO_LICENCE")
+
+
+def test_missing_packages_are_told_with_the_remedy(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['genicam'] = None\n"
+        "from agent.cameras.commissioning.listing import search_all\n"
+        "from agent.errors import exit_on_error\n"
+        "from pathlib import Path\n"
+        "with exit_on_error(): search_all(Path('x.cti'))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.returncode == 78
+    assert result.stderr.count("\n") == 1
+    assert "pip install 'linegate[genicam]'" in result.stderr
