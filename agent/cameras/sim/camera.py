@@ -25,6 +25,7 @@ from agent.cameras.sim.picture import sensed
 from agent.cameras.sim.registers import Identity
 from agent.cameras.sim.sockets import open_control
 from agent.cameras.sim.stream import Stream
+from agent.errors import UsageError
 from agent.inspection import Image
 
 POWER_UP_S = 1.0
@@ -69,15 +70,22 @@ class GigeCamera:
         self._stream.attach(self.device)
 
     async def run(self, opened: Callable[[], None]) -> None:
-        """Serve for ever. Raises UsageError when its address cannot be had; `opened` is called when it can."""
-        transports = await open_control(self._options.identity.address, self._hear)
-        opened()
-        try:
-            await asyncio.gather(self._watch_line(), self._watch_host(), self._run_free(), self._send_taken())
-        finally:
-            for transport in transports:
-                transport.close()
-            self._stream.close()
+        """Serve for ever. Raises UsageError when its address or its line cannot be had; `opened`: they can."""
+        with zmq.asyncio.Context() as context, context.socket(zmq.PULL) as wire:
+            try:
+                wire.connect(self._options.line)
+            except zmq.ZMQError as error:
+                raise UsageError(
+                    f"--line '{self._options.line}': {error.strerror.lower()}: give tcp://host:port"
+                ) from error
+            transports = await open_control(self._options.identity.address, self._hear)
+            opened()
+            try:
+                await asyncio.gather(self._watch_line(wire), self._watch_host(), self._run_free(), self._send_taken())
+            finally:
+                for transport in transports:
+                    transport.close()
+                self._stream.close()
 
     def mute(self, seconds: float) -> None:
         """No images come through; commands do."""
@@ -118,13 +126,11 @@ class GigeCamera:
 
     # --- images --------------------------------------------------------------------------------------------------
 
-    async def _watch_line(self) -> None:
-        with zmq.asyncio.Context() as context, context.socket(zmq.PULL) as wire:
-            wire.connect(self._options.line)
-            while True:
-                header, *image = await wire.recv_multipart()
-                if image:
-                    self._rise(json.loads(header), image[0])
+    async def _watch_line(self, wire: zmq.asyncio.Socket) -> None:
+        while True:
+            header, *image = await wire.recv_multipart()
+            if image:
+                self._rise(json.loads(header), image[0])
 
     def _rise(self, header: dict[str, Any], data: bytes) -> None:
         """Line1 rises."""

@@ -17,9 +17,9 @@ Hear = Callable[[bytes, Host], bytes | None]
 
 async def open_control(address: str, hear: Hear) -> list[asyncio.DatagramTransport]:
     """`hear` gives the answer to a datagram, if any. Raises UsageError with the remedy."""
-    own = _bound(address, address)
+    own = bound(address, PORT)
     try:
-        broadcast = _bound(BROADCAST, address)
+        broadcast = bound(BROADCAST, PORT)
     except UsageError:
         own.close()
         raise
@@ -49,24 +49,25 @@ class _Ear(asyncio.DatagramProtocol):
             self._transport.sendto(answer, addr)
 
 
-def _bound(listen_on: str, address: str) -> socket.socket:
+def bound(address: str, port: int) -> socket.socket:
+    """A UDP socket; port 0 = any. Raises UsageError."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    if listen_on == BROADCAST:  # several cameras on one computer share it
+    if address == BROADCAST:  # several cameras on one computer share it
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        sock.bind((listen_on, PORT))
+        sock.bind((address, port))
     except OSError as error:
         sock.close()
-        raise UsageError(f"--address {address}: {_remedy(error, listen_on)}") from error
+        raise UsageError(f"--address: {_remedy(error, address)}") from error
     return sock
 
 
-def _remedy(error: OSError, listen_on: str) -> str:
+def _remedy(error: OSError, address: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"UDP port {PORT} of {listen_on} is in use, and GigE Vision has no other: stop the other camera, or give "
+            f"UDP port {PORT} of {address} is in use, and GigE Vision has no other: stop the other camera, or give "
             "this one an address of its own, such as 127.0.0.2"
         )
     if error.errno == errno.EADDRNOTAVAIL:
-        return "this computer has no such address: give one of `ip address`, or 127.0.0.1"
-    return f"{(error.strerror or str(error)).lower()}: give an IPv4 address of this computer"
+        return f"this computer has no address {address}: give one that `ip address` shows, or 127.0.0.1"
+    return f"{address}: {(error.strerror or str(error)).lower()}: give an IPv4 address of this computer"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import struct
 from collections import OrderedDict
 from contextlib import suppress
@@ -13,6 +12,7 @@ from agent.cameras.sim.faults import ImageFaults
 from agent.cameras.sim.gvcp import Command
 from agent.cameras.sim.gvsp import IP_UDP_BYTES, Block
 from agent.cameras.sim.registers import STREAM_DELAY, STREAM_SOURCE, TICKS_PER_S
+from agent.cameras.sim.sockets import bound
 
 REMEMBERED_BYTES = 32_000_000
 REMEMBERED_BLOCKS = 128
@@ -22,11 +22,10 @@ UNAVAILABLE = 0x800C
 
 
 class Stream:
-    """From one UDP socket; images go out in the order in which they are given."""
+    """From one UDP socket; images go out in the order in which they are given. Raises UsageError at no such address."""
 
     def __init__(self, address: str, faults: ImageFaults) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((address, 0))
+        self._socket = bound(address, 0)
         self._faults = faults
         self._sent: OrderedDict[int, Block] = OrderedDict()
         self._bytes = 0
