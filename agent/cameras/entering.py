@@ -22,6 +22,7 @@ SIDE_PX = 96
 BLIND_S = 1.0
 """No usable frame for so long, and parts may have passed unseen."""
 STANDING_S = 60.0
+TELL_NS = 1_000_000_000
 
 
 class Entering:
@@ -31,6 +32,8 @@ class Entering:
         self._presence, self._view = Presence(config), view
         self._shape: tuple[int, ...] | None = None
         self._usable_ns = self._frame_id = self._light_changes = 0
+        self._unseen, self._told_ns = 0, 0
+        """Frames that never came or could not be used, since that was last told."""
         self._warned_s = 0.0
 
     def blind(self) -> str:
@@ -39,7 +42,7 @@ class Entering:
 
     def see(self, frame: Frame) -> Sequence[Part]:
         """A part, if this frame brought one to light. Raises Fault when no frame is usable any more."""
-        self._note_gap(frame)
+        self._count_lost(frame)
         try:
             small = self._small(frame)
         except NoDecision as unusable:
@@ -47,7 +50,7 @@ class Entering:
             return ()
         self._usable_ns = frame.captured_ns
         found = self._presence.see(small, frame)
-        self._say()
+        self._say(frame.captured_ns)
         return (Part(found.captured_ns, found),) if found else ()
 
     def _small(self, frame: Frame) -> Image:
@@ -63,17 +66,19 @@ class Entering:
 
     def _endure(self, frame: Frame, why: str) -> None:
         self._usable_ns = self._usable_ns or frame.captured_ns
-        log.warning("presence: frame %d not looked at: %s", frame.frame_id, why)
+        self._unseen += 1
         if frame.captured_ns - self._usable_ns > BLIND_S * 1e9:
             raise Fault(f"presence: no usable frame for {BLIND_S:.0f} s ({why}): parts may have passed unseen")
 
-    def _note_gap(self, frame: Frame) -> None:
-        lost = frame.frame_id - self._frame_id - 1
-        if self._frame_id and lost:
-            log.warning("presence: frame %d came after %d: a fast part may be missed", frame.frame_id, self._frame_id)
+    def _count_lost(self, frame: Frame) -> None:
+        if self._frame_id:
+            self._unseen += max(0, frame.frame_id - self._frame_id - 1)
         self._frame_id = frame.frame_id
 
-    def _say(self) -> None:
+    def _say(self, now_ns: int) -> None:
+        if self._unseen and now_ns - self._told_ns > TELL_NS:
+            log.warning("presence: %d frames lost or not usable: a fast part may be missed", self._unseen)
+            self._unseen, self._told_ns = 0, now_ns
         if self._presence.light_changes != self._light_changes:
             self._light_changes = self._presence.light_changes
             log.warning("presence: the light has changed in the whole view: no part")

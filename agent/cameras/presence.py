@@ -56,7 +56,7 @@ class Presence:
 
     def see(self, view: Image, frame: Frame) -> Frame | None:
         """`view`: uint8 HxW, always of one size, small, made of `frame`. Gives a part's frame, once each part."""
-        elapsed_s = min((frame.captured_ns - self._seen_ns) / 1e9, LONGEST_STEP_S)
+        elapsed_s = min(max(0.0, (frame.captured_ns - self._seen_ns) / 1e9), LONGEST_STEP_S)
         self._seen_ns = frame.captured_ns
         if self._empty is None:
             self._learn(view)

@@ -33,8 +33,8 @@ class Line:
 
     def __init__(self, path: Path, deadline_ms: float = LONG_MS, health: Health = IDLE, wait_ms: float = 5000,
                  required: bool = False) -> None:  # fmt: skip
-        self._path = path / "journal.sqlite"
-        self.journal = Journal(self._path, identity(agent_epoch=7), wait_ms, required)
+        self.path = path / "journal.sqlite"
+        self.journal = Journal(self.path, identity(agent_epoch=7), wait_ms, required)
         self.link = StandaloneLink(7, 1, deadline_ms, self.journal, health, lambda: "")
         self.stop = threading.Event()
         self._triggers = self.link.triggers(self.stop)
@@ -51,9 +51,9 @@ class Line:
         """Close; (seq, verdict, reason, late verdict) of every row, each of them complete."""
         self.link.close()
         self.journal.close()
-        assert all(row["completed"] and row["plc_epoch"] == 7 and row["job"] == 1 for row in rows_of(self._path))
+        assert all(row["completed"] and row["plc_epoch"] == 7 and row["job"] == 1 for row in rows_of(self.path))
         names = ("trigger_seq", "verdict", "reason", "late_verdict")
-        return [tuple(row[name] for name in names) for row in rows_of(self._path)]
+        return [tuple(row[name] for name in names) for row in rows_of(self.path)]
 
 
 @pytest.fixture
@@ -95,6 +95,12 @@ def test_a_verdict_at_its_deadline_is_late_even_if_nobody_has_looked_yet(line: L
     assert trigger
     assert not line.link.deliver(Decision(trigger, Verdict.REJECT, Reason.DEFECT, trigger.deadline_ns))
     assert line.end() == [(1, "no_decision", "deadline", "reject")]
+
+
+def test_a_part_that_nobody_comes_to_is_settled_at_its_deadline(hurried: Line) -> None:
+    announced(hurried)
+    until(lambda: rows_of(hurried.path))
+    assert hurried.end() == [(1, "no_decision", "deadline", None)]
 
 
 def test_a_part_whose_deadline_passes_while_it_waits_is_not_begun(hurried: Line) -> None:
