@@ -10,12 +10,13 @@ from rich.table import Table
 from agent.camera_config import FolderCamera
 from agent.cameras.open_camera import open_driver
 from agent.config import load_config
-from agent.judge import Calibration, Judge
+from agent.judge import Judge
 from agent.model_contract import Provider
 from agent.plc.arm.open_arm import check_lanes
 from agent.recipe import load_recipes
 from agent.segmenter import Segmenter
 from agent.tiling_cost import tiling_cost
+from agent.view import open_view
 
 
 def check_config(path: Path) -> None:
@@ -23,8 +24,9 @@ def check_config(path: Path) -> None:
     config = load_config(path)
     recipes = load_recipes(config.recipe, config.other_recipes)
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
+    calibration = open_view(config).calibration(config.calibration)
     for recipe in recipes.values():
-        Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
+        Judge(recipe, calibration, segmenter.contract)
     segmenter.self_test()
     check_lanes(config.reject, segmenter.contract.defect_classes)
     if isinstance(config.camera, FolderCamera):
@@ -35,6 +37,8 @@ def check_config(path: Path) -> None:
     console.print(
         f"  camera   {config.camera.driver}, trigger {config.trigger.mode}, jitter {config.trigger_jitter_ms:.0f} ms"
     )
+    by = config.calibration.file.name if config.calibration.file else "this file"
+    console.print(f"  scale    {calibration.x_mm_per_px:.4g} × {calibration.y_mm_per_px:.4g} mm/px, by {by}")
     console.print(f"  model    {segmenter.sha256[:12]} on {segmenter.provider}, self-test passed")
     if config.model.tiling:
         for line, style in tiling_cost(config, config.model.tiling, segmenter):

@@ -26,13 +26,33 @@ class StationConfig(Strict):
 
 
 class CalibrationConfig(Strict):
-    """Image pixels to millimetres, and the robot's axes."""
+    """Camera pixels to millimetres, and the robot's axes. x to the right, y down; the robot's rotation comes after."""
 
-    x_mm_per_px: float = Field(gt=0)
-    y_mm_per_px: float = Field(gt=0)
+    file: ConfigPath | None = None
+    """What `linegate calibrate` wrote: scale, perspective and lens …"""
+    x_mm_per_px: float | None = Field(default=None, gt=0)
+    """… or a plain scale, for a camera that looks straight down through a lens without distortion."""
+    y_mm_per_px: float | None = Field(default=None, gt=0)
     origin_x_mm: float = 0.0
+    """Where the camera image's upper left pixel lies in the robot frame."""
     origin_y_mm: float = 0.0
     rotation_deg: float = Field(default=0.0, ge=-360, le=360)
+    """From the image's x axis to the robot's."""
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> CalibrationConfig:
+        if [self.file is None] * 2 != [self.x_mm_per_px is not None, self.y_mm_per_px is not None]:
+            raise ValueError(
+                "[calibration] takes either file (from linegate calibrate) or both x_mm_per_px and y_mm_per_px"
+            )
+        return self
+
+    @property
+    def mm_per_px(self) -> tuple[float, float]:
+        """The plain scale, x and y; ConfigError where a calibration file gives it."""
+        if self.x_mm_per_px is None or self.y_mm_per_px is None:
+            raise ConfigError(f"calibration.file = {self.file} gives the scale: open the station's view with it")
+        return self.x_mm_per_px, self.y_mm_per_px
 
 
 class TilingConfig(Strict):
@@ -97,7 +117,8 @@ class Config(Strict):
         if self.has_plc:
             self.reject.require_sense(self.plc, self.trigger.min_pitch_ms)
             _require_the_right_frame(self.trigger, self.plc)
-        problems = list(wrong_company(self.camera, self.trigger, self.has_plc))
+        tables = {type(self).model_fields[name].alias or name for name in self.model_fields_set}
+        problems = list(wrong_company(self.camera, self.trigger, tables))
         if problems:
             raise ValueError("; ".join(problems))
         return self

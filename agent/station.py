@@ -25,7 +25,7 @@ from agent.frame_check import check_frame
 from agent.health import Stages
 from agent.inspection import Inspection, Reason, Trigger, Verdict
 from agent.journal import Identity, Journal
-from agent.judge import Calibration, Judge
+from agent.judge import Judge
 from agent.plc.decision import Decision
 from agent.plc.facts import Facts
 from agent.plc.link import PlcLink
@@ -34,7 +34,7 @@ from agent.publisher import Publisher
 from agent.recipe import Recipe, load_recipes
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
-from agent.view import View
+from agent.view import View, open_view
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,8 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     """
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
     segmenter.self_test()
-    jobs = open_jobs(config, segmenter)
+    view = open_view(config)
+    jobs = open_jobs(config, segmenter, view)
     opened.enter_context(state_dir_alone(config.station.state_dir))
     epoch = next_agent_epoch(config.station.state_dir)
     log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
@@ -179,12 +180,12 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     publisher.on_status(link.situation)
     control.serve({"challenge": link.challenge_next})
     link.wait_for_plc(_waiting, stop)
-    return Station(camera, View(config.view), segmenter, jobs, link, stages), link
+    return Station(camera, view, segmenter, jobs, link, stages), link
 
 
-def open_jobs(config: Config, segmenter: Segmenter) -> dict[int, Job]:
+def open_jobs(config: Config, segmenter: Segmenter, view: View) -> dict[int, Job]:
     """Every recipe of the station by its job number; the golden images have gone through each judge once."""
-    calibration = Calibration(**config.calibration.model_dump())
+    calibration = view.calibration(config.calibration)
     jobs = {
         number: Job(recipe, Judge(recipe, calibration, segmenter.contract))
         for number, recipe in load_recipes(config.recipe, config.other_recipes).items()

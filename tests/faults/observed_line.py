@@ -19,7 +19,7 @@ from agent.errors import NoDecision
 from agent.frame_check import check_frame
 from agent.inspection import Frame
 from agent.journal_file import open_reader
-from agent.judge import Calibration, Judge
+from agent.judge import Judge
 from agent.local_line import LineOptions, LocalLine, to_toml
 from agent.messages import ResultMessage
 from agent.plc.register_map import AGENT_BLOCK
@@ -27,6 +27,7 @@ from agent.plc.sim.belt import procedural_parts
 from agent.recipe import load_recipe
 from agent.segmenter import Segmenter
 from agent.subscriber import request_since
+from agent.view import open_view
 from tests.faults.chaos_proxy import ChaosProxy
 
 PATIENCE_S = 60
@@ -166,7 +167,7 @@ class ObservedLine(LocalLine):
         """What the model and the recipe say of each part's own photo."""
         config, options = load_config(self.config), self.options
         segmenter, recipe = Segmenter(config.model.path, "cpu", 1), load_recipe(config.recipe)
-        judge = Judge(recipe, Calibration(**config.calibration.model_dump()), segmenter.contract)
+        judge = Judge(recipe, open_view(config).calibration(config.calibration), segmenter.contract)
         verdicts = {}
         for part in procedural_parts(options.parts, options.defect_share, options.seed):
             try:
