@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from agent.config import Config, TilingConfig
 from agent.segmenter import Segmenter
 from agent.tiling import TilePlan
+from agent.view import open_view
 
 
 def tiling_cost(config: Config, tiling: TilingConfig, segmenter: Segmenter) -> Iterator[tuple[str, str | None]]:
@@ -16,15 +17,16 @@ def tiling_cost(config: Config, tiling: TilingConfig, segmenter: Segmenter) -> I
     """
     spec = segmenter.contract.input
     patch = f"patches of {spec.width_px} × {spec.height_px} px"
-    size = _inspected_px(config)
+    size = open_view(config).size_px or _camera_px(config)
     if size is None:
-        yield (f"  tiling   {patch}; how many is known with [view] region, or camera.width_px and height_px", None)
+        yield (f"  tiling   {patch}; how many is known with view.region, or camera.width_px and height_px", None)
         return
-    plan = TilePlan(size, spec, tiling)
+    width_px, height_px = size
+    plan = TilePlan((height_px, width_px), spec, tiling)
     across, down = plan.grid
     took_ms = len(plan.batches) * segmenter.bare_ms
     yield (
-        f"  tiling   {size[1]} × {size[0]} px in {across} × {down} {patch}: "
+        f"  tiling   {width_px} × {height_px} px in {across} × {down} {patch}: "
         f"{len(plan.batches)} runs, about {took_ms:.0f} ms on this computer",
         None,
     )
@@ -34,15 +36,12 @@ def tiling_cost(config: Config, tiling: TilingConfig, segmenter: Segmenter) -> I
         if took_ms > limit_ms:
             yield (
                 f"  warning  that is longer than {name} = {limit_ms:.0f}: verdicts would come too late; inspect less "
-                "([view] region), shrink (model.tiling.scale), or use a faster computer or provider",
+                "(view.region), shrink (model.tiling.scale), or use a faster computer or provider",
                 "yellow",
             )
 
 
-def _inspected_px(config: Config) -> tuple[int, int] | None:
-    """Height and width of the inspected image, where the file says it."""
-    source = config.view.region or config.camera
-    height_px, width_px = getattr(source, "height_px", None), getattr(source, "width_px", None)
-    if height_px is None or width_px is None:
-        return None
-    return (width_px, height_px) if config.view.rotate_deg in (90, 270) else (height_px, width_px)
+def _camera_px(config: Config) -> tuple[int, int] | None:
+    """Width and height of the camera's image, where the file says it."""
+    width_px, height_px = (getattr(config.camera, key, None) for key in ("width_px", "height_px"))
+    return (width_px, height_px) if width_px and height_px else None
