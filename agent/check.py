@@ -9,7 +9,7 @@ from rich.table import Table
 
 from agent.camera_config import FolderCamera
 from agent.cameras.open_camera import open_driver
-from agent.config import load_config
+from agent.config import Config, load_config
 from agent.judge import Judge
 from agent.model_contract import Provider
 from agent.plc.arm.open_arm import check_lanes
@@ -17,6 +17,8 @@ from agent.recipe import load_recipes
 from agent.segmenter import Segmenter
 from agent.tiling_cost import tiling_cost
 from agent.view import open_view
+
+NO_PLC = "none: verdicts go to subscribers and journal; no arm, no heartbeat"
 
 
 def check_config(path: Path) -> None:
@@ -34,9 +36,7 @@ def check_config(path: Path) -> None:
     console = Console(highlight=False)
     console.print(f"{path}: good", style="green")
     console.print(f"  station  {config.station.line}/{config.station.name}, state in {config.station.state_dir}")
-    console.print(
-        f"  camera   {config.camera.driver}, trigger {config.trigger.mode}, jitter {config.trigger_jitter_ms:.0f} ms"
-    )
+    console.print(f"  camera   {config.camera.driver}, trigger {config.trigger.mode}, {_trigger_limit(config)}")
     by = config.calibration.file.name if config.calibration.file else "this file"
     console.print(f"  scale    {calibration.x_mm_per_px:.4g} × {calibration.y_mm_per_px:.4g} mm/px, by {by}")
     console.print(f"  model    {segmenter.sha256[:12]} on {segmenter.provider}, self-test passed")
@@ -45,7 +45,7 @@ def check_config(path: Path) -> None:
             console.print(line, style=style)
     for recipe in recipes.values():
         console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
-    console.print(f"  PLC      {config.plc.where if config.has_plc else 'none: results go to subscribers and journal'}")
+    console.print(f"  PLC      {config.plc.where if config.has_plc else NO_PLC}")
     if config.reject.pass_coil is not None:
         watchdog_ms = config.reject.watchdog_ms(config.plc, config.trigger.min_pitch_ms)
         console.print(
@@ -63,6 +63,12 @@ def check_config(path: Path) -> None:
             console.print(
                 f"  warning  {endpoint} is open to the network and results travel unencrypted", style="yellow"
             )
+
+
+def _trigger_limit(config: Config) -> str:
+    if config.has_plc:
+        return f"jitter {config.trigger_jitter_ms:.0f} ms"
+    return f"verdict within {config.trigger.deadline_ms:.0f} ms"
 
 
 def show_model(path: Path) -> None:

@@ -134,7 +134,9 @@ class ControlRequest(_Header):
 class ControlReply(_Header):
     """Its answer."""
 
-    schema_: Literal["insp.controlled/1.0"] = Field(default="insp.controlled/1.0", alias="schema")
+    schema_: Literal["insp.controlled/1.0", "insp.controlled/1.1"] = Field(
+        default="insp.controlled/1.1", alias="schema"
+    )
     error: str = ""
     """Why it was refused; '' = done."""
 
@@ -145,6 +147,10 @@ SCHEMAS: dict[str, type[_Header]] = {
     "insp.replay-1": ReplayRequest,
     "insp.history-1": ReplayReply,
     "insp.control-1": ControlRequest,
+    plc_epoch: int | None = None
+    """With `trigger_seq` and `part_id`: the part that the command has made; its result carries the same."""
+    trigger_seq: int | None = None
+    part_id: int | None = None
     "insp.controlled-1": ControlReply,
 }
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +32,7 @@ PROGRESS_LIMIT_S = 2.0
 
 
 class PlcLink:
-    """Opens with its thread running; `wait_for_plc` blocks until the map is read. Close it when done.
+    """Opens with its thread running; `wait_for_triggers` blocks until the map is read. Close it when done.
 
     `handshake` is this link's alone. Every settled decision is given to `journal` before it goes on the wire,
     and every finished part with what the PLC did with it. `lost_after_ms`: PLC_HB unchanged so long = PLC lost.
@@ -62,7 +61,7 @@ class PlcLink:
 
     # --- the station's side --------------------------------------------------------------------------------------
 
-    def wait_for_plc(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
+    def wait_for_triggers(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
         """Block until the PLC's map has been read; `waiting` is told why not, about once a second."""
         said_s = 0.0
         while not self._seen_map.wait(IDLE_S):
@@ -216,12 +215,7 @@ class PlcLink:
             self._settled_here(decision)
         for part in closed:
             self._finished(part)
-        hung = self._health.hung(now_ns)
-        if hung is not None:
-            log.critical(
-                "stage '%s' hangs over its budget of %.0f ms: exit for a clean restart", hung.name, hung.budget_ms
-            )
-            os._exit(1)
+        self._health.end_if_hung(now_ns)
 
     def _settled_here(self, decision: Decision) -> None:
         """NO_DECISION is safe at once: it does not wait for its row."""
