@@ -43,7 +43,10 @@ ModelArgument = Annotated[Path, typer.Argument(help="An exported .onnx file.")]
 
 
 @app.command()
-def run(config: ConfigArgument) -> None:
+def run(
+    config: ConfigArgument,
+    record: Annotated[Path | None, typer.Option(help="Store every frame in this folder, for a replay.")] = None,
+) -> None:
     """Run one station until SIGTERM.  Example: linegate run config/simulation.toml"""
     with exit_on_error():
         from agent.config import load_config
@@ -51,7 +54,7 @@ def run(config: ConfigArgument) -> None:
         from agent.station import run_station
 
         _log_to_stderr()
-        run_station(load_config(config), stop_on_signals())
+        run_station(load_config(config), stop_on_signals(), record)
 
 
 @app.command()

@@ -12,12 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from agent.agent_epoch import next_agent_epoch, state_dir_alone
 from agent.cameras import Camera
 from agent.cameras.open_camera import open_camera
+from agent.cameras.recorder import Recorder
 from agent.config import Config
 from agent.control import ControlSocket
 from agent.errors import Fault, NoDecision
@@ -26,14 +28,15 @@ from agent.health import Stages
 from agent.inspection import Inspection, Reason, Trigger, Verdict
 from agent.journal import Identity, Journal
 from agent.judge import Judge
+from agent.link import Link
 from agent.plc.decision import Decision
 from agent.plc.facts import Facts
-from agent.plc.link import PlcLink
 from agent.plc.open_link import open_link
 from agent.publisher import Publisher
 from agent.recipe import Recipe, load_recipes
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
+from agent.standalone.open_standalone import asking, standalone
 from agent.view import View, open_view
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ SWITCH_INTERVAL_S = 0.0005
 class Station:
     """The deadline path of one station; every part of it is open and checked."""
 
-    def __init__(self, camera: Camera, view: View, segmenter: Segmenter, jobs: dict[int, Job], link: PlcLink,
+    def __init__(self, camera: Camera, view: View, segmenter: Segmenter, jobs: dict[int, Job], link: Link,
                  stages: Stages) -> None:  # fmt: skip
         self._camera, self._view, self._segmenter, self._jobs = camera, view, segmenter, jobs
         self._link, self._stages = link, stages
@@ -117,12 +120,16 @@ def _reason_of(error: Exception) -> Reason:
     return Reason.CAMERA_LOST if isinstance(error, Fault) else Reason.INFERENCE_ERROR
 
 
-def run_station(config: Config, stop: threading.Event) -> None:
-    """Open everything in order, say READY, run the loop, close in reverse; raises ConfigError or Fault."""
+def run_station(config: Config, stop: threading.Event, record: Path | None = None) -> None:
+    """Open everything in order, say READY, run the loop, close in reverse; raises ConfigError or Fault.
+
+    `record`: a folder in which every frame of the camera is recorded; UsageError when it cannot be.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     exit_when_a_thread_dies()
     with ExitStack() as opened:
-        opened_station = open_station(config, stop, opened)
+        recorder = opened.enter_context(closing(Recorder(record))) if record else None
+        opened_station = open_station(config, stop, opened, recorder)
         if opened_station is None:
             return
         station, link = opened_station
@@ -138,7 +145,9 @@ def run_station(config: Config, stop: threading.Event) -> None:
         notify("STOPPING=1")
 
 
-def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tuple[Station, PlcLink] | None:
+def open_station(
+    config: Config, stop: threading.Event, opened: ExitStack, recorder: Recorder | None
+) -> tuple[Station, Link] | None:
     """Model (self-tested), camera, journal, publisher, PLC; waits, visibly, for a camera or PLC that is not there.
 
     None: `stop` came while the camera was waited for.
@@ -151,7 +160,7 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     epoch = next_agent_epoch(config.station.state_dir)
     log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
 
-    camera = open_camera(config.camera, config.trigger, _waiting, stop)
+    camera = open_camera(config.camera, config.trigger, view, _waiting, stop, recorder)
     if camera is None:
         return None
     opened.callback(camera.close)
@@ -175,11 +184,16 @@ def open_station(config: Config, stop: threading.Event, opened: ExitStack) -> tu
     )
     control = ControlSocket(config.publisher.control)
     opened.callback(control.close)
-    link = open_link(config, epoch, facts, journal, stages.health)
-    opened.callback(link.close)
+    link: Link
+    if config.has_plc:
+        link = open_link(config, epoch, facts, journal, stages.health)
+        opened.callback(link.close)
+    else:
+        own_job = next(iter(jobs))
+        link = opened.enter_context(standalone(config.trigger, epoch, own_job, camera, journal, stages.health))
     publisher.on_status(link.situation)
-    control.serve({"challenge": link.challenge_next})
-    link.wait_for_plc(_waiting, stop)
+    control.serve({"challenge": link.challenge_next, "trigger": asking(config.trigger.mode, link)})
+    link.wait_for_triggers(_waiting, stop)
     return Station(camera, view, segmenter, jobs, link, stages), link
 
 

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 
 from agent.cameras import Camera, Driver
 from agent.cameras.asked import AskedCamera
+from agent.cameras.entering import Entering
+from agent.cameras.every_frame import EveryFrame
 from agent.cameras.line_fired import LineFiredCamera
+from agent.cameras.recorder import RecordedDriver, Recorder
+from agent.cameras.stream import StreamCamera
 from agent.errors import CameraMissing
 
 if TYPE_CHECKING:
     from agent.camera_config import Camera as CameraConfig
     from agent.camera_config import Mode, TriggerConfig
+    from agent.view import View
 
 RETRY_S = 1.0
 DRIVERS = {
@@ -35,9 +40,10 @@ def open_driver(config: CameraConfig, mode: Mode) -> Driver:
 
 
 def open_camera(
-    config: CameraConfig, trigger: TriggerConfig, waiting: Callable[[str], None], stop: threading.Event
-) -> Camera | None:
-    """Wait, visibly, for a camera that is not there yet; None when `stop` came first."""
+    config: CameraConfig, trigger: TriggerConfig, view: View, waiting: Callable[[str], None], stop: threading.Event,
+    recorder: Recorder | None = None,
+) -> Camera | None:  # fmt: skip
+    """Wait, visibly, for a camera that is not there yet; None when `stop` came first. Parts enter the `view`."""
     while not stop.is_set():
         try:
             driver = open_driver(config, trigger.mode)
@@ -45,5 +51,18 @@ def open_camera(
             waiting(str(missing))
             stop.wait(RETRY_S)
             continue
-        return LineFiredCamera(driver, trigger) if trigger.mode == "hardware" else AskedCamera(driver, trigger)
+        return bound_camera(RecordedDriver(driver, recorder) if recorder else driver, trigger, view)
     return None
+
+
+def bound_camera(driver: Driver, trigger: TriggerConfig, view: View) -> Camera:
+    """`driver`, from now on running, behind the way in which this mode binds its frames to parts."""
+    match trigger.mode:
+        case "hardware":
+            return LineFiredCamera(driver, trigger)
+        case "announced" | "timer" | "software":
+            return AskedCamera(driver, trigger)
+        case "every_frame":
+            return StreamCamera(driver, EveryFrame())
+        case "presence":
+            return StreamCamera(driver, Entering(trigger.presence, view))
