@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from agent.camera_config import AravisCamera, Mode
-from agent.cameras.drivers.aravis_buffers import Buffers
+from agent.cameras.drivers.aravis_buffers import BUFFERS, Buffers
 from agent.cameras.drivers.aravis_devices import open_camera
 from agent.cameras.drivers.aravis_features import AravisFeatures
 from agent.cameras.drivers.aravis_library import Aravis, GLib, in_cameras_words
@@ -28,7 +30,9 @@ log = logging.getLogger(__name__)
 
 ASKED: frozenset[Mode] = frozenset({"announced", "timer", "software"})
 POLL_US = 100_000
-RELEASE_S = 1.0
+RETENTION_US = 40_000
+"""So long after its last packet a frame is given up; the station waits 100 ms for it, and is to be told."""
+JOIN_S, RELEASE_S, DEAD_S = 0.3, 1.0, 0.1
 NOTHING: Image = np.zeros((0, 0), np.uint8)
 
 
@@ -44,12 +48,13 @@ class AravisDriver:
         self._ids, self._clock, self._clock_lock = FrameIds(), DeviceClock(), threading.Lock()
         self._stopping, self._fire = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
+        self._given_up: deque[int] = deque(maxlen=BUFFERS)
         self._camera, address = open_camera(config.device)
         try:
             self._set_up(config, mode)
             self._watch = Watch(self._camera.get_device(), address, self._lose, self._latched)
         except BaseException:
-            del self._camera  # gives it back
+            _give_up_control(self._camera)  # now: a traceback may keep it from being forgotten
             raise
         self._control_lost = self._camera.get_device().connect("control-lost", lambda _: self._lose("control is lost"))
 
@@ -65,6 +70,8 @@ class AravisDriver:
             )  # fmt: skip
             payload_bytes = self._camera.get_payload()
             self._stream: Any = create_stream(self._camera, payload_bytes)
+            if self._camera.is_gv_device():
+                self._stream.set_property("frame-retention", RETENTION_US)
         self._buffers: Buffers = Buffers(self._stream, payload_bytes)
 
     def start(self, inbox: Inbox) -> None:
@@ -97,14 +104,14 @@ class AravisDriver:
         self._fire.set()
         self._watch.close()
         for thread in self._threads:
-            thread.join(timeout=RELEASE_S)
+            thread.join(timeout=JOIN_S)
         self._camera.get_device().disconnect(self._control_lost)
         parts = [self._camera, self._stream, self._buffers]
         del self._camera, self._stream, self._buffers
         alive = self._fault is None
         release = threading.Thread(target=_release, args=(parts, alive), name="camera-release", daemon=True)
         release.start()
-        release.join(timeout=RELEASE_S)
+        release.join(timeout=RELEASE_S if alive else DEAD_S)
 
     def _set_packets(self, config: AravisCamera) -> None:
         camera = self._camera
@@ -149,37 +156,39 @@ class AravisDriver:
             if buffer is None:
                 continue
             received_ns = time.monotonic_ns()
-            if buffer.get_status() is Aravis.BufferStatus.ABORTED:  # the stream ends
+            if buffer.get_status() == Aravis.BufferStatus.ABORTED:  # the stream ends
                 self._buffers.give_back(buffer)
                 continue
             try:
-                inbox.put(self._frame(buffer, received_ns))
-            except (Fault, ConfigError) as error:
+                frame = self._frame(buffer, received_ns)
+            except (Fault, ConfigError, NoDecision) as error:
                 self._lose(str(error))
                 return
+            if frame is not None:
+                inbox.put(frame)
 
-    def _frame(self, buffer: Any, received_ns: int) -> Frame:
+    def _frame(self, buffer: Any, received_ns: int) -> Frame | None:
+        """None: late packets of a frame that was given up before, and told of."""
         frame_id = self._ids.count(buffer.get_frame_id())
         why = self._what_is_wrong(buffer)
-        captured_ns, jumped_ns = self._captured_ns(buffer, received_ns, why is None)
+        captured_ns, jumped_ns = self._captured_ns(buffer, received_ns)
         if jumped_ns:
             why = f"{jumped_ns / 1e6:+.0f} ms off the others' time: the camera's clock was set, or it was held up"
         image = NOTHING
         if why is None:
-            try:
-                image = to_image(self._config.pixel_format, self._buffers.lend(buffer), *self._expected[1::-1])
-            except NoDecision as error:
-                why = str(error)
+            image = to_image(self._config.pixel_format, self._buffers.lend(buffer), *self._expected[1::-1])
         else:
             self._buffers.give_back(buffer)
-        if why is not None:
+            if frame_id in self._given_up:
+                return None
+            self._given_up.append(frame_id)
             log.warning("frame %d is not used: %s", frame_id, why)
         return Frame(image, frame_id, captured_ns, self._exposure_us, complete=why is None, received_ns=received_ns)
 
     def _what_is_wrong(self, buffer: Any) -> str | None:
         """Why the frame is no proof of anything; None: it is whole, and as it was asked for. Raises Fault."""
         status = buffer.get_status()
-        if status is not Aravis.BufferStatus.SUCCESS:
+        if status != Aravis.BufferStatus.SUCCESS:
             return f"incomplete ({status.value_nick})"
         found = (buffer.get_image_width(), buffer.get_image_height(), buffer.get_image_pixel_format())
         if found != self._expected:
@@ -188,15 +197,14 @@ class AravisDriver:
             raise Fault("it pads the lines of its images: choose a camera.width_px that is a multiple of 8")
         return None
 
-    def _captured_ns(self, buffer: Any, received_ns: int, whole: bool) -> tuple[int, int]:
+    def _captured_ns(self, buffer: Any, received_ns: int) -> tuple[int, int]:
         """When it was exposed, on our monotonic clock; and by how much that is out of line with the others, or 0."""
-        device_ns, arrived_ns = buffer.get_timestamp(), buffer.get_system_timestamp()
-        if not whole or not device_ns:
+        device_ns, begun_ns = buffer.get_timestamp(), buffer.get_system_timestamp()
+        if not device_ns or not begun_ns:  # the camera has no clock, or the frame has lost its head
             return received_ns - int(self._exposure_us * 1000), 0
-        if arrived_ns:  # wall clock, when its first packet had come
-            received_ns -= max(0, time.time_ns() - arrived_ns - (time.monotonic_ns() - received_ns))
+        took_ns = time.time_ns() - begun_ns - (time.monotonic_ns() - received_ns)  # since its first packet: wall clock
         with self._clock_lock:
-            return self._clock.exposed(device_ns, received_ns)
+            return self._clock.exposed(device_ns, received_ns - max(0, took_ns))
 
     def _latched(self, device_ns: int, until_ns: int) -> None:
         with self._clock_lock:
@@ -207,6 +215,12 @@ class AravisDriver:
             self._fault = Fault(f"camera lost: '{self._config.device}': {why}")
             if self._inbox is not None:
                 self._inbox.broken(self._fault)
+
+
+def _give_up_control(camera: Any) -> None:
+    if camera.is_gv_device():
+        with suppress(GLib.Error):
+            camera.get_device().leave_control()
 
 
 def _release(parts: list[Any], alive: bool) -> None:

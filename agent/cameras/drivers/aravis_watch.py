@@ -13,6 +13,7 @@ from agent.cameras.drivers.gvcp_probe import Control, Gvcp
 PERIOD_S = 1.0
 HURRIED_S = 0.2
 """Asked for by somebody who waits in vain, it comes as soon as this after the one before."""
+JOIN_S = 0.3
 LATCHES = 3
 CLOCKS = (("TimestampLatch", "TimestampLatchValue"), ("GevTimestampControlLatch", "GevTimestampValue"))
 """Command and value, by the newer and the older standard."""
@@ -54,11 +55,11 @@ class Watch:
     def __init__(
         self, device: Any, address: str | None, lost: Callable[[str], None], latched: Callable[[int, int], None]
     ) -> None:
-        self._clock = ClockLatch(device)
-        self._gvcp = Gvcp(address) if address is not None else None
+        gvcp = Gvcp(address) if address is not None else None
         self._lost, self._latched = lost, latched
         self._hurry, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._watch_forever, name="camera-watch", daemon=True)
+        arguments = (gvcp, ClockLatch(device))  # the thread's alone: the device is free when that has ended
+        self._thread = threading.Thread(target=self._watch_forever, args=arguments, name="camera-watch", daemon=True)
         self._thread.start()
 
     def hurry(self) -> None:
@@ -69,24 +70,24 @@ class Watch:
         """End the thread, unless it waits for a dead camera; then it ends by itself."""
         self._stopping.set()
         self._hurry.set()
-        self._thread.join(timeout=1.0)
+        self._thread.join(timeout=JOIN_S)
 
-    def _watch_forever(self) -> None:
+    def _watch_forever(self, gvcp: Gvcp | None, clock: ClockLatch) -> None:
         while not self._stopping.is_set():
-            control = self._gvcp.control() if self._gvcp else Control.SOMEBODY
+            control = gvcp.control() if gvcp else Control.SOMEBODY
             if control in LOST:
                 self._lost(LOST[control])
                 break
-            self._latch()
+            self._latch(clock)
             self._stopping.wait(HURRIED_S)
             self._hurry.wait(PERIOD_S - HURRIED_S)
             self._hurry.clear()
-        if self._gvcp:
-            self._gvcp.close()
+        if gvcp:
+            gvcp.close()
 
-    def _latch(self) -> None:
+    def _latch(self, clock: ClockLatch) -> None:
         try:
-            sighting = self._clock.sighting()
+            sighting = clock.sighting()
         except GLib.Error:  # if the camera is lost, the next question says so
             return
         if sighting is not None:
