@@ -139,6 +139,10 @@ class ControlReply(_Header):
     )
     error: str = ""
     """Why it was refused; '' = done."""
+    plc_epoch: int | None = None
+    """With `trigger_seq` and `part_id`: the part that the command has made; its result carries the same."""
+    trigger_seq: int | None = None
+    part_id: int | None = None
 
 
 SCHEMAS: dict[str, type[_Header]] = {
@@ -147,10 +151,6 @@ SCHEMAS: dict[str, type[_Header]] = {
     "insp.replay-1": ReplayRequest,
     "insp.history-1": ReplayReply,
     "insp.control-1": ControlRequest,
-    plc_epoch: int | None = None
-    """With `trigger_seq` and `part_id`: the part that the command has made; its result carries the same."""
-    trigger_seq: int | None = None
-    part_id: int | None = None
     "insp.controlled-1": ControlReply,
 }
 
