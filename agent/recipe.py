@@ -53,6 +53,8 @@ class FrameLimits(Strict):
     max_mean_grey: float = Field(default=255.0, ge=0, le=255)
     max_saturated: float = Field(default=1.0, ge=0, le=1)
     """Share of pixels at 255."""
+    min_sharpness: float = Field(default=0.0, ge=0)
+    """Variance of the Laplacian (`linegate camera live` shows it); below it the photo is blurred. 0 = not checked."""
 
 
 class Recipe(Strict):
