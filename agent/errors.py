@@ -6,6 +6,7 @@ LinegateError
 ├── UsageError    2   bad arguments on the command line
 └── ConfigError  78   bad configuration, model or data: stay down until somebody mends it
 NoDecision            not an exit: this one part could not be inspected (carries the reason)
+└── OutOfStep         nor can the next ones, until somebody has cleared the belt
 """
 
 from __future__ import annotations
@@ -53,6 +54,13 @@ class NoDecision(Exception):
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(detail or reason.name.lower())
         self.reason = reason
+
+
+class OutOfStep(NoDecision):
+    """Camera and PLC count differently: no part can be inspected until somebody has cleared the belt."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Reason.FRAME_MISMATCH, detail)
 
 
 @contextmanager

@@ -86,7 +86,9 @@ class ResultMessage(_Header):
 class StatusMessage(_Header):
     """The station's pulse, once a second."""
 
-    schema_: Literal["insp.status/1.0", "insp.status/1.1"] = Field(default="insp.status/1.1", alias="schema")
+    schema_: Literal["insp.status/1.0", "insp.status/1.1", "insp.status/1.2"] = Field(
+        default="insp.status/1.2", alias="schema"
+    )
     line: str
     station: str
     agent_epoch: int
@@ -101,6 +103,12 @@ class StatusMessage(_Header):
     """Longest time between two writes confirmed by the PLC, in the second before: each advances the heartbeat."""
     plc_torn_reads: int = 0
     """Reads of the PLC's block that were discarded since the station's start: torn, or older than one before."""
+    inspected: int = 0
+    """Parts whose photo was judged in time, since the station's start."""
+    no_decisions: dict[str, int] = {}
+    """How many parts since then were not, by reason: frame_timeout, frame_incomplete, frame_mismatch …"""
+    unsolicited_frames: int = 0
+    """Frames since then that belong to no part."""
 
 
 class ReplayRequest(_Header):

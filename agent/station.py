@@ -18,12 +18,12 @@ from pathlib import Path
 
 from agent.agent_epoch import next_agent_epoch, state_dir_alone
 from agent.cameras import Camera
-from agent.cameras.open_camera import open_camera
+from agent.cameras.open_camera import open_camera, ordered_size
 from agent.cameras.recorder import Recorder
 from agent.config import Config
 from agent.control import ControlSocket
 from agent.errors import Fault, NoDecision
-from agent.frame_check import check_frame
+from agent.frame_check import Succession, check_frame
 from agent.health import Stages
 from agent.inspection import Inspection, Reason, Trigger, Verdict
 from agent.journal import Identity, Journal
@@ -51,10 +51,10 @@ SWITCH_INTERVAL_S = 0.0005
 class Station:
     """The deadline path of one station; every part of it is open and checked."""
 
-    def __init__(self, camera: Camera, view: View, segmenter: Segmenter, jobs: dict[int, Job], link: Link,
-                 stages: Stages) -> None:  # fmt: skip
+    def __init__(self, camera: Camera, succession: Succession, view: View, segmenter: Segmenter, jobs: dict[int, Job],
+                 link: Link, stages: Stages) -> None:  # fmt: skip
         self._camera, self._view, self._segmenter, self._jobs = camera, view, segmenter, jobs
-        self._link, self._stages = link, stages
+        self._succession, self._link, self._stages = succession, link, stages
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
         """Inspect part after part until `stop`. Raises Fault for whatever only a clean start can mend."""
@@ -77,6 +77,7 @@ class Station:
         with self._stages.grab.busy(), watch.section("grab"):
             frame = self._camera.grab(trigger)
             self._link.exposed(trigger)
+            self._succession.check(frame)
             frame = self._view.of(frame)
             check_frame(frame, job.recipe.frame)
         with self._stages.segment.busy(), watch.section("segment"):
@@ -186,7 +187,7 @@ def open_station(
     opened.callback(control.close)
     link: Link
     if config.has_plc:
-        link = open_link(config, epoch, facts, journal, stages.health)
+        link = open_link(config, epoch, facts, journal, stages.health, camera)
         opened.callback(link.close)
     else:
         own_job = next(iter(jobs))
@@ -194,7 +195,7 @@ def open_station(
     publisher.on_status(link.situation)
     control.serve({"challenge": link.challenge_next, "trigger": asking(config.trigger.mode, link)})
     link.wait_for_triggers(_waiting, stop)
-    return Station(camera, view, segmenter, jobs, link, stages), link
+    return Station(camera, Succession(ordered_size(config.camera)), view, segmenter, jobs, link, stages), link
 
 
 def open_jobs(config: Config, segmenter: Segmenter, view: View) -> dict[int, Job]:

@@ -1,20 +1,25 @@
 """Which frame belongs to which trigger, by time and by count. Pure.
 
 Time: the frame was exposed while the PLC saw the photo-eye's edge. Count: since the last part, camera and PLC
-have counted the same number of parts. A frame that fits only one of the two belongs to nobody. Where triggers do not
-count every part (profile B), time alone must do: the config keeps parts further apart than the edge is uncertain.
+have counted the same number of parts. A frame that fits only one of the two belongs to nobody, and no frame serves
+twice. Where triggers do not count every part (profile B), and for the first part after a start, a new PLC epoch or
+CLEAR_FAULT, time alone must do: the config keeps parts further apart than the edge is uncertain.
+
+What nobody can see from here: a frame that is wrong in both, in time by more than half a pitch and in count by as
+many parts; a first frame that is wrong in time, which the second part brings to light; and an exposure too many
+within the part's own window, when the other has not come yet: it shows this part, though displaced.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.errors import Fault, NoDecision
+from agent.errors import NoDecision, OutOfStep
 from agent.inspection import Frame, Reason, Trigger
 from agent.plc.register_map import seq_distance
 
 MAX_MISMATCHES = 3
-"""So many in a row and the station stops: camera and PLC count differently, somebody must look."""
+"""So many in a row and nothing is bound any more: camera and PLC count differently, somebody must look."""
 
 
 @dataclass
@@ -23,29 +28,39 @@ class Binder:
 
     tolerance_ns: int
     _last: tuple[int, int, int] | None = None
+    _newest_id: int | None = None
+    """Of the frames that were bound: none may come again, whatever else is begun anew."""
     _mismatches: int = 0
 
     def window_ns(self, trigger: Trigger) -> tuple[int, int]:
         """When the frame of this trigger must have been exposed."""
         return trigger.earliest_ns - self.tolerance_ns, trigger.latest_ns + self.tolerance_ns
 
+    def begin_anew(self) -> None:
+        """Somebody has cleared the belt: the next pair sets the count, by time."""
+        self._last, self._mismatches = None, 0
+
     def choose(self, trigger: Trigger, frames: list[Frame], waiting: bool = False) -> Frame | None:
         """The frame of this trigger among those buffered; None: not there (yet).
 
-        Raises NoDecision when a frame fits in time but not in count, Fault when that happens again and again.
+        Raises NoDecision when a frame fits in time but not in count, OutOfStep when that has happened
+        MAX_MISMATCHES times without a part in between that fitted, and from then on for every part.
         """
+        if self._mismatches >= MAX_MISMATCHES:
+            raise OutOfStep("camera and PLC count differently, and nobody has cleared the belt yet")
         first_ns, last_ns = self.window_ns(trigger)
         fitting = [frame for frame in frames if first_ns <= frame.captured_ns <= last_ns]
         if not fitting:
             return None
         expected = self._expected_id(trigger)
-        right = [frame for frame in fitting if expected is None or frame.frame_id == expected]
+        right = [frame for frame in fitting if self._counts(frame.frame_id, expected)]
         if not right and waiting:  # the neighbour's frame came first; the right one may be under way
             return None
-        if len(right) != 1:
+        if len(right) != 1 or any(frame.frame_id > right[0].frame_id for frame in fitting):  # exposed twice?
             self._mismatch(trigger, fitting, expected)
         self._mismatches = 0
-        self._last = (trigger.plc_epoch, trigger.seq, right[0].frame_id)
+        self._newest_id = right[0].frame_id
+        self._last = (trigger.plc_epoch, trigger.seq, self._newest_id)
         return right[0]
 
     def _expected_id(self, trigger: Trigger) -> int | None:
@@ -54,10 +69,15 @@ class Binder:
         _, seq, frame_id = self._last
         return frame_id + seq_distance(seq, trigger.seq)
 
+    def _counts(self, frame_id: int, expected: int | None) -> bool:
+        new = self._newest_id is None or frame_id > self._newest_id
+        return new and expected in (None, frame_id)
+
     def _mismatch(self, trigger: Trigger, fitting: list[Frame], expected: int | None) -> None:
         self._mismatches += 1
         ids = ", ".join(str(frame.frame_id) for frame in fitting)
-        text = f"trigger {trigger.seq}: frame {ids} fits in time, frame {expected} in count"
+        counted = "a new one" if expected is None else str(expected)
+        text = f"trigger {trigger.seq}: frame {ids} fits in time, frame {counted} in count"
         if self._mismatches >= MAX_MISMATCHES:
-            raise Fault(f"{text}: camera and PLC count differently ({MAX_MISMATCHES} parts in a row)")
+            raise OutOfStep(f"{text}: camera and PLC count differently ({MAX_MISMATCHES} parts in a row)")
         raise NoDecision(Reason.FRAME_MISMATCH, text)

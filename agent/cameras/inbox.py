@@ -16,9 +16,13 @@ Found = TypeVar("Found")
 
 
 class Inbox:
-    """Bounded: a frame that nobody fetched in time makes room for a newer one."""
+    """Bounded: a frame that nobody fetched in time makes room for a newer one.
 
-    def __init__(self, buffers: int = BUFFERS) -> None:
+    `arrived` is told of each frame in the driver's thread, fetched or not.
+    """
+
+    def __init__(self, arrived: Callable[[Frame], None] = lambda frame: None, buffers: int = BUFFERS) -> None:
+        self._tell = arrived
         self.frames: deque[Frame] = deque(maxlen=buffers)
         """Oldest first; to be touched only inside `wait`."""
         self._arrived = threading.Condition()
@@ -27,6 +31,7 @@ class Inbox:
     def put(self, frame: Frame) -> None:
         """The driver has a frame."""
         with self._arrived:
+            self._tell(frame)
             self.frames.append(frame)
             self._arrived.notify_all()
 

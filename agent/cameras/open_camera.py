@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from agent.camera_config import GenicamSettings, OpencvCamera
 from agent.cameras import Camera, Driver
 from agent.cameras.asked import AskedCamera
 from agent.cameras.entering import Entering
@@ -51,18 +52,29 @@ def open_camera(
             waiting(str(missing))
             stop.wait(RETRY_S)
             continue
-        return bound_camera(RecordedDriver(driver, recorder) if recorder else driver, trigger, view)
+        numbered = isinstance(config, GenicamSettings)
+        return bound_camera(RecordedDriver(driver, recorder) if recorder else driver, trigger, view, numbered)
     return None
 
 
-def bound_camera(driver: Driver, trigger: TriggerConfig, view: View) -> Camera:
-    """`driver`, from now on running, behind the way in which this mode binds its frames to parts."""
+def bound_camera(driver: Driver, trigger: TriggerConfig, view: View, numbered: bool) -> Camera:
+    """`driver`, from now on running, behind the way in which this mode binds its frames to parts.
+
+    `numbered`: each asking makes it number one frame on.
+    """
     match trigger.mode:
         case "hardware":
             return LineFiredCamera(driver, trigger)
         case "announced" | "timer" | "software":
-            return AskedCamera(driver, trigger)
+            return AskedCamera(driver, trigger, numbered)
         case "every_frame":
             return StreamCamera(driver, EveryFrame())
         case "presence":
             return StreamCamera(driver, Entering(trigger.presence, view))
+
+
+def ordered_size(config: CameraConfig) -> tuple[int, int] | None:
+    """(height_px, width_px) that the camera was told; None where it was not."""
+    if not isinstance(config, GenicamSettings | OpencvCamera) or config.height_px is None or config.width_px is None:
+        return None
+    return config.height_px, config.width_px

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from agent.inspection import Trigger
 from agent.plc.decision import Decision, Observation, Situation
@@ -13,6 +13,8 @@ from agent.plc.register_map import Status
 class AgentHandshake(Protocol):
     """The agent's half; pure, not thread-safe."""
 
+    announces_every_part: ClassVar[bool]
+    """Does the PLC announce each part that passes the photo-eye?"""
     ledger: Ledger
 
     def observe(self, words: list[int], sent_ns: int, received_ns: int) -> Observation:

@@ -24,13 +24,14 @@ What is weaker than in profile A, and must be in docs/plc.md:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.alarms import AlarmLimits
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS, WORD, ctrl_of
 from agent.plc.decision import MS, Decision, Observation, Sampled, Situation, Timing
 from agent.plc.facts import Facts
-from agent.plc.ledger import Ledger
+from agent.plc.ledger import OUT_OF_STEP, Ledger
 from agent.plc.register_map import MAX_SEQ, Status, names_of
 
 NO_STATUS = Status(0)
@@ -51,6 +52,8 @@ class BitsHandshake:
 
     The PLC's image has one integer more than the wire carries: the number of the connection it came through.
     """
+
+    announces_every_part: ClassVar[bool] = False
 
     timing: Timing
     decide_ms: float
@@ -143,6 +146,8 @@ class BitsHandshake:
             refused, reason = [*open_parts, trigger], Reason.RING_OVERRUN
         elif now_ns - since.sent_ns > self.timing.capture_window_ms * MS:
             why, refused, reason = "seen too late for a photo", [trigger], Reason.CAPTURE_WINDOW
+        elif self.ledger.out_of_step:
+            why, refused, reason = OUT_OF_STEP, [trigger], Reason.FRAME_MISMATCH
         else:
             return trigger, ()
         return trigger, tuple(self.ledger.refuse(part, reason, why, now_ns) for part in refused)
@@ -203,6 +208,8 @@ class BitsHandshake:
 
     def _full_status(self, status: Status, alive: bool) -> Status:
         """The link's bits, and what is known here."""
+        if self.ledger.out_of_step:
+            status &= ~(Status.ONLINE | Status.READY)
         for flag, applies in (
             (Status.SIMULATED, self.facts.simulated), (Status.BYPASSED, self._bit("BYPASS")), (Status.FAULT, not alive),
         ):  # fmt: skip
@@ -217,7 +224,7 @@ class BitsHandshake:
 
     def situation(self) -> Situation:
         """What the newest image says, for people."""
-        return Situation(names_of(self._status), names_of(self.ledger.alarms.latched))
+        return self.ledger.situation(names_of(self._status))
 
     def acknowledged(self, words: list[int], now_ns: int) -> None:
         """The PLC has confirmed the write of `words`: the result may follow, or it was in it."""

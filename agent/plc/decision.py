@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from agent.inspection import Inspection, PlcAction, Reason, Trigger, Verdict
 from agent.plc.register_map import Ctrl
@@ -74,6 +75,12 @@ class Situation:
     """Longest time between two writes that the PLC has confirmed, since last asked."""
     torn_reads: int = 0
     """Reads that were discarded, since the start."""
+    inspected: int = 0
+    """Parts whose photo was judged in time, since the start."""
+    no_decisions: Mapping[str, int] = field(default_factory=dict)
+    """How many for which reason, since the start."""
+    unsolicited_frames: int = 0
+    """Frames that belong to no part, since the start."""
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ What becomes of each part is in the ledger; here is what the PLC's block says an
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from agent.inspection import Reason, Trigger
 from agent.plc.alarms import AlarmLimits
 from agent.plc.counters import Counters
 from agent.plc.decision import MS, Decision, Observation, Sampled, Situation, Timing
 from agent.plc.facts import Facts
-from agent.plc.ledger import Ledger
+from agent.plc.ledger import OUT_OF_STEP, Ledger
 from agent.plc.orders import Orders
 from agent.plc.register_map import (
     AGENT_BLOCK,
@@ -51,6 +52,8 @@ CLOCK_KNOWN_MS = 30_000
 @dataclass
 class Handshake:
     """State of the link with one PLC. Not thread-safe: the link serialises access."""
+
+    announces_every_part: ClassVar[bool] = True
 
     timing: Timing
     agent_epoch: int
@@ -148,13 +151,16 @@ class Handshake:
             if behind > NEVER_LOST or trigger is None:
                 trigger, reason = overrun_trigger(words, self._last_seq, sampled, job), Reason.RING_OVERRUN
             else:
-                reason = self._orders.refusal() or self._photo_refusal(trigger, sampled)
+                reason = self._orders.refusal() or self._out_of_step() or self._photo_refusal(trigger, sampled)
             trigger = self.ledger.open(trigger, reason is Reason.OK)
             if reason is Reason.OK:
                 fresh.append(trigger)
             else:
                 refused.append(self.ledger.refuse(trigger, reason, _REFUSALS[reason], sampled.received_ns))
         return tuple(fresh), tuple(refused)
+
+    def _out_of_step(self) -> Reason:
+        return Reason.FRAME_MISMATCH if self.ledger.out_of_step else Reason.OK
 
     def _photo_refusal(self, trigger: Trigger, sampled: Sampled) -> Reason:
         """An old trigger's part has moved on; the answer may have been under way for the whole exchange."""
@@ -208,7 +214,7 @@ class Handshake:
 
     def _status(self, status: Status, alive: bool) -> Status:
         """The link's bits, and what is known here."""
-        if not self._orders.serving:
+        if not self._orders.serving or self.ledger.out_of_step:
             status &= ~(Status.ONLINE | Status.READY)
         for flag, applies in (
             (Status.SIMULATED, self.facts.simulated),
@@ -222,8 +228,7 @@ class Handshake:
 
     def situation(self) -> Situation:
         """What the newest block says, for people."""
-        status = Status(AGENT_BLOCK.get(self._words, "STATUS"))
-        return Situation(names_of(status), names_of(self.ledger.alarms.latched))
+        return self.ledger.situation(names_of(Status(AGENT_BLOCK.get(self._words, "STATUS"))))
 
     def acknowledged(self, words: list[int], now_ns: int) -> None:
         """The PLC has confirmed the write of `words`: note it for the parts whose verdict was in it."""
@@ -235,6 +240,7 @@ _REFUSALS = {
     Reason.CAPTURE_WINDOW: "seen too late for a photo",
     Reason.RING_OVERRUN: "the trigger ring no longer held it",
     Reason.OFFLINE: "the PLC has set the station offline",
+    Reason.FRAME_MISMATCH: OUT_OF_STEP,
     Reason.JOB_UNKNOWN: "JOB_SELECT is no recipe of this station",
     Reason.JOB_CHANGE: "announced while the job changed",
 }

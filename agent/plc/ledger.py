@@ -7,14 +7,15 @@ became of it, or no word came in time.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.plc.alarms import AlarmLimits, Alarms
 from agent.plc.counters import Counters
-from agent.plc.decision import MS, Closed, Decision
+from agent.plc.decision import MS, Closed, Decision, Situation
 from agent.plc.part import Part
-from agent.plc.register_map import Alarm, Status
+from agent.plc.register_map import Alarm, Status, names_of
 
 OUTCOME_PATIENCE_MS = 1000
 """After the decision point the PLC's word on the part must come within this, else it closes as unknown."""
@@ -23,6 +24,7 @@ MOST_PARTS = 256
 STANDING_PATIENCE_MS = 10_000
 """A line that stands brings no part to its decision point; but somebody wants to see the row that stopped it."""
 
+OUT_OF_STEP = "camera and PLC count differently: clear the belt, then CLEAR_FAULT"
 _MISSED = {
     Reason.CAPTURE_WINDOW: Status.MISSED_ACQ,
     Reason.FRAME_TIMEOUT: Status.MISSED_ACQ,
@@ -46,6 +48,12 @@ class Ledger:
     """Errors that stay until CLEAR_FAULT."""
     error_code: Reason = Reason.OK
     """Of the newest NO_DECISION, until CLEAR_FAULT."""
+    out_of_step: bool = False
+    """Camera and PLC count differently: no part may be inspected until CLEAR_FAULT."""
+    inspected: int = 0
+    """Parts whose photo was judged in time, since the start."""
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    """Of all NO_DECISION since the start."""
     parts: dict[tuple[int, int], Part] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     alarms: Alarms = field(init=False)
@@ -130,8 +138,10 @@ class Ledger:
         part.released = True
         self.counters.decided(decision)
         self.alarms.decided(decision)
+        self.inspected += decision.evidence is not None and decision.verdict is not Verdict.NO_DECISION
         if decision.verdict is Verdict.NO_DECISION:
             self.error_code = decision.reason
+            self.reasons[decision.reason] += 1
             self.counters.missed += decision.reason in _MISSED
             self.sticky |= _MISSED.get(decision.reason, Status(0))
         if decision.reason is Reason.JOURNAL:
@@ -175,13 +185,23 @@ class Ledger:
                 part.bypassed |= bypass
                 part.stood_ns = min(part.stood_ns + stood_ns, STANDING_PATIENCE_MS * MS)
 
+    def situation(self, status: tuple[str, ...]) -> Situation:
+        """What is known of the parts, for people, beside the bits of STATUS."""
+        reasons = {reason.name.lower(): count for reason, count in sorted(self.reasons.items())}
+        return Situation(status, names_of(self.alarms.latched), inspected=self.inspected, no_decisions=reasons)
+
     def undecided(self) -> set[tuple[int, int]]:
         """Keys of the parts with a verdict of which the PLC is yet to say what became."""
         return {key for key, part in self.parts.items() if part.decision is not None and part.action is None}
 
+    def lose_step(self) -> None:
+        """Camera and PLC count differently."""
+        self.out_of_step, self.error_code = True, Reason.FRAME_MISMATCH
+        self.sticky |= Status.PART_ID_ERROR
+
     def clear_faults(self) -> None:
         """CLEAR_FAULT has risen."""
-        self.sticky, self.error_code = Status(0), Reason.OK
+        self.sticky, self.error_code, self.out_of_step = Status(0), Reason.OK, False
         self.alarms.clear()
 
     def status(self) -> Status:

@@ -17,9 +17,11 @@ from queue import Empty, SimpleQueue
 from agent.health import Health
 from agent.inspection import Reason, Trigger
 from agent.journal import Journal
+from agent.part_id_latch import PartIdLatch
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.arm.reject_arm import RejectArm
 from agent.plc.decision import Closed, Decision, Observation, Sampled, Situation
+from agent.plc.in_step import InStep
 from agent.plc.register_map import Status
 from agent.plc.wires.bell import Bell
 from agent.plc.wires.link_end import Wire
@@ -40,11 +42,12 @@ class PlcLink:
     """
 
     def __init__(self, wire: Wire, handshake: AgentHandshake, journal: Journal, health: Health, lost_after_ms: float,
-                 arm: RejectArm | None = None) -> None:  # fmt: skip
+                 arm: RejectArm | None = None, latch: PartIdLatch | None = None) -> None:  # fmt: skip
         self._wire, self._handshake, self._journal, self._health = wire, handshake, journal, health
         self._lost_after_ns = lost_after_ms * 1e6
         self._arm = arm or RejectArm(handshake.ledger, None, None)
         self._lock = threading.Lock()
+        self.in_step = InStep(handshake, self._lock, latch)
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._stopping = threading.Event()
         self._seen_map = threading.Event()
@@ -98,7 +101,9 @@ class PlcLink:
         with self._lock:
             told, gap_ns = self._handshake.situation(), self._longest_gap_ns
             self._longest_gap_ns = 0
-        return replace(told, write_gap_ms=gap_ns / 1e6, torn_reads=self._torn)
+        return replace(
+            told, write_gap_ms=gap_ns / 1e6, torn_reads=self._torn, unsolicited_frames=self.in_step.unsolicited
+        )
 
     def challenge_next(self) -> None:
         """An operator sends a part through that is known to be bad: the next one to be announced."""
@@ -184,6 +189,7 @@ class PlcLink:
         with self._lock:
             seen = self._handshake.observe(image, sent_ns, received_ns)
             seen = self._arm.observe(image, Sampled(sent_ns, received_ns), seen)
+        self.in_step.heard(seen, sent_ns, received_ns)
         self._note(seen, image, received_ns)
         self.tick()
 

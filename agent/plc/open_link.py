@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from agent.cameras import Camera
+from agent.cameras.line_fired import LineFiredCamera
 from agent.config import Config
 from agent.health import Health
 from agent.journal import Journal
+from agent.part_id_latch import PartIdLatch
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.alarms import AlarmLimits
 from agent.plc.arm.open_arm import check_lanes, open_arm
@@ -22,8 +25,10 @@ from agent.plc.wires.serving import ServingWire
 from agent.plc_config import PlcConfig
 
 
-def open_link(config: Config, agent_epoch: int, facts: Facts, journal: Journal, health: Health) -> PlcLink:
-    """The link, its thread running."""
+def open_link(
+    config: Config, agent_epoch: int, facts: Facts, journal: Journal, health: Health, camera: Camera
+) -> PlcLink:
+    """The link, its thread running; a camera that the photo-eye fires is told of every part."""
     timing = Timing(config.trigger.capture_window_ms, config.plc.guard_ms, config.plc.scan_ms)
     limits = AlarmLimits(**config.alarm.model_dump())
     handshake: AgentHandshake
@@ -33,7 +38,11 @@ def open_link(config: Config, agent_epoch: int, facts: Facts, journal: Journal, 
         handshake = Handshake(timing, agent_epoch, facts, limits, own_arm=config.reject.timing == "agent")
     check_lanes(config.reject, facts.classes[1:])
     arm = open_arm(config, handshake.ledger)
-    return PlcLink(open_wire(config.plc), handshake, journal, health, config.plc.lost_after_ms, arm)
+    latch = PartIdLatch(config.station.state_dir)
+    link = PlcLink(open_wire(config.plc), handshake, journal, health, config.plc.lost_after_ms, arm, latch)
+    if isinstance(camera, LineFiredCamera):
+        link.in_step.follow(camera)
+    return link
 
 
 def open_wire(plc: PlcConfig) -> Wire:

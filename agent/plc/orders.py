@@ -15,6 +15,8 @@ class Orders:
 
     jobs: tuple[int, ...]
     ctrl: Ctrl = NO_CTRL
+    read: bool = False
+    """Has anything been read yet? What stands in the first read was ordered of somebody else."""
     job: int = field(init=False)
     """In use; a part keeps the one of its trigger."""
     cleared: bool = False
@@ -32,8 +34,8 @@ class Orders:
     def digest(self, words: list[int], newborn: bool) -> None:
         """Take in one read. `newborn`: the first of an epoch, whose command was meant for somebody else."""
         ctrl = Ctrl(PLC_BLOCK.get(words, "CTRL"))
-        self.cleared = bool(ctrl & ~self.ctrl & Ctrl.CLEAR_FAULT)
-        self.ctrl = ctrl
+        self.cleared = self.read and bool(ctrl & ~self.ctrl & Ctrl.CLEAR_FAULT)
+        self.ctrl, self.read = ctrl, True
         self._select(PLC_BLOCK.get(words, "JOB_SELECT") or self.jobs[0], newborn)
         self._take_command(words, newborn)
 

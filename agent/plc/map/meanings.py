@@ -19,7 +19,7 @@ CTRL = {
     Ctrl.HW_TRIGGER: "the photo-eye is wired to the camera too; the ring only announces",
 }
 STATUS = {
-    Status.ONLINE: "the station runs and is not set offline",
+    Status.ONLINE: "the station runs, is not set offline, and camera and PLC are in step (PART_ID_ERROR)",
     Status.READY: "model, camera and PLC link are good: triggers may be enabled",
     Status.ACQUIRING: "a part is announced and its photo not yet taken",
     Status.BUSY: "a photo is taken and its verdict is not yet found",
@@ -31,7 +31,8 @@ STATUS = {
     Status.FAIL_OPEN: "the reject arm is wired so that a dead wire lets parts pass",
     Status.CMD_FAILED: "the newest command or JOB_SELECT is not known here",
     Status.CAMERA_DOWN: "sticky: the camera was lost",
-    Status.PART_ID_ERROR: "sticky: photo and part could not be matched for certain",
+    Status.PART_ID_ERROR: "sticky: photo and part could not be matched for certain; with ONLINE gone: nor can the next "
+    "ones, clear the belt, then CLEAR_FAULT",
     Status.SIMULATED: "camera or belt are simulated: no part is really inspected",
     Status.BYPASSED: "BYPASS as last read",
     Status.STOP_REQUEST: "stop the line; see ALARM, latched until CLEAR_FAULT",
@@ -47,6 +48,7 @@ ALARM = {
     Alarm.UNCONFIRMED_REJECT: "a reject that the confirm sensor did not see",
     Alarm.DEADLINES: "more than 1 of the last 1000 parts got no verdict before the deadline",
     Alarm.JOURNAL: "a verdict was not in the journal in time and became NO_DECISION (journal.required)",
+    Alarm.UNSOLICITED_FRAME: "a photo was taken although the photo-eye saw no part: bad trigger wire, or bouncing",
 }
 COMMAND = {
     Command.CLEAR_COUNTERS: "sets all counters of the agent's block to 0",
@@ -74,9 +76,11 @@ REASON = {
     Reason.CAMERA_LOST: "the camera is gone",
     Reason.FRAME_TIMEOUT: "no frame came",
     Reason.FRAME_INCOMPLETE: "the frame is not whole",
-    Reason.FRAME_QUALITY: "too dark, too bright or saturated",
+    Reason.FRAME_QUALITY: "too dark, too bright, saturated or blurred",
     Reason.FRAME_MISMATCH: "frame and part cannot be matched for certain",
     Reason.CAPTURE_WINDOW: "announced too late for a photo: the part has moved on",
+    Reason.FRAME_STALE: "the same picture as before: the camera has frozen",
+    Reason.FRAME_SIZE: "the photo has not the size it must have",
     Reason.MODEL_NOT_LOADED: "there is no model",
     Reason.INFERENCE_ERROR: "the model failed",
     Reason.DEADLINE: "no verdict before the deadline",
