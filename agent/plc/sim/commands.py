@@ -25,6 +25,8 @@ COMMANDS = (
     Command("lose", (), "take a part off the belt, between photo-eye and arm"),
     Command("ghost", (), "the photo-eye fires without a part"),
     Command("bounce", (), "the photo-eye fires twice for the next part"),
+    Command("flash", (), "the camera is fired between the next two parts, and not by the photo-eye"),
+    Command("unseen", (), "the camera misses the next part, and does not count it"),
     Command("jam", (MS,), "the arm stays in pass position"),
     Command("blind", (MS,), "the confirm sensor behind the arm sees nothing"),
     Command("challenge", (), "lay a test piece, known to be bad, on the belt next"),

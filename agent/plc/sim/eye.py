@@ -48,6 +48,9 @@ class PhotoEye:
         self._seen: deque[Seen] = deque()
         self._false_edges: list[float] = []
         self._bounces = 0
+        self._flash_wanted = False
+        self._flash_at_s: float | None = None
+        self._unseen = 0
         self._woken = threading.Event()
         self._ended = False
         self.next_index = 0
@@ -72,6 +75,14 @@ class PhotoEye:
         """Fire twice for the next part."""
         self._bounces += 1
 
+    def flash(self) -> None:
+        """Interference on the trigger wire: a photo between the next two parts, without an edge at the PLC."""
+        self._flash_wanted = True
+
+    def miss_one(self) -> None:
+        """The camera is not ready again when the next part fires it: no photo, and none counted."""
+        self._unseen += 1
+
     def close(self) -> None:
         """End the thread and the camera."""
         self._ended = True
@@ -83,12 +94,18 @@ class PhotoEye:
             now_s = time.monotonic()
             part_s = self._next_part_s()
             false_s = self._false_edges[0] if self._false_edges else None
+            flash_s = self._flash_at_s
             if part_s is not None and part_s <= now_s and (false_s is None or part_s <= false_s):
                 self._pass_part(part_s)
             elif false_s is not None and false_s <= now_s:
                 self._fire(heapq.heappop(self._false_edges))
+            elif flash_s is not None and flash_s <= now_s:
+                self._flash_at_s = None
+                self._camera.expose(self._belt.under_lens(self._drive.position_mm(flash_s)), flash_s)
             else:
-                self._wait(min(at_s for at_s in (part_s, false_s, now_s + ALIVE_S) if at_s is not None) - now_s)
+                self._wait(
+                    min(at_s for at_s in (part_s, false_s, flash_s, now_s + ALIVE_S) if at_s is not None) - now_s
+                )
         self._camera.close()
 
     def _wait(self, seconds: float) -> None:
@@ -108,13 +125,19 @@ class PhotoEye:
             if self._bounces:
                 self._bounces -= 1
                 heapq.heappush(self._false_edges, at_s + BOUNCE_S)
+            if self._flash_wanted:
+                self._flash_wanted = False
+                self._flash_at_s = at_s + self._belt.pitch_mm / self._drive.mm_s(at_s) / 2
         self.next_index += 1
         if self.next_index == self._belt.count:
             log.info("belt empty: all %d parts have passed the photo-eye", self._belt.count)
 
     def _fire(self, at_s: float, index: int | None = None, challenge: bool = False) -> None:
         travel_mm = self._drive.position_mm(at_s)
-        self._camera.expose(self._belt.under_lens(travel_mm), at_s)
+        if self._unseen:
+            self._unseen -= 1
+        else:
+            self._camera.expose(self._belt.under_lens(travel_mm), at_s)
         self._seen.append(Seen(at_s, travel_mm, index, challenge))
 
 

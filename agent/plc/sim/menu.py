@@ -117,6 +117,12 @@ class Menu:
     def _bounce(self) -> None:
         self._line.eye.bounce()
 
+    def _flash(self) -> None:
+        self._line.eye.flash()
+
+    def _unseen(self) -> None:
+        self._line.eye.miss_one()
+
     def _jam(self, ms: int) -> None:
         self._line.reject.arm.jammed_until_s = time.monotonic() + ms / 1000
 

@@ -1,0 +1,97 @@
+"""Camera and PLC count differently, on a real line: offline over a restart, in step again by CLEAR_FAULT alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from subprocess import Popen
+
+from agent.plc.register_map import AGENT_BLOCK, Alarm, Status
+from agent.subscriber import subscribe_status
+from tests.faults.observed_line import ObservedLine, line_of, wait_until
+
+GOOD = Status.ONLINE | Status.READY
+MORE = 400
+"""Parts: the belt never runs empty."""
+ALARMS_OFF = {"alarm": {"consecutive_rejects": 0, "consecutive_no_decisions": 0}}
+
+
+class TypedLine(ObservedLine):
+    """A line at whose simulator's menu the test sits."""
+
+    def start(self, name: str, arguments: list[str]) -> Popen[bytes]:
+        if name != "simulator":
+            return super().start(name, arguments)
+        command = [sys.executable, "-m", "agent", *arguments]
+        with self.log(name).open("ab") as log:
+            self.processes[name] = Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        self._processes[name] = self.processes[name]
+        return self.processes[name]
+
+    def type(self, command: str) -> None:
+        stdin = self.processes["simulator"].stdin
+        assert stdin is not None
+        stdin.write(f"{command}\n".encode())
+        stdin.flush()
+
+    @property
+    def status(self) -> Status:
+        return Status(AGENT_BLOCK.get(self.agent_words(), "STATUS"))
+
+    @property
+    def alarms(self) -> Alarm:
+        return Alarm(AGENT_BLOCK.get(self.agent_words(), "ALARM"))
+
+    def wait_until_offline(self) -> None:
+        wait_until(
+            lambda: bool(self.status & Status.PART_ID_ERROR and not self.status & GOOD), "PART_ID_ERROR, offline"
+        )
+
+    def wait_for_a_pass(self) -> None:
+        """Of a part that has still to come."""
+        parts = len(self.truth()) + 2
+        wait_until(lambda: any(r["outcome"] == "passed" for r in self.truth()[parts:]), "a part passes again")
+
+    def check_every_pass(self) -> int:
+        """Each part that passed was good, by its own photo; how many there were."""
+        expected, rows = self.expected_verdicts(), {row["trigger_seq"]: row for row in self.rows()}
+        passed = [record for record in self.truth() if record["outcome"] == "passed"]
+        for record in passed:
+            assert expected[record["true_part_id"]] == "pass", "a part passed by another part's photo"
+        for record in self.truth():
+            if record["seq"] in rows:
+                self._check_row(rows[record["seq"]], record, expected)
+        return len(passed)
+
+
+def test_a_slip_of_one_takes_the_line_offline_until_the_belt_is_cleared(two_verdict_model: Path) -> None:
+    options = line_of(two_verdict_model, MORE / 20, 20)
+    with TypedLine(options, ALARMS_OFF) as line:
+        line.wait_for_a_pass()
+        assert not line.alarms, "no frame belongs to nobody as yet"
+        line.type("unseen")
+        line.wait_until_offline()
+        assert line.said("PART_ID_ERROR, offline") == 1
+        first_refused = line.truth()[-1]["seq"] + 12  # whatever the PLC had copied before may still pass
+
+        line.kill_station()
+        line.restart_station()
+        line.wait_until_offline()
+        wait_until(lambda: line.truth()[-1]["seq"] >= first_refused + 5, "parts pass the station that is offline")
+        assert {r["arm"] for r in line.truth() if r["seq"] >= first_refused} == {"rejected"}
+        assert not line.status & GOOD
+
+        line.type("clear")
+        line.wait_for_a_pass()
+        assert line.status & GOOD == GOOD
+        assert not line.status & Status.PART_ID_ERROR
+        assert not line.alarms
+
+        line.type("flash")
+        line.wait_until_offline()
+        wait_until(lambda: bool(line.alarms & Alarm.UNSOLICITED_FRAME), "the frame that nobody asked for is an alarm")
+        pulse = next(iter(subscribe_status(line.endpoints["results"])))
+        assert (pulse.unsolicited_frames, pulse.alarms) == (1, ["UNSOLICITED_FRAME"])
+        assert pulse.no_decisions["frame_mismatch"] >= 3
+        assert line.check_every_pass() > 5
