@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from agent.camera_config import FolderCamera
+from agent.camera_config import AravisCamera, Camera, FolderCamera, GenicamCamera, Mode
+from agent.cameras.drivers.pixel_format import require_supported
 from agent.cameras.open_camera import open_driver
 from agent.config import Config, load_config
 from agent.judge import Judge
@@ -24,6 +26,7 @@ NO_PLC = "none: verdicts go to subscribers and journal; no arm, no heartbeat"
 def check_config(path: Path) -> None:
     """Print what the station would run; ConfigError at the first thing that would stop it."""
     config = load_config(path)
+    _check_driver(config.camera, config.trigger.mode)
     recipes = load_recipes(config.recipe, config.other_recipes)
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
     calibration = open_view(config).calibration(config.calibration)
@@ -31,8 +34,6 @@ def check_config(path: Path) -> None:
         Judge(recipe, calibration, segmenter.contract)
     segmenter.self_test()
     check_lanes(config.reject, segmenter.contract.defect_classes)
-    if isinstance(config.camera, FolderCamera):
-        open_driver(config.camera, config.trigger.mode).close()
     console = Console(highlight=False)
     console.print(f"{path}: good", style="green")
     console.print(f"  station  {config.station.line}/{config.station.name}, state in {config.station.state_dir}")
@@ -63,6 +64,19 @@ def check_config(path: Path) -> None:
             console.print(
                 f"  warning  {endpoint} is open to the network and results travel unencrypted", style="yellow"
             )
+
+
+def _check_driver(camera: Camera, mode: Mode) -> None:
+    """As far as that goes without a camera: files, libraries, whether its pixel format can be read."""
+    match camera:
+        case FolderCamera():
+            open_driver(camera, mode).close()
+        case AravisCamera():
+            require_supported(camera.pixel_format)
+            import_module("agent.cameras.drivers.aravis_library")
+        case GenicamCamera():
+            require_supported(camera.pixel_format)
+            import_module("agent.cameras.drivers.gentl_producer").require_loadable(camera.cti)
 
 
 def _trigger_limit(config: Config) -> str:

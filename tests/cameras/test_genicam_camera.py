@@ -132,15 +132,15 @@ def test_the_interpreter_runs_on_while_no_frame_comes() -> None:
 
 
 def test_opening_and_closing_again_leaves_nothing_behind(cti: Path) -> None:
-    def open_and_close() -> None:
-        for config in (free_running(rate_per_s=100), failing(cti)):
-            with running(config) as (_, inbox):
-                first(inbox, 1)
+    def open_and_close(config: GenicamCamera) -> None:
+        with running(config) as (_, inbox):
+            first(inbox, 1)
 
-    open_and_close()
+    for config in (free_running(rate_per_s=100), failing(cti)):
+        open_and_close(config)
     before = (len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task")))
-    for _ in range(20):
-        open_and_close()
+    for config in [free_running(rate_per_s=100)] * 5 + [failing(cti)] * 20:
+        open_and_close(config)
     assert (len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task"))) == before
 
 

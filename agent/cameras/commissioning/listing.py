@@ -59,15 +59,11 @@ class Search:
 
 def search_all(cti: Path | None) -> list[Search]:
     """Look everywhere. ConfigError when `cti` is given and cannot be used."""
-    searches = [
-        _search("Aravis (GigE Vision, USB3 Vision)", _through_aravis),
-        _search("V4L2 (/dev/video*)", _through_v4l2),
-    ]
-    if not searches[0].problem and (closed := _search("USB3 Vision", _closed_usb)).problem:
-        searches.append(closed)
-    if cti is None:
-        return [*searches, Search("GenTL", problem=_which_cti())]
-    return [*searches, Search(f"GenTL ({cti})", tuple(_through_gentl(cti)))]
+    gentl = Search(f"GenTL ({cti})", tuple(_through_gentl(cti))) if cti else Search("GenTL", problem=_which_cti())
+    aravis = _search("Aravis (GigE Vision, USB3 Vision)", _through_aravis)
+    closed = Search("USB3 Vision") if aravis.problem else _search("USB3 Vision", _closed_usb)
+    v4l2 = _search("V4L2 (/dev/video*)", _through_v4l2)
+    return [aravis, *([closed] if closed.problem else []), v4l2, gentl]
 
 
 def _as_json(searches: list[Search]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class GenicamDriver:
     simulated = False
 
     def __init__(self, config: GenicamCamera, mode: Mode) -> None:
-        faulthandler.enable()  # a vendor's library that crashes says where, and not nothing
+        faulthandler.enable(2)  # stderr: a vendor's library that crashes says where, and not nothing
         self._config, self._asked = config, mode not in FREE_RUNNING and mode != "hardware"
         self._device = Device(config.cti, config.device)
         self._stopping = threading.Event()
