@@ -1,0 +1,103 @@
+"""A camera's clock and numbers against the truth, over drifts, jitters, jumps and wraps."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.cameras.drivers.device_clock import JUMP_NS, MAX_DRIFT, SIGHTINGS, DeviceClock
+from agent.cameras.drivers.frame_ids import WRAP, FrameIds
+
+MS, S = 1_000_000, 1_000_000_000
+LEAK_NS = int(2 * MS * MAX_DRIFT)
+START_NS = 5_000 * S
+DRIFTS = st.floats(-MAX_DRIFT, MAX_DRIFT)
+BOOTED = st.integers(0, 2_000 * S)
+
+
+class Crystal:
+    """A camera's clock: started some time ago, too fast or too slow."""
+
+    def __init__(self, booted_ns: int, drift: float) -> None:
+        self.zero_ns, self.rate = START_NS - booted_ns, 1 + drift / 2  # the other half is the computer's
+
+    def at(self, true_ns: int) -> int:
+        return int((true_ns - self.zero_ns) * self.rate)
+
+
+frames = st.lists(st.tuples(st.integers(1 * MS, 30 * S), st.integers(2 * MS, 18 * MS)), min_size=1, max_size=60)
+"""(time since the one before, transfer)."""
+
+
+@given(BOOTED, DRIFTS, frames)
+def test_without_a_latch_a_frame_is_never_early_and_never_later_than_its_arrival(booted_ns, drift, frames) -> None:  # type: ignore[no-untyped-def]
+    camera, clock, true_ns, transfers = Crystal(booted_ns, drift), DeviceClock(), START_NS, []
+    for gap_ns, transfer_ns in frames:
+        true_ns += gap_ns
+        transfers.append(transfer_ns)
+        exposed_ns, jumped_ns = clock.exposed(camera.at(true_ns), true_ns + transfer_ns)
+        assert jumped_ns == 0
+        assert min(transfers[-SIGHTINGS:]) - 1000 <= exposed_ns - true_ns <= transfer_ns + 1000
+
+
+@given(BOOTED, DRIFTS, frames, st.integers(0, MS))
+def test_with_a_latch_a_second_old_the_error_is_a_round_trip(booted_ns, drift, frames, trip_ns) -> None:  # type: ignore[no-untyped-def]
+    camera, clock, true_ns = Crystal(booted_ns, drift), DeviceClock(), START_NS
+    for gap_ns, transfer_ns in frames:
+        true_ns += gap_ns
+        clock.latched(camera.at(true_ns - S), true_ns - S + trip_ns)
+        exposed_ns, jumped_ns = clock.exposed(camera.at(true_ns), true_ns + transfer_ns)
+        assert jumped_ns == 0
+        assert -1000 <= exposed_ns - true_ns <= trip_ns + MS / 5
+
+
+@given(st.booleans(), st.integers(2 * JUMP_NS, 3_600 * S), st.booleans())
+def test_a_clock_that_is_set_is_noticed_at_once_and_learned_anew(latches, jump_ns, back) -> None:  # type: ignore[no-untyped-def]
+    """The first frame after it is not to be trusted, whatever the jump; the next one is right again."""
+    camera, clock, noticed = Crystal(7_200 * S, 0.0), DeviceClock(), []
+    for index in range(40):
+        true_ns = START_NS + index * 100 * MS
+        if index == 20:
+            camera.zero_ns += jump_ns if back else -jump_ns
+        if latches and index % 10 == 5:
+            clock.latched(camera.at(true_ns), true_ns + MS // 2)
+        exposed_ns, jumped_ns = clock.exposed(camera.at(true_ns), true_ns + 3 * MS)
+        if jumped_ns:
+            noticed.append(index)
+        else:
+            assert 0 <= exposed_ns - true_ns <= 3 * MS
+    assert noticed == [20]
+
+
+def test_a_latch_that_notices_the_jump_first_spares_the_frame() -> None:
+    camera, clock = Crystal(7_200 * S, 0.0), DeviceClock()
+    for index in range(5):
+        clock.latched(camera.at(START_NS + index * S), START_NS + index * S + MS)
+        clock.exposed(camera.at(START_NS + index * S), START_NS + index * S + 3 * MS)
+    camera.zero_ns += 60 * S
+    true_ns = START_NS + 6 * S
+    clock.latched(camera.at(true_ns), true_ns + MS)
+    assert clock.exposed(camera.at(true_ns), true_ns + 3 * MS) == (true_ns + MS + LEAK_NS, 0)
+
+
+def test_a_latched_clock_that_is_not_the_frames_clock_is_not_believed() -> None:
+    clock = DeviceClock()
+    clock.latched(10**15, START_NS)
+    assert clock.exposed(START_NS - 9 * S, START_NS) == (START_NS, 0)
+
+
+@given(st.integers(1, WRAP), st.lists(st.integers(-40, 400), max_size=400))
+def test_16_bit_numbers_go_on_counting_with_gaps_duplicates_and_swaps_as_they_are(first, steps) -> None:  # type: ignore[no-untyped-def]
+    ids, true = FrameIds(), first
+    assert ids.count(first) == first
+    for step in steps:
+        true += step
+        if true < 1:
+            break
+        assert ids.count((true - 1) % WRAP + 1) == true
+
+
+def test_64_bit_numbers_are_taken_as_they_are() -> None:
+    ids = FrameIds()
+    numbers = (0, 1, 2, 30_000, 60_000, WRAP - 1, WRAP, WRAP + 1, WRAP + 2, 10**9, 10**9 - 1)
+    assert tuple(ids.count(number) for number in numbers) == numbers
