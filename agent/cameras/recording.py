@@ -25,7 +25,8 @@ INDEX = "frames.jsonl"
 FILES_PER_FOLDER = 1000
 TAIL_BYTES = 65_536
 """More than the last two lines of an index."""
-FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+FAST_PNG = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+"""Several times faster than deflate and, for photos, as small."""
 
 
 class RecordedFrame(BaseModel):
@@ -180,7 +181,7 @@ def _cut_to_last_line(index: BinaryIO) -> RecordedFrame | None:
 
 def _write_png(path: Path, image: Image) -> None:
     rows = image if image.shape[2:] in ((), (3,), (4,)) else image.reshape(image.shape[0], -1)
-    data = cv2.imencode(".png", rows, FAST)[1]
+    data = cv2.imencode(".png", rows, FAST_PNG)[1]
     path.parent.mkdir(exist_ok=True)
     try:
         path.write_bytes(data.tobytes())
