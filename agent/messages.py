@@ -47,7 +47,7 @@ class ResultMessage(_Header):
     schema_: Literal["insp.result/1.0", "insp.result/1.1"] = Field(default="insp.result/1.1", alias="schema")
     message_id: int
     kind: Literal["inspection", "gap"]
-    """gap: the PLC began a new epoch while no agent ran; how many parts passed is not known."""
+    """gap: the PLC, or a station without one, began a new epoch; how many parts passed meanwhile is not known."""
     line: str
     station: str
     plc_epoch: int
@@ -96,7 +96,7 @@ class StatusMessage(_Header):
     """Newest completed row: a subscriber that has seen less has missed something."""
     utc: str
     plc_status: list[str] = []
-    """The bits that stand in STATUS at the PLC: ONLINE, READY, BYPASSED, FAIL_OPEN, STOP_REQUEST …"""
+    """The bits that stand in STATUS at the PLC: ONLINE, READY, BYPASSED …; without a PLC STANDALONE and READY."""
     alarms: list[str] = []
     """The alarms that nobody has cleared yet."""
     plc_write_gap_ms: float = 0.0
