@@ -147,7 +147,7 @@ def test_opening_and_closing_again_leaves_nothing_behind(cti: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "mode", "complaint"),
     [
-        ({}, "hardware", "this camera has no TriggerMode"),
+        ({}, "hardware", "this camera has no TriggerMode to be fired by: it can only run free"),
         ({"pixel_format": "Mono12"}, "presence", "camera.pixel_format = 'Mono12': .*give one of RGBa8, Mono8"),
         ({"width_px": 5000}, "presence", "camera.width_px = 5000: .*give 100 to 800"),
         ({"exposure_us": 100}, "presence", "has no ExposureTime"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -35,6 +36,7 @@ def live(shown: Shown, duration: Duration, screen: Screen, stop: threading.Event
     Raises the camera's Fault, or one when no frame came at all.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    logging.getLogger("agent.cameras.drivers").setLevel(logging.ERROR)  # what they warn of is counted here
     driver = open_driver(shown.camera, shown.mode)
     total = Statistics()
     try:

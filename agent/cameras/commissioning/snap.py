@@ -27,8 +27,6 @@ def snap(shown: Shown, output: Path, raw: bool, timeout_s: float) -> None:
     view = open_view(shown.config) if shown.config and not raw else None
     frame = _one_frame(shown, timeout_s)
     try:
-        if not frame.complete:
-            raise Fault(f"frame {frame.frame_id} came incomplete: see packet size and cable, and try again")
         frame = view.of(frame) if view else frame
     except NoDecision as refusal:
         raise Fault(f"frame {frame.frame_id}: {refusal}; --raw shows it as it came") from refusal
@@ -39,16 +37,21 @@ def snap(shown: Shown, output: Path, raw: bool, timeout_s: float) -> None:
 
 
 def _one_frame(shown: Shown, timeout_s: float) -> Frame:
+    """The first that is whole: a camera that runs free may be in the middle of one."""
     driver = open_driver(shown.camera, shown.mode)
+    incomplete = 0
     try:
         frames = Frames(driver, shown.asked)
         if shown.fired:
             print(f"trigger.mode = '{shown.mode}': waiting {timeout_s:g} s for the next fired frame", file=sys.stderr)
-        frame = frames.next(time.monotonic_ns() + int(timeout_s * 1e9))
+        until_ns = time.monotonic_ns() + int(timeout_s * 1e9)
+        while (frame := frames.next(until_ns)) is not None and not frame.complete:
+            incomplete += 1
     finally:
         driver.close()
     if frame is None:
-        raise Fault(f"no frame within {timeout_s:g} s: {shown.no_frame}")
+        came = f"{incomplete} came incomplete: see packet size and cable" if incomplete else shown.no_frame
+        raise Fault(f"no whole frame within {timeout_s:g} s: {came}")
     return frame
 
 

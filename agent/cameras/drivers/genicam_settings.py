@@ -24,6 +24,7 @@ RATE = ("AcquisitionFrameRate", "AcquisitionFrameRateAbs")
 DELAY = ("TriggerDelay", "TriggerDelayAbs")
 OWN_UNITS: dict[tuple[str, ...], str] = {
     EXPOSURE: " in µs: leave exposure_us out and set the camera's own feature in camera.features",
+    ("TriggerMode",): " to be fired by: it can only run free, with trigger.mode = 'presence'",
     GAIN: " in dB: leave gain_db out and set the camera's own feature, as GainRaw, in camera.features",
 }
 TOLERANCE = 0.01
