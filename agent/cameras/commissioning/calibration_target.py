@@ -19,6 +19,8 @@ _CORNER_FLAGS = cv2.CALIB_CB_LARGER | cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAU
 _GRID_FLAGS = cv2.CALIB_CB_SYMMETRIC_GRID
 _SEED = (3, 3)
 """The board is searched from its smallest piece, so that what it truly has is known and not only what was asked for."""
+_SHRUNK = 8
+_BOARD_GREY = 230
 _NEAR = 0.25
 """A dot so close (in pitches) to where the grid would go on belongs to it."""
 
@@ -91,13 +93,24 @@ def _corners(photo: Image, target: Target) -> tuple[Points, int] | None:
 
 def _dots(photo: Image, target: Target) -> tuple[Points, int] | None:
     spots = _spots(photo.size, target)
-    for seen in (photo, cv2.bitwise_not(photo)):  # dark dots, or bright ones (back light)
-        found, centres = cv2.findCirclesGrid(seen, (target.columns, target.rows), None, _GRID_FLAGS, spots)
-        if found:
-            points = np.asarray(centres, np.float64).reshape(-1, 2)
-            _refuse_larger_grid(points, np.array([spot.pt for spot in spots.detect(seen)]), target)
-            return points, target.columns
+    for dark in (photo, cv2.bitwise_not(photo)):  # dark dots, or bright ones (back light)
+        seen = _evenly_lit(np.asarray(dark, np.uint8), target)
+        for columns, rows in ((target.columns, target.rows), (target.rows, target.columns)):
+            found, centres = cv2.findCirclesGrid(seen, (columns, rows), None, _GRID_FLAGS, spots)
+            if found:
+                points = np.asarray(centres, np.float64).reshape(-1, 2)
+                _refuse_larger_grid(points, np.array([spot.pt for spot in spots.detect(seen)]), columns, rows)
+                return points, columns
     return None
+
+
+def _evenly_lit(photo: Image, target: Target) -> Image:
+    """The photo over its background, so that one brightness tells a dot from the board in all corners."""
+    width, height = photo.shape[1] // _SHRUNK, photo.shape[0] // _SHRUNK
+    field = max(3, max(width, height) // max(target.columns, target.rows))
+    small = cv2.resize(photo, (max(1, width), max(1, height)), interpolation=cv2.INTER_AREA)
+    background = cv2.blur(cv2.dilate(small, np.ones((field, field), np.uint8)), (field, field))
+    return np.asarray(cv2.divide(photo, cv2.resize(background, photo.shape[::-1]), scale=_BOARD_GREY), np.uint8)
 
 
 def _spots(photo_px: int, target: Target) -> cv2.SimpleBlobDetector:
@@ -109,9 +122,8 @@ def _spots(photo_px: int, target: Target) -> cv2.SimpleBlobDetector:
     return cv2.SimpleBlobDetector.create(wanted)
 
 
-def _refuse_larger_grid(points: Points, spots: Points, target: Target) -> None:
+def _refuse_larger_grid(points: Points, spots: Points, columns: int, rows: int) -> None:
     """A part of a larger grid fits as well, but says that somebody miscounted."""
-    columns, rows = target.columns, target.rows
     x, y = np.meshgrid(np.arange(-1, columns + 1), np.arange(-1, rows + 1))
     cells = np.column_stack([x.ravel(), y.ravel()]).astype(np.float64)
     inside = (cells >= 0).all(axis=1) & (cells < (columns, rows)).all(axis=1)
