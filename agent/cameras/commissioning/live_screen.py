@@ -14,6 +14,8 @@ from rich.table import Table
 
 Figures = dict[str, Any]
 ROWS = 12
+COLUMNS = ("s", "frames\nper s", "every\nms", "p99\nms", "miss-\ning", "incom-\nplete", "mean\ngrey", "% at\n255",
+           "sharp-\nness", "handed\nover ms", "max\nms")  # fmt: skip
 
 
 class Screen:
@@ -51,8 +53,7 @@ class Screen:
 
 def _seconds(rows: deque[tuple[int, Figures]]) -> Table:
     table = Table(box=SIMPLE_HEAD, collapse_padding=True)
-    for column in ("s", "frames\nper s", "every\nms", "p99\nms", "lost", "torn", "mean\ngrey", "% at\n255", "sharp-\nness",
-                   "handed\nover ms", "max\nms"):  # fmt: skip
+    for column in COLUMNS:
         table.add_column(column, justify="right")
     for number, figures in rows:
         table.add_row(
