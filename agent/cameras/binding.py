@@ -56,11 +56,14 @@ class Binder:
         right = [frame for frame in fitting if self._counts(frame.frame_id, expected)]
         if not right and waiting:  # the neighbour's frame came first; the right one may be under way
             return None
-        if len(right) != 1 or any(frame.frame_id > right[0].frame_id for frame in fitting):  # exposed twice?
+        ids = {frame.frame_id for frame in right}
+        if len(ids) != 1 or any(frame.frame_id > right[0].frame_id for frame in fitting):  # exposed twice?
             self._mismatch(trigger, fitting, expected)
         self._mismatches = 0
         self._newest_id = right[0].frame_id
         self._last = (trigger.plc_epoch, trigger.seq, self._newest_id)
+        if len(right) > 1:
+            raise NoDecision(Reason.FRAME_MISMATCH, f"trigger {trigger.seq}: frame {self._newest_id} came twice")
         return right[0]
 
     def _expected_id(self, trigger: Trigger) -> int | None:

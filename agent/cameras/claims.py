@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 MOST_KEPT = 1024
+IDS_KEPT = 64
 KEPT_NS = 2_000_000_000
 """A frame that takes longer than this from exposure to its arrival is one that nobody asked for."""
 
@@ -25,11 +26,14 @@ class Claims:
     unsolicited: int = 0
     """Frames that no part has claimed."""
     _frames: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_KEPT))
+    _ids: deque[int] = field(default_factory=lambda: deque(maxlen=IDS_KEPT))
     _windows: list[tuple[int, int]] = field(default_factory=list)
 
-    def arrived(self, captured_ns: int) -> None:
-        """There is a frame."""
-        self._frames.append(captured_ns)
+    def arrived(self, frame_id: int, captured_ns: int) -> None:
+        """There is a frame; delivered twice it is still one."""
+        if frame_id not in self._ids:
+            self._ids.append(frame_id)
+            self._frames.append(captured_ns)
 
     def announced(self, first_ns: int, last_ns: int) -> None:
         """A part may have been seen between these."""

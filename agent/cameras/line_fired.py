@@ -29,7 +29,7 @@ class LineFiredCamera:
         self._binder = Binder(int(trigger.tolerance_ms * 1e6))
         self._timeout_ns = int(trigger.frame_timeout_ms * 1e6)
         self._claims = Claims(int(REACH * trigger.min_pitch_ms * 1e6))
-        self._inbox = Inbox(lambda frame: self._claims.arrived(frame.captured_ns))
+        self._inbox = Inbox(lambda frame: self._claims.arrived(frame.frame_id, frame.captured_ns))
         self._anew = False
         self._passed: Frame | None = None
         """The newest frame that was exposed before any part still to come."""

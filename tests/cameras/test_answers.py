@@ -46,6 +46,15 @@ def test_a_late_answer_stamped_by_its_arrival_is_told_by_its_number() -> None:
     assert answers.this(frame(3, 220))
 
 
+def test_late_answers_now_and_then_are_no_fault_as_long_as_the_camera_catches_up() -> None:
+    answers = Answers(numbered=True)
+    for part in range(0, 4 * MAX_LATE, 2):
+        answers.asked(part * 100 * MS)
+        answers.asked((part + 1) * 100 * MS)
+        assert not answers.this(frame(part + 1, (part + 1) * 100 + 10))
+        assert answers.this(frame(part + 2, (part + 1) * 100 + 20))
+
+
 def test_a_frame_lost_on_its_way_costs_its_own_part_only() -> None:
     answers = Answers(numbered=True)
     answers.asked(0)

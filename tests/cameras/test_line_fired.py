@@ -129,8 +129,8 @@ def claims() -> Claims:
 
 def test_a_frame_of_no_part_is_counted_once_all_parts_of_its_time_are_announced() -> None:
     told = claims()
-    for at_ms in (100, 150, 200):
-        told.arrived(at_ms * MS)
+    for number, at_ms in enumerate((100, 150, 200)):
+        told.arrived(number, at_ms * MS)
     told.announced(90 * MS, 105 * MS)
     assert told.judge(0, 120 * MS) == 0
     assert told.judge(0, 180 * MS) == 1
@@ -142,15 +142,15 @@ def test_a_frame_of_no_part_is_counted_once_all_parts_of_its_time_are_announced(
 def test_a_part_claims_one_frame_and_no_more() -> None:
     told = claims()
     told.announced(90 * MS, 105 * MS)
-    told.arrived(99 * MS)
-    told.arrived(101 * MS)
-    assert told.judge(0, 300 * MS) == 1
+    for number, at_ms in ((1, 99), (2, 101), (1, 99), (2, 102)):
+        told.arrived(number, at_ms * MS)
+    assert told.judge(0, 300 * MS) == 1, "delivered twice it is still one"
 
 
 def test_what_was_exposed_while_nobody_announced_parts_is_no_alarm() -> None:
     told = claims()
-    told.arrived(100 * MS)
-    told.arrived(300 * MS)
+    told.arrived(1, 100 * MS)
+    told.arrived(2, 300 * MS)
     assert told.judge(200 * MS, 400 * MS) == 1
 
 
@@ -162,19 +162,20 @@ def test_what_was_exposed_while_nobody_announced_parts_is_no_alarm() -> None:
 def test_exactly_the_frames_between_the_parts_are_unsolicited(parts: list[str], extra: set[int], every: int) -> None:
     """However late the link hears of a part, and however late its frame comes: no false alarm, none left out."""
     told, arrives_later = claims(), list[int]()
+    counted = iter(range(100))
     for number, kind in enumerate(parts):
         edge_ms = number * PITCH_MS
         told.announced((edge_ms - 10) * MS, edge_ms * MS)
         for late_ns in arrives_later:
-            told.arrived(late_ns)
+            told.arrived(next(counted), late_ns)
         arrives_later = [edge_ms * MS] if kind == "frame late" else []
         if kind in ("inspected", "refused"):
-            told.arrived(edge_ms * MS)
+            told.arrived(next(counted), edge_ms * MS)
         if number in extra:
-            told.arrived((edge_ms + PITCH_MS // 2) * MS)
+            told.arrived(next(counted), (edge_ms + PITCH_MS // 2) * MS)
         if number % every == 0:
             told.judge(0, (edge_ms - PITCH_MS // 4) * MS)
     for late_ns in arrives_later:
-        told.arrived(late_ns)
+        told.arrived(next(counted), late_ns)
     told.judge(0, PITCH_MS * 100 * MS)
     assert told.unsolicited == len([number for number in extra if number < len(parts)])

@@ -195,6 +195,7 @@ def test_frames_are_judged_only_while_the_plc_announces_parts_without_a_break(li
     gone_ms = line.now_ms
     line.run(30)
     assert line.camera.spans[-1][0] == since_ns, "what came before is still judged"
+    line.now_ms += 400  # the link is away
     line.run(50)
     assert max(span[1] for span in line.camera.spans if span[0] == since_ns) <= (gone_ms + 5 * SCAN_MS) * MS
     assert line.camera.spans[-1][0] > line.now_ms * MS, "what has come since is not"
