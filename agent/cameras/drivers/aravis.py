@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from agent.camera_config import AravisCamera, Mode
-from agent.cameras.drivers.aravis_buffers import BUFFERS, Buffers
+from agent.cameras.drivers.aravis_buffers import Buffers
 from agent.cameras.drivers.aravis_devices import open_camera
 from agent.cameras.drivers.aravis_features import AravisFeatures
 from agent.cameras.drivers.aravis_library import Aravis, GLib, in_cameras_words
@@ -48,7 +47,6 @@ class AravisDriver:
         self._ids, self._clock, self._clock_lock = FrameIds(), DeviceClock(), threading.Lock()
         self._stopping, self._fire = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
-        self._given_up: deque[int] = deque(maxlen=BUFFERS)
         self._camera, address = open_camera(config.device)
         try:
             self._set_up(config, mode)
@@ -168,7 +166,11 @@ class AravisDriver:
                 inbox.put(frame)
 
     def _frame(self, buffer: Any, received_ns: int) -> Frame | None:
-        """None: late packets of a frame that was given up before, and told of."""
+        """None: it has lost its head, and nobody knows which one it was; what is left is a gap in the numbers."""
+        if buffer.get_status() != Aravis.BufferStatus.SUCCESS and not buffer.get_system_timestamp():
+            self._buffers.give_back(buffer)
+            log.warning("a frame has lost its first packet, and with it its number")
+            return None
         frame_id = self._ids.count(buffer.get_frame_id())
         why = self._what_is_wrong(buffer)
         captured_ns, jumped_ns = self._captured_ns(buffer, received_ns)
@@ -179,9 +181,6 @@ class AravisDriver:
             image = to_image(self._config.pixel_format, self._buffers.lend(buffer), *self._expected[1::-1])
         else:
             self._buffers.give_back(buffer)
-            if frame_id in self._given_up:
-                return None
-            self._given_up.append(frame_id)
             log.warning("frame %d is not used: %s", frame_id, why)
         return Frame(image, frame_id, captured_ns, self._exposure_us, complete=why is None, received_ns=received_ns)
 
@@ -200,7 +199,7 @@ class AravisDriver:
     def _captured_ns(self, buffer: Any, received_ns: int) -> tuple[int, int]:
         """When it was exposed, on our monotonic clock; and by how much that is out of line with the others, or 0."""
         device_ns, begun_ns = buffer.get_timestamp(), buffer.get_system_timestamp()
-        if not device_ns or not begun_ns:  # the camera has no clock, or the frame has lost its head
+        if not device_ns or not begun_ns:  # the camera has no clock
             return received_ns - int(self._exposure_us * 1000), 0
         took_ns = time.time_ns() - begun_ns - (time.monotonic_ns() - received_ns)  # since its first packet: wall clock
         with self._clock_lock:

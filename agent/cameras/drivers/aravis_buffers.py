@@ -10,13 +10,13 @@ import numpy as np
 from agent.cameras.drivers.aravis_library import Aravis
 from agent.inspection import Image
 
-BUFFERS = 12
-SPARE = 4
+BUFFERS = 16
+SPARE = 10
 """So many stay with the stream: when frames are kept for long, they are kept as copies."""
 
 
 class Buffers:
-    """Twelve frames' worth, owned here; the stream fills it through pointers."""
+    """Some frames' worth, owned here; the stream fills it through pointers."""
 
     def __init__(self, stream: Any, payload_bytes: int) -> None:
         self._stream: Any = stream
@@ -43,8 +43,8 @@ class Buffers:
         """Into the stream again, as if it had never been filled; once closed nowhere."""
         stream = self._stream  # any thread may end the loan, while another closes
         if stream is not None:
-            buffer.set_timestamp(0)  # a frame whose first packet is lost would show those of the frame before
-            buffer.set_system_timestamp(0)
+            buffer.set_timestamp(0)
+            buffer.set_system_timestamp(0)  # a frame that loses its first packet would show that of the frame before
             stream.push_buffer(buffer)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Any
 
-from agent.cameras.drivers.aravis_library import Aravis, in_cameras_words
+from agent.cameras.drivers.aravis_library import Aravis, in_cameras_words, require_aravis
 from agent.cameras.drivers.gvcp_probe import Control, control_at
 from agent.errors import CameraMissing
 
@@ -38,6 +38,7 @@ class SeenCamera:
 
 def seen_cameras() -> list[SeenCamera]:
     """Every camera that answers within a second, on all network interfaces and USB."""
+    require_aravis()
     Aravis.update_device_list()
     return [
         SeenCamera(
@@ -58,6 +59,7 @@ def open_camera(device: str) -> tuple[Any, str | None]:
 
     Raises CameraMissing when it is not there, not ours to open, or controlled by somebody else.
     """
+    require_aravis()
     address = device if _is_address(device) and control_at(device)[0] is not Control.NO_ANSWER else None
     name = device
     if address is None:

@@ -12,15 +12,24 @@ try:
 
     gi.require_version("Aravis", "0.8")
     from gi.repository import Aravis, GLib
-except (ImportError, ValueError) as missing:
-    raise ConfigError(
-        f"camera.driver = 'aravis': Aravis cannot be loaded ({missing}): install Debian's gir1.2-aravis-0.8 and "
-        "pip install 'linegate[aravis]' (in a checkout: .ci/system-packages aravis)"
-    ) from missing
+except (ImportError, ValueError) as error:
+    Aravis = GLib = None
+    MISSING = str(error)
+else:
+    MISSING = ""
 
-__all__ = ["Aravis", "GLib", "in_cameras_words"]
+__all__ = ["Aravis", "GLib", "in_cameras_words", "require_aravis"]
 
 GONE = ("TIMEOUT", "NOT_CONNECTED", "NOT_FOUND", "NOT_CONTROLLER")
+
+
+def require_aravis() -> None:
+    """Raise ConfigError when it is not installed."""
+    if MISSING:
+        raise ConfigError(
+            f"camera.driver = 'aravis': Aravis cannot be loaded ({MISSING}): install Debian's gir1.2-aravis-0.8 and "
+            "pip install 'linegate[aravis]' (in a checkout: .ci/system-packages aravis)"
+        )
 
 
 @contextmanager
