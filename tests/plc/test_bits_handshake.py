@@ -223,13 +223,14 @@ def test_an_edge_that_a_late_scan_sees_is_not_announced(world: BitsWorld) -> Non
 
 
 def test_out_of_step_there_is_no_ready_and_no_photo_until_clear_fault(world: BitsWorld) -> None:
-    world.agent.handshake.ledger.lose_step()
-    world.cycle()
-    assert [world.outputs()[name] for name in ("ONLINE", "TRIGGER_READY", "FAULT")] == [0, 0, 1]
     world.part()
     world.advance(SCAN_MS)
+    world.agent.handshake.ledger.lose_step()
     world.read()
-    assert not world.agent.waiting
+    assert not world.agent.waiting, "announced already when it came to light"
+    assert world.agent.handshake.ledger.error_code is Reason.FRAME_MISMATCH
+    world.cycle()
+    assert [world.outputs()[name] for name in ("ONLINE", "TRIGGER_READY", "FAULT")] == [0, 0, 1]
     world.agent.handshake.ledger.clear_faults()
     world.cycle()
     assert [world.outputs()[name] for name in ("ONLINE", "FAULT")] == [1, 0]
