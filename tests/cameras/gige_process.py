@@ -36,6 +36,8 @@ class GigeProcess:
         self.address = free_address()
         self._log, self._frame_log = folder / "camera.log", folder / "frames.jsonl"
         self._log_begin = self._frames_begin = 0
+        self.shown = 0
+        """Scenes so far; to add to it is to lose scenes on their way to the camera."""
         self._context = zmq.Context()
         self._wire = self._context.socket(zmq.PUSH)
         self._wire.setsockopt(zmq.LINGER, 0)
@@ -72,7 +74,8 @@ class GigeProcess:
     def show(self, image: Image) -> int:
         """Let Line1 rise with this scene under the lens; when, CLOCK_MONOTONIC ns."""
         at_ns = time.monotonic_ns()
-        header = {"frame_id": 0, "captured_ns": at_ns, "shape": image.shape}
+        self.shown += 1
+        header = {"frame_id": self.shown, "captured_ns": at_ns, "shape": image.shape}
         self._wire.send_multipart([json.dumps(header).encode(), np.ascontiguousarray(image).tobytes()])
         return at_ns
 

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from agent.__main__ import app
 from agent.cameras.sim import registers as at
-from agent.cameras.sim.faults import ImageFaults
+from agent.cameras.sim.faults import FAULTS, ImageFaults
 from agent.cameras.sim.features import PIXEL_FORMATS, addresses, features
 from agent.cameras.sim.gvcp import Code, Status
 from agent.cameras.sim.gvsp import next_block_id
@@ -138,6 +138,14 @@ def test_each_rise_of_line_1_is_a_frame_stamped_with_its_time(camera: GigeProces
             stream._stream.push_buffer(frame)
 
 
+def test_a_scene_that_this_computer_lost_is_counted(camera: GigeProcess) -> None:
+    with streaming(camera, trigger="Line1", exposure_time=10.0) as stream:
+        camera.show(scene(4, 4))
+        camera.shown += 3
+        camera.show(scene(4, 4))
+        assert [stream.frame().get_frame_id() for _ in range(2)] == [1, 5]
+
+
 def test_asked_for_or_free_running_it_shows_what_came_last(camera: GigeProcess) -> None:
     shown = scene(SIDE_PX, SIDE_PX)
     with streaming(camera, trigger="Software", exposure_time=100.0) as stream:
@@ -168,7 +176,7 @@ def test_pixel_formats_and_region() -> None:
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 SHARES = {"black": 0.3, "lose": 0.3}
-ORDERS = "lose incomplete resend duplicate swap black saturated resized skip extra freeze".split()
+ORDERS = [fault for fault in FAULTS if fault != "stale"]
 
 
 def test_every_fault_of_the_menu_at_the_wire(camera: GigeProcess) -> None:

@@ -56,12 +56,15 @@ class ScriptedLine(ProxiedLine):
         self.epoch = 1
         self.killed_ns: list[int] = []
 
+    station = "tests.faults.scripted_station"
+    """The module that is the station's process."""
+
     def start(self, name: str, arguments: list[str]) -> Popen[bytes]:
         if name != "station":
             return super().start(name, arguments)
         script = self._path / "segmenter.json"
         self.script.write(script)
-        command = [sys.executable, "-m", "tests.faults.scripted_station", str(self.config), str(script)]
+        command = [sys.executable, "-m", self.station, str(self.config), str(script)]
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
         self._processes[name] = self.processes[name] = process

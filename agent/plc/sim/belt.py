@@ -68,9 +68,13 @@ def procedural_parts(count: int, defect_share: float, seed: int) -> list[BeltPar
 
 
 def blank_parts(count: int) -> list[BeltPart]:
-    """`count` good parts with next to no photo: for tests of the link alone, whose segmenter follows a script."""
-    image = np.full((16, 16), 128, np.uint8)
-    return [BeltPart(part_id, "free", image) for part_id in range(1, count + 1)]
+    """`count` good parts with next to no photo: for tests whose segmenter follows a script.
+
+    A photo's first four pixels are the part's number, big-endian.
+    """
+    images = np.full((count, 16, 16), 128, np.uint8)
+    images[:, 0, :4] = np.arange(1, count + 1, dtype=">u4").view(np.uint8).reshape(count, 4)
+    return [BeltPart(place + 1, "free", image) for place, image in enumerate(images)]
 
 
 def photo_parts(folder: Path, count: int, defect_share: float, seed: int) -> list[BeltPart]:
