@@ -18,12 +18,13 @@ from agent.camera_config import OpencvCamera, TriggerConfig
 from agent.cameras.asked import AskedCamera
 from agent.cameras.drivers.opencv import OpencvDriver
 from agent.cameras.drivers.stream_clock import StreamClock
+from agent.cameras.drivers.stream_damage import StreamDamage
 from agent.cameras.inbox import Inbox
 from agent.config import load_config
 from agent.errors import CameraMissing, ConfigError, Fault
 from agent.inspection import Trigger
 from tests.agent.records import trigger
-from tests.cameras.ffmpeg_stream import LEVELS, RATE_PER_S, FfmpegStream, Holdup, number_shown
+from tests.cameras.ffmpeg_stream import LEVELS, NOISE, PICTURE, RATE_PER_S, FfmpegStream, Holdup, Loss, number_shown
 from tests.conftest import ROOT
 from tests.faults.sizes import sized
 
@@ -96,7 +97,28 @@ def test_a_dead_stream_is_known_by_our_own_clock(stream: FfmpegStream) -> None:
     assert time.monotonic_ns() - killed_ns < 6 * S, "somebody waited for the read"
 
 
-@sized(("kills",), (4,), (20,))
+def test_a_picture_that_was_guessed_is_incomplete() -> None:
+    """Packets get lost; a decoder builds the next pictures on what it has, and says nothing."""
+    stream = FfmpegStream("udp", PICTURE + NOISE)
+    way = Loss(stream.port, share=0.02)
+    stream.start()
+    driver, inbox = OpencvDriver(camera(way.url, read_timeout_ms=4000), "every_frame"), Inbox(buffers=50)
+    driver.start(inbox)
+    inbox.wait(lambda frames: frames[0] if frames else None, time.monotonic_ns() + 5 * S)
+    way.losing.set()
+    inbox.wait(lambda frames: len(frames) >= 50 or None, time.monotonic_ns() + 5 * S)
+    stream.kill()
+    driver.close()
+    frames, period_ns = list(inbox.frames), S // RATE_PER_S
+    first = frames[0].captured_ns - number_shown(frames[0]) * period_ns
+    ahead = [number_shown(frame) - round((frame.captured_ns - first) / period_ns) for frame in frames]
+    wrong = [frame for frame, by in zip(frames, ahead, strict=True) if by % LEVELS not in (0, 1, LEVELS - 1)]
+    assert wrong, "nothing was lost"
+    assert not any(frame.complete for frame in wrong)
+    assert sum(frame.complete for frame in frames) > 10
+
+
+@sized(("kills",), (3,), (20,))
 def test_kill_after_kill_leaves_nothing_behind(kills: int) -> None:
     """And each time a new driver finds the stream again. A frame is dated back by the latency that is known."""
     stream = FfmpegStream("http")
@@ -191,6 +213,12 @@ def test_source_and_controls_are_checked_with_the_file(tmp_path: Path) -> None:
     path.write_text(text.replace(folder, 'driver = "opencv"\nsource = "/dev/video0"\ncontrols = { exposur = 9 }'))
     with pytest.raises(ConfigError, match=r"camera\.controls\.exposur' \(did you mean 'exposure'\?\)"):
         load_config(path)
+
+
+def test_after_a_gap_nothing_is_whole_until_a_picture_stands_alone() -> None:
+    damage = StreamDamage()
+    seen = [(0, "I"), (40, "P"), (80, "P"), (160, "P"), (200, "P"), (240, "I"), (280, "P"), (400, "I"), (440, "P")]
+    assert [damage.seen(ms * MS, kind == "I") for ms, kind in seen] == [False] * 3 + [True] * 2 + [False] * 4
 
 
 def clock_after(*frames_ms: tuple[float, float]) -> tuple[StreamClock, list[float]]:

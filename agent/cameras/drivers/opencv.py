@@ -15,6 +15,7 @@ import numpy as np
 from agent.camera_config import FREE_RUNNING, Mode, OpencvCamera
 from agent.cameras.drivers.opencv_capture import is_device, is_file, open_capture, shown
 from agent.cameras.drivers.stream_clock import StreamClock
+from agent.cameras.drivers.stream_damage import StreamDamage
 from agent.cameras.inbox import Inbox
 from agent.errors import CameraMissing, Fault
 from agent.inspection import Frame
@@ -34,7 +35,8 @@ class OpencvDriver:
         self._free_running = mode in FREE_RUNNING
         self._latency_ns = int(config.latency_ms * 1e6)
         self._read_timeout_ns = int(config.read_timeout_ms * 1e6)
-        self._clock = StreamClock(self._read_timeout_ns)
+        self._clock, self._damage = StreamClock(self._read_timeout_ns), StreamDamage()
+        self._guessed = False
         self._frame_id = 0
         self._asked_ns = self._served_ns = 0
         self._stopping = threading.Event()
@@ -103,6 +105,8 @@ class OpencvDriver:
             return (presented_ns if plausible else self._arrived_ns) - self._latency_ns
         if self._capture.get(cv2.CAP_PROP_PTS) == float(-(2**63)):  # then the other is made up
             return self._arrived_ns - self._latency_ns
+        stands_alone = self._capture.get(cv2.CAP_PROP_FRAME_TYPE) == ord("I")
+        self._guessed = self._damage.seen(presented_ns, stands_alone)
         return self._clock.captured_ns(presented_ns, self._arrived_ns) - self._latency_ns
 
     def _wait_until(self, presented_ns: int) -> int:
@@ -117,8 +121,13 @@ class OpencvDriver:
             return
         self._served_ns = asked_ns
         decoded, image = self._capture.retrieve()
-        picture = np.asarray(image, np.uint8) if decoded else NO_PICTURE
-        now_ns = time.monotonic_ns()
         inbox.put(
-            Frame(picture, self._frame_id, captured_ns, complete=decoded, simulated=self.simulated, received_ns=now_ns)
+            Frame(
+                np.asarray(image, np.uint8) if decoded else NO_PICTURE,
+                self._frame_id,
+                captured_ns,
+                complete=decoded and not self._guessed,
+                simulated=self.simulated,
+                received_ns=time.monotonic_ns(),
+            )
         )

@@ -92,7 +92,9 @@ def _prepare_opencv(config: OpencvCamera) -> None:
     """What OpenCV takes from the environment, once, before its first capture."""
     select_s = str(math.ceil(config.read_timeout_ms / 1000))
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", select_s)
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp|fflags;+discardcorrupt")
+    os.environ.setdefault(
+        "OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp|fflags;+discardcorrupt"
+    )  # whole or gone
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: our own line says what is wrong
     if "OPENCV_LOG_LEVEL" not in os.environ:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
@@ -110,7 +112,7 @@ def _open_file(source: str) -> cv2.VideoCapture:
 def _open_stream(config: OpencvCamera) -> cv2.VideoCapture:
     limits = {
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: int(config.open_timeout_ms),
-        cv2.CAP_PROP_READ_TIMEOUT_MSEC: int(config.read_timeout_ms),
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC: int(0.8 * config.read_timeout_ms),  # before our own clock: no read hangs
         cv2.CAP_PROP_N_THREADS: 1,  # each further thread of a decoder holds back one more frame
     }
     capture = cv2.VideoCapture(config.source, cv2.CAP_FFMPEG, [number for pair in limits.items() for number in pair])
