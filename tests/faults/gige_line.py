@@ -98,6 +98,7 @@ class GigeLine(ScriptedLine):
         photos = {note["part_id"]: note for note in self._read("photos.jsonl")}
         faults = self.fault_of_part()
         for row in self.rows():
+            assert row["simulated"], "a simulated camera's parts went into the records as real ones"
             verdict, part_id = row["late_verdict"] or row["verdict"], row["part_id"]
             if verdict == "no_decision":
                 continue

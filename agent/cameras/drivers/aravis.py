@@ -33,6 +33,8 @@ RETENTION_US = 40_000
 """So long after its last packet a frame is given up; the station waits 100 ms for it, and is to be told."""
 JOIN_S, RELEASE_S, DEAD_S = 0.3, 1.0, 0.1
 NOTHING: Image = np.zeros((0, 0), np.uint8)
+SIMULATORS = ("Linegate", "Aravis")
+"""Vendor names of `linegate camera sim` and of Aravis' own fake: their frames show no real part."""
 
 
 class AravisDriver:
@@ -60,6 +62,7 @@ class AravisDriver:
         name = f"camera '{config.device}'"
         with in_cameras_words(name):
             device = self._camera.get_device()
+            self.simulated = self._camera.get_vendor_name() in SIMULATORS
             self._exposure_us = apply(config, mode, AravisFeatures(device, name))
             if self._camera.is_gv_device():
                 self._set_packets(config)
