@@ -84,7 +84,7 @@ def test_a_backlog_is_never_taken_for_what_lies_under_the_lens(stream: FfmpegStr
 @pytest.mark.parametrize("stream", ["udp"], indirect=True)
 def test_a_dead_stream_is_known_by_our_own_clock(stream: FfmpegStream) -> None:
     """A UDP stream has no end: it falls silent. OpenCV's own time-out does not hold everywhere, so the read hangs."""
-    driver, inbox = OpencvDriver(camera(stream.url, read_timeout_ms=8000), "every_frame"), Inbox()
+    driver, inbox = OpencvDriver(camera(stream.url, read_timeout_ms=5000), "every_frame"), Inbox()
     driver._read_timeout_ns = 300 * MS
     driver.start(inbox)
     inbox.wait(lambda frames: len(frames) >= 5 or None, time.monotonic_ns() + 5 * S)
@@ -94,7 +94,7 @@ def test_a_dead_stream_is_known_by_our_own_clock(stream: FfmpegStream) -> None:
     killed_ns = time.monotonic_ns()
     assert "lost: no frame for 0.3 s" in fault_of(driver, inbox)
     driver.close()
-    assert time.monotonic_ns() - killed_ns < 6 * S, "somebody waited for the read"
+    assert time.monotonic_ns() - killed_ns < 3 * S, "somebody waited for the read"
 
 
 def test_a_picture_that_was_guessed_is_incomplete() -> None:
@@ -118,11 +118,16 @@ def test_a_picture_that_was_guessed_is_incomplete() -> None:
     assert sum(frame.complete for frame in frames) > 10
 
 
+def held() -> tuple[int, int]:
+    """File descriptors and threads of this process."""
+    return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+
+
 @sized(("kills",), (3,), (20,))
 def test_kill_after_kill_leaves_nothing_behind(kills: int) -> None:
     """And each time a new driver finds the stream again. A frame is dated back by the latency that is known."""
     stream = FfmpegStream("http")
-    open_files = threads = 0
+    first_held = held()
     for kill in range(kills):
         stream.start()
         driver, inbox = OpencvDriver(camera(stream.url, latency_ms=400), "every_frame"), Inbox()
@@ -131,11 +136,13 @@ def test_kill_after_kill_leaves_nothing_behind(kills: int) -> None:
         assert frame is not None
         assert frame.received_ns - frame.captured_ns >= 400 * MS
         stream.kill()
-        assert f"camera {stream.url} lost: no frame, or the stream ended" in fault_of(driver, inbox)
+        assert f"camera {stream.url} lost: no frame after 0." in fault_of(driver, inbox)
         driver.close()
-        now = len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
-        open_files, threads = now if kill == 0 else (open_files, threads)
-        assert now <= (open_files, threads), f"after kill {kill + 1}"
+        end_s = time.monotonic() + 2  # a thread that has been joined takes a moment more to vanish
+        while kill and any(now > first for now, first in zip(held(), first_held, strict=True)):
+            assert time.monotonic() < end_s, f"after kill {kill + 1}: {held()} files and threads, at first {first_held}"
+            time.sleep(0.01)
+        first_held = first_held if kill else held()
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ was taken. A lost stream is a Fault, never reopened in here.
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 
@@ -34,6 +35,7 @@ class OpencvDriver:
         self.simulated = self._file
         self._free_running = mode in FREE_RUNNING
         self._latency_ns = int(config.latency_ms * 1e6)
+        self._timeout_s = config.read_timeout_ms / 1e3
         self._read_timeout_ns = int(config.read_timeout_ms * 1e6)
         self._clock, self._damage = StreamClock(self._read_timeout_ns), StreamDamage()
         self._guessed = False
@@ -67,8 +69,10 @@ class OpencvDriver:
         self._stopping.set()
         if self._thread is None:
             self._capture.release()
-        else:
-            self._thread.join(CLOSE_S)
+            return
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive():  # a thread that comes back from C++ into a Python that ends aborts the process
+            atexit.register(self._thread.join, self._timeout_s)
 
     def _settle(self, until_ns: int) -> None:
         """Let pass what the stream has kept for us: it comes faster than it was taken, and is old."""
@@ -94,7 +98,9 @@ class OpencvDriver:
     def _next_ns(self) -> int:
         """Fetch the next frame, undecoded where the source allows that; when it was taken."""
         if not self._capture.grab():
-            raise Fault(f"video ended after {self._frame_id} frames" if self._file else "no frame, or the stream ended")
+            silent_s = (time.monotonic_ns() - self._arrived_ns) / 1e9
+            ended = f"video ended after {self._frame_id} frames"
+            raise Fault(ended if self._file else f"no frame after {silent_s:.1f} s: it has ended, or is cut off")
         self._arrived_ns = time.monotonic_ns()
         self._frame_id += 1
         presented_ns = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
