@@ -19,8 +19,8 @@ from agent.cameras.drivers import aravis_library
 from agent.cameras.drivers.aravis_buffers import BUFFERS
 from agent.cameras.drivers.aravis_devices import usb_cameras_without_permission
 from agent.cameras.inbox import Inbox
-from agent.errors import CameraMissing, ConfigError, NoDecision
-from agent.inspection import Frame, Image, Reason
+from agent.errors import CameraMissing, ConfigError
+from agent.inspection import Frame, Image
 from tests.cameras.fake_gige import FakeCamera, asked, driver, now
 from tests.conftest import ROOT
 
@@ -148,7 +148,7 @@ def test_without_a_frame_the_grab_ends_by_itself_and_the_camera_is_not_lost(came
     inbox = Inbox()
     opened.start(inbox)
     assert inbox.wait(lambda frames: frames[0] if frames else None, time.monotonic_ns() + 300_000_000) is None
-    for _ in range(20):
+    for _ in range(8):
         opened.check()
         time.sleep(0.03)
     opened.close()
@@ -213,15 +213,3 @@ def test_a_station_waits_for_its_camera_and_ends_when_it_is_lost(tmp_path: Path,
     assert station.wait(10) == 1, "".join(said)
     assert "camera lost: '127.0.0.1': it does not answer" in said[-1]
     assert not any("Traceback" in line for line in said)
-
-
-def test_a_dead_camera_costs_one_part_its_time_and_no_more(camera: FakeCamera) -> None:
-    opened = asked()
-    assert opened.grab(now(1)).complete
-    camera.kill()
-    part = now(2)
-    with pytest.raises(NoDecision) as caught:
-        opened.grab(part)
-    assert time.monotonic_ns() < part.deadline_ns
-    assert caught.value.reason is Reason.FRAME_TIMEOUT
-    opened.close()
