@@ -73,7 +73,7 @@ def _check_driver(camera: Camera, mode: Mode) -> None:
             open_driver(camera, mode).close()
         case AravisCamera():
             require_supported(camera.pixel_format)
-            import_module("agent.cameras.drivers.aravis_library")
+            import_module("agent.cameras.drivers.aravis_library").require_aravis()
         case GenicamCamera():
             require_supported(camera.pixel_format)
             import_module("agent.cameras.drivers.gentl_producer").require_loadable(camera.cti)
