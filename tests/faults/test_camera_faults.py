@@ -17,7 +17,9 @@ from tests.faults.sizes import SEED, sized
 
 SHARE = 0.1
 FAULTS = ("lose", "duplicate", "stale", "swap", "black", "saturated", "resized")
-INCOMPLETE_SHARE, SLOW_PER_S, INCOMPLETE_MS = 0.25, 25, 100
+AMPLE = 1.2
+"""So many more parts than it takes on average until each fault has met so many frames."""
+INCOMPLETE_SHARE, SLOW_PER_S, INCOMPLETE_MS = 0.3, 22, 100
 """An incomplete frame is waited for, by Aravis and by a station that has the patience: it is to be seen as one."""
 HARMLESS = ("", "duplicate")
 """The right frame arrives in its time."""
@@ -29,8 +31,8 @@ GOOD_PARTS = 30
 def test_f9_frames_lost_twice_stale_swapped_incomplete_dark_white_or_resized(report: Report, each: int) -> None:
     """Each fault meets every tenth frame, three of ten meet none; beside it a slower line for incomplete frames."""
     script = Script(SEED, no_decision_share=0.0)
-    slow_parts = round(each / INCOMPLETE_SHARE)
-    mixed = GigeLine(script, round(each / SHARE), dict.fromkeys(FAULTS, SHARE))
+    slow_parts = round(AMPLE * each / INCOMPLETE_SHARE)
+    mixed = GigeLine(script, round(AMPLE * each / SHARE), dict.fromkeys(FAULTS, SHARE))
     slow = GigeLine(script, slow_parts, {"incomplete": INCOMPLETE_SHARE}, SLOW_PER_S, INCOMPLETE_MS)
     with mixed, slow:
         check(mixed, report, "F9 camera faults", each)
@@ -53,7 +55,7 @@ def check(line: GigeLine, report: Report, name: str, each: int) -> None:
                 f"{min(met.values())}…{max(met.values())} of each; {judged} of {len(whole)} parts with a good frame "
                 "judged")
     )  # fmt: skip
-    assert min(met.values()) >= 0.7 * each
+    assert min(met.values()) >= 0.8 * each
     assert judged >= len(whole) / 5, "this run has proved nothing"
 
 
