@@ -35,7 +35,8 @@ LIMITS = TriggerConfig(mode="announced", min_pitch_ms=50, capture_window_ms=1000
 
 @pytest.fixture
 def stream(request: pytest.FixtureRequest) -> Iterator[FfmpegStream]:
-    stream = FfmpegStream(request.param)
+    kind, *picture = request.param.split(" ")
+    stream = FfmpegStream(kind, *picture)
     stream.start()
     yield stream
     stream.kill()
@@ -97,11 +98,10 @@ def test_a_dead_stream_is_known_by_our_own_clock(stream: FfmpegStream) -> None:
     assert time.monotonic_ns() - killed_ns < 3 * S, "somebody waited for the read"
 
 
-def test_a_picture_that_was_guessed_is_incomplete() -> None:
+@pytest.mark.parametrize("stream", [f"udp {PICTURE}{NOISE}"], indirect=True, ids=["udp"])
+def test_a_picture_that_was_guessed_is_incomplete(stream: FfmpegStream) -> None:
     """Packets get lost; a decoder builds the next pictures on what it has, and says nothing."""
-    stream = FfmpegStream("udp", PICTURE + NOISE)
     way = Loss(stream.port, share=0.02)
-    stream.start()
     driver, inbox = OpencvDriver(camera(way.url, read_timeout_ms=4000), "every_frame"), Inbox(buffers=50)
     driver.start(inbox)
     inbox.wait(lambda frames: frames[0] if frames else None, time.monotonic_ns() + 5 * S)
@@ -123,13 +123,14 @@ def held() -> tuple[int, int]:
     return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
 
 
+@pytest.mark.parametrize("stream", ["http"], indirect=True)
 @sized(("kills",), (3,), (20,))
-def test_kill_after_kill_leaves_nothing_behind(kills: int) -> None:
+def test_kill_after_kill_leaves_nothing_behind(stream: FfmpegStream, kills: int) -> None:
     """And each time a new driver finds the stream again. A frame is dated back by the latency that is known."""
-    stream = FfmpegStream("http")
     first_held = held()
     for kill in range(kills):
-        stream.start()
+        if kill:
+            stream.start()
         driver, inbox = OpencvDriver(camera(stream.url, latency_ms=400), "every_frame"), Inbox()
         driver.start(inbox)
         frame = inbox.wait(lambda frames: frames[-1] if frames else None, time.monotonic_ns() + 5 * S)
