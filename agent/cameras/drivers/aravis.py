@@ -178,7 +178,7 @@ class AravisDriver:
         why = self._what_is_wrong(buffer)
         captured_ns, jumped_ns = self._captured_ns(buffer, received_ns)
         if jumped_ns:
-            why = f"{jumped_ns / 1e6:+.0f} ms off the others' time: the camera's clock was set, or it was held up"
+            why = f"{jumped_ns / 1e6:+.0f} ms off the others' time: the camera's clock was set"
             self._watch.hurry()  # until its clock is latched anew, times are late by exposure and read-out
         image = NOTHING
         if why is None:

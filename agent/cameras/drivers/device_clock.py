@@ -14,7 +14,10 @@ MAX_DRIFT = 1e-4
 """Both clocks' crystals together: 100 ppm. An older sighting counts for that much less."""
 SIGHTINGS = 32
 JUMP_NS = 20_000_000
-"""So much later or earlier than its neighbours, a sighting says: the camera's clock was set."""
+"""So much earlier than its neighbours, a sighting says: the camera's clock was set. So much later, it may be that, or
+it was held up on a busy computer: LATE_ALIKE of them, late by the same to within STEADY_NS, tell."""
+LATE_ALIKE = 3
+STEADY_NS = 5_000_000
 MAX_TRANSFER_NS = 2_000_000_000
 """Nothing takes longer: the latched clock is not the one that stamps the frames."""
 
@@ -35,8 +38,9 @@ class DeviceClock:
     def exposed(self, device_ns: int, arrived_ns: int) -> tuple[int, int]:
         """A frame stamped `device_ns` arrived at `arrived_ns` (monotonic): when it was exposed, and 0.
 
-        Not 0: the frame came so many ns earlier or later than the others say, so the camera's clock was set, or the
-        frame was held up; its time is its arrival and proves nothing, and the clocks are learned anew from here.
+        Not 0: the camera's clock was set by so many ns; the frame's time is its arrival and proves nothing, and the
+        clocks are learned anew from here. Until a clock that was set back is told from frames that are held up, its
+        frames seem older than they are: too old for any part.
         """
         jumped_ns = self._frames.jumped_ns(device_ns, arrived_ns)
         if jumped_ns:
@@ -60,6 +64,8 @@ class _Sightings:
 
     def __init__(self) -> None:
         self._seen: deque[tuple[int, int]] = deque(maxlen=SIGHTINGS)
+        self._late_ns: deque[int] = deque(maxlen=LATE_ALIKE)
+        """Of the newest ones, as long as each was late."""
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -72,9 +78,14 @@ class _Sightings:
         return min(apart_ns + int(abs(now_ns - seen_ns) * drift) for seen_ns, apart_ns in tuple(self._seen))
 
     def jumped_ns(self, device_ns: int, seen_ns: int) -> int:
-        """How far this sighting is off the ones before, if drift does not explain it; else 0."""
+        """By how much the camera's clock was set, going by this sighting; 0: it was not, as far as can be told."""
         if not self._seen:
             return 0
         late_ns = seen_ns - device_ns - self.most_apart_ns(seen_ns)
         early_ns = seen_ns - device_ns - self.most_apart_ns(seen_ns, -MAX_DRIFT)
-        return late_ns if late_ns > JUMP_NS else early_ns if early_ns < -JUMP_NS else 0
+        if late_ns <= JUMP_NS:
+            self._late_ns.clear()
+            return early_ns if early_ns < -JUMP_NS else 0
+        self._late_ns.append(late_ns)
+        alike = len(self._late_ns) == LATE_ALIKE and max(self._late_ns) - min(self._late_ns) <= STEADY_NS
+        return late_ns if alike else 0
