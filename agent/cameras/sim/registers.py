@@ -15,7 +15,7 @@ XML_ADDRESS = 0x2_0000
 TICKS_PER_S = 1_000_000_000
 HEARTBEAT_MS = 3000
 PACKET_BYTES = 1400
-TEST_PACKET, DO_NOT_FRAGMENT = 0x8000_0000, 0x4000_0000
+TEST_PACKET = 0x8000_0000
 
 # --- where the standard puts what ------------------------------------------------------------------------------------
 VERSION, DEVICE_MODE, MAC, IP_CONFIG, CURRENT_IP, SUBNET = 0x0000, 0x0004, 0x0008, 0x0010, 0x0024, 0x0034
