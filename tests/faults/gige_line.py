@@ -18,6 +18,8 @@ from tests.faults.scripted_line import ScriptedLine
 
 SCAN_MS, CYCLE_MS, SIDE_PX = 1, 4, 64
 RATE_PER_S, FRAME_TIMEOUT_MS = 60, 25
+TOLD = 4000
+"""Characters of the station's log, when a test fails."""
 CHANGES: dict[str, dict[str, Any]] = {
     "plc": {"scan_ms": SCAN_MS, "cycle_ms": CYCLE_MS},
     "trigger": {"min_pitch_ms": 16, "tolerance_ms": 2},
@@ -77,6 +79,8 @@ class GigeLine(ScriptedLine):
         keyboard.flush()
 
     def __exit__(self, *failure: Any) -> None:
+        if failure[0] is not None:  # pytest shows it
+            print(self.log("station").read_text(errors="replace")[-TOLD:])
         self.stop("camera")
         super().__exit__(*failure)
 
