@@ -26,7 +26,7 @@ class LineFiredCamera:
 
     def __init__(self, driver: Driver, trigger: TriggerConfig) -> None:
         self._driver = driver
-        self._binder = Binder(int(trigger.tolerance_ms * 1e6))
+        self._binder = Binder(int(trigger.tolerance_ms * 1e6), int(trigger.min_pitch_ms * 1e6))
         self._timeout_ns = int(trigger.frame_timeout_ms * 1e6)
         self._claims = Claims(int(REACH * trigger.min_pitch_ms * 1e6))
         self._inbox = Inbox(lambda frame: self._claims.arrived(frame.frame_id, frame.captured_ns))

@@ -28,7 +28,7 @@ def frame(number: int, at_ms: float | None = None) -> Frame:
 
 
 def binder() -> Binder:
-    return Binder(tolerance_ns=5 * MS)
+    return Binder(tolerance_ns=5 * MS, pitch_ns=PITCH_MS * MS)
 
 
 def test_each_trigger_gets_its_own_frame_whatever_else_is_buffered() -> None:
@@ -139,6 +139,28 @@ def test_a_new_plc_epoch_begins_a_new_count() -> None:
     bind = binder()
     assert bind.choose(trigger(500), [frame(500)])
     assert bind.choose(trigger(1, at_ms=51_000, epoch=2), [frame(510, 51_000)])
+
+
+def test_a_part_whose_time_the_link_knows_too_badly_has_no_frame_and_that_is_no_slip() -> None:
+    """In its window lies the neighbour's frame, too; with a slip, count would choose that one."""
+    bind = binder()
+    assert bind.choose(trigger(1), [frame(1)])
+    for seq in range(2, 2 + MAX_MISMATCHES):
+        held_up = replace(trigger(seq), earliest_ns=trigger(seq - 1).earliest_ns)
+        with pytest.raises(NoDecision) as caught:
+            bind.choose(held_up, [frame(seq), frame(seq + 1)])
+        assert caught.value.reason is Reason.CAPTURE_WINDOW
+    assert bind.choose(trigger(6), [frame(6)])
+
+
+def test_an_incomplete_frame_says_nothing_of_the_count_but_serves_where_it_fits() -> None:
+    bind = binder()
+    half = replace(frame(7), complete=False, captured_ns=100 * MS)
+    assert bind.choose(trigger(1), [half]) is half
+    assert bind.choose(trigger(2), [frame(8, 200)])
+    for seq in range(3, 3 + MAX_MISMATCHES):
+        assert bind.choose(trigger(seq), [replace(frame(90 + seq, seq * PITCH_MS), complete=False)]) is None
+    assert bind.choose(trigger(7), [frame(13, 700), replace(frame(12, 700), complete=False)])
 
 
 # --- any sequence of camera faults -----------------------------------------------------------------------------------
