@@ -11,7 +11,7 @@ from agent.cameras.drivers.frame_ids import WRAP, FrameIds
 MS, S = 1_000_000, 1_000_000_000
 LEAK_NS = int(2 * MS * MAX_DRIFT)
 START_NS = 5_000 * S
-DRIFTS = st.floats(-MAX_DRIFT, MAX_DRIFT)
+DRIFTS = st.floats(-MAX_DRIFT, MAX_DRIFT, allow_subnormal=False)
 BOOTED = st.integers(0, 2_000 * S)
 
 

@@ -80,7 +80,7 @@ TURNS = st.sampled_from([0, 90, 180, 270])
 SCALES = st.floats(0.01, 2.0)
 
 
-@given(regions(WIDTH_PX, HEIGHT_PX), TURNS, SCALES, SCALES, st.floats(-180, 180), st.data())
+@given(regions(WIDTH_PX, HEIGHT_PX), TURNS, SCALES, SCALES, st.floats(-180, 180, allow_subnormal=False), st.data())
 def test_a_place_keeps_its_millimetres_whatever_is_cut_out_and_turned(
     region: RegionConfig, turn: int, x_mm: float, y_mm: float, robot_deg: float, data: st.DataObject
 ) -> None:
@@ -109,7 +109,13 @@ def spot_seen(image: Image) -> tuple[float, float, float]:
 
 
 @settings(max_examples=25)
-@given(TURNS, st.floats(-9, 9), st.floats(-7, 7), st.integers(0, 40), st.integers(0, 40))
+@given(
+    TURNS,
+    st.floats(-9, 9, allow_subnormal=False),
+    st.floats(-7, 7, allow_subnormal=False),
+    st.integers(0, 40),
+    st.integers(0, 40),
+)
 def test_a_place_on_the_plane_keeps_its_millimetres_through_lens_tilt_region_and_turn(
     turn: int, x_mm: float, y_mm: float, left_px: int, top_px: int
 ) -> None:
