@@ -111,6 +111,20 @@ def test_little_coverage_and_a_bad_residual_are_said(tmp_path: Path, capsys: pyt
     assert re.search(r"warning     the target covers [12]\d% of what is inspected", said)
 
 
+@pytest.mark.parametrize(("border", "share"), [(1.0, 70), (1.5, 60)], ids=["as demanded", "as printed"])
+def test_a_target_that_fills_the_view_covers_it(
+    border: float, share: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = (round((12 + 2 * border) * 45), round((9 + 2 * border) * 45))
+    filled = KnownCamera(tilt_deg=(0, 0, 0), mm_per_px=10 / 45, distortion=(0, 0, 0, 0, 0), size=size)
+    calibrate(
+        columns=11, rows=8, pitch_mm=10, photos=[written(tmp_path, "x.png", filled.photo(checkerboard(11, 8, 10)))]
+    )
+    said = capsys.readouterr().out
+    assert "the target covers" not in said
+    assert abs(int(re.search(r"coverage +(\d+)%", said).group(1)) - share) <= 1
+
+
 def test_coverage_is_that_of_the_stations_region(
     photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,7 +70,7 @@ def _calibrate(photos: list[Path], target: Target, out: Path | None, drawn: Path
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
     found = fit(sightings, (width, height), target, hashes)
-    covered = calibration_report.coverage(sightings[0], region)
+    covered = calibration_report.coverage(sightings[0], target.pitch_mm, region)
     console = Console(highlight=False, soft_wrap=True)
     for name, value in calibration_report.figures(found, covered):
         console.print(f"{name:12}{value}", markup=False)

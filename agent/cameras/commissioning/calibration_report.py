@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from agent.calibration import CameraCalibration
+from agent.calibration import CameraCalibration, project
 from agent.cameras.commissioning.calibration_target import Sighting
 from agent.flat_view import Window, flat_window
 from agent.inspection import Image
@@ -21,8 +21,8 @@ _GRID = 12
 _GREEN, _RED, _BLUE = (0, 200, 0), (0, 0, 255), (255, 128, 0)
 
 
-def coverage(plane: Sighting, region: Window) -> float:
-    """Share of the region that lies between the outermost points of the target."""
+def coverage(plane: Sighting, pitch_mm: float, region: Window) -> float:
+    """Share of the region that lies within one pitch of the target's points: so far they still speak for it."""
     corners = np.array(
         [
             (region.left_px, region.top_px),
@@ -32,7 +32,10 @@ def coverage(plane: Sighting, region: Window) -> float:
         ],
         np.float32,
     )
-    hull = cv2.convexHull(plane.camera_px.astype(np.float32))
+    to_camera = np.asarray(cv2.findHomography(plane.target_mm, plane.camera_px)[0], np.float64)
+    (left, top), (right, bottom) = plane.target_mm.min(axis=0) - pitch_mm, plane.target_mm.max(axis=0) + pitch_mm
+    around = project(to_camera, np.array([(left, top), (right, top), (right, bottom), (left, bottom)]))
+    hull = cv2.convexHull(around.astype(np.float32))
     return float(cv2.intersectConvexConvex(hull, corners - 0.5)[0]) / (region.width_px * region.height_px)
 
 
