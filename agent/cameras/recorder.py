@@ -17,7 +17,7 @@ import numpy as np
 from agent.cameras import Driver
 from agent.cameras.inbox import Inbox
 from agent.cameras.recording import RecordingWriter
-from agent.errors import Fault
+from agent.errors import Fault, LinegateError, UsageError
 from agent.inspection import Frame
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ class Recorder:
     def __init__(self, folder: Path, most: int | None = None) -> None:
         self.stored, self.lost = 0, 0
         self._taken, self._most = 0, most
-        self.stopped = ""
-        """Why nothing more is recorded."""
+        self.stopped: LinegateError | None = None
+        """Why nothing more is recorded, with the remedy."""
         self._folder = folder
         self._writer = RecordingWriter(folder)
         self._waiting: deque[tuple[Frame, bool]] = deque()
@@ -88,11 +88,17 @@ class Recorder:
         try:
             while (waiting := self._next()) is not None:
                 self._store(*waiting)
+        except UsageError as error:
+            self._stop(error)
         except OSError as error:
-            self.stopped = (error.strerror or str(error)).lower()
-            log.warning("recording to %s ends here: %s; the station goes on", self._folder, self.stopped)
+            why = (error.strerror or str(error)).lower()
+            self._stop(Fault(f"recording to {self._folder} ends here: {why}: record to another disk"))
         finally:
             self._writer.close()
+
+    def _stop(self, error: LinegateError) -> None:
+        self.stopped = error
+        log.warning("%s; the station goes on without recording", error)
 
     def _next(self) -> tuple[Frame, bool] | None:
         with self._changed:

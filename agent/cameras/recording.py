@@ -98,11 +98,23 @@ class RecordingWriter:
         self._folder = folder
         self._index = _open_index(folder)
         self._last = _cut_to_last_line(self._index)
+        self._shape = _first_shape(folder)
+        """Of the whole frame that the next one must be like; None: any."""
         self._begun: tuple[int, int] | None = None
         """This session's first frame: its captured_ns, and where that lies in the recording."""
 
     def store(self, frame: Frame) -> None:
-        """Image first, then its line. OSError: it could not be written, and what was begun of the image is deleted."""
+        """Image first, then its line. OSError: it could not be written, and what was begun of the image is deleted.
+
+        UsageError: the first whole frame of this session is not like the recording's first, so it is another camera's.
+        """
+        if frame.complete and self._shape is not None:
+            if frame.image.shape != self._shape:
+                raise UsageError(
+                    f"{self._folder} holds frames of {_size(self._shape)}, this camera delivers "
+                    f"{_size(frame.image.shape)}: name a new folder"
+                )
+            self._shape = None
         number = self._last.number + 1 if self._last else 1
         picture = frame.image.ndim in (2, 3) and frame.image.size > 0
         file = f"{number // FILES_PER_FOLDER:05d}/{number:08d}.png" if picture else ""
@@ -156,7 +168,8 @@ def _open_index(folder: Path) -> BinaryIO:
             raise UsageError(f"{folder} holds something else than a recording: name an empty or a new folder")
         index = (folder / INDEX).open("a+b", buffering=0)
     except OSError as error:
-        raise UsageError(f"cannot record to {folder}: {os.strerror(error.errno or 0).lower()}") from error
+        why = os.strerror(error.errno or 0).lower()
+        raise UsageError(f"cannot record to {folder}: {why}: name a folder that can be written") from error
     try:
         fcntl.flock(index, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -177,6 +190,23 @@ def _cut_to_last_line(index: BinaryIO) -> RecordedFrame | None:
     except ValidationError as error:
         index.close()
         raise UsageError(f"{INDEX} ends in a line that is no frame: restore it, or name another folder") from error
+
+
+def _first_shape(folder: Path) -> tuple[int, ...] | None:
+    """Of the recording's first whole frame; None: it has none yet."""
+    with (folder / INDEX).open("rb") as lines:
+        for line in lines:
+            try:
+                recorded = RecordedFrame.model_validate_json(line)
+            except ValidationError as error:
+                raise UsageError(f"{folder / INDEX} is damaged: restore it, or name another folder") from error
+            if recorded.complete and recorded.file:
+                return recorded.shape
+    return None
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} × {shape[0]} px, {'colour' if shape[2:] else 'grey'}"
 
 
 def _write_png(path: Path, image: Image) -> None:

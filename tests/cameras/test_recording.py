@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,12 +19,13 @@ import pytest
 
 from agent.camera_config import FolderCamera
 from agent.cameras import recorder as recorder_module
+from agent.cameras.commissioning.record import record_camera
 from agent.cameras.drivers.folder import FolderDriver
 from agent.cameras.inbox import Inbox
 from agent.cameras.recorder import Recorder
 from agent.cameras.recording import INDEX, RecordedFrame, RecordingWriter, read_recording
 from agent.config import load_config
-from agent.errors import ConfigError, UsageError
+from agent.errors import ConfigError, Fault, UsageError
 from agent.inspection import Frame
 from agent.local_line import LineOptions, LocalLine
 from agent.segmenter import Segmenter
@@ -90,6 +91,7 @@ def test_every_frame_comes_back_as_it_was(tmp_path: Path, frames: list[Frame]) -
 def test_a_recording_is_gone_on_with_after_any_end(tmp_path: Path, frames: list[Frame]) -> None:
     """The half-written last line of a kill -9 is nobody's frame."""
     store(tmp_path, frames[:2])
+    frames[3] = replace(frames[3], image=noise((9, 7), 4))  # the same camera
     with (tmp_path / INDEX).open("a") as index:
         index.write('{"number":3,"frame_id":')
     assert len(read_recording(tmp_path)) == 2
@@ -128,6 +130,8 @@ def test_a_folder_with_anything_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").touch()
     with pytest.raises(UsageError, match="holds something else than a recording: name an empty or a new folder"):
         RecordingWriter(tmp_path)
+    with pytest.raises(UsageError, match=r"letter\.txt: file exists: name a folder that can be written"):
+        RecordingWriter(tmp_path / "letter.txt")
     with closing(RecordingWriter(tmp_path / "shift")), pytest.raises(UsageError, match="somebody else is recording"):
         RecordingWriter(tmp_path / "shift")
 
@@ -162,12 +166,12 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(
     os.dup2(full, recorder._writer._index.fileno())
     os.close(full)
     for frame in frames[1:]:
-        recorder.take(frame)
+        recorder.take(replace(frame, image=frames[0].image))
     recorder.close()
-    assert recorder.stopped == "no space left on device"
+    assert str(recorder.stopped).endswith("ends here: no space left on device: record to another disk")
     assert (recorder.stored, recorder.lost) == (0, 4)
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warnings == [f"recording to {tmp_path} ends here: no space left on device; the station goes on"]
+    assert warnings == [f"{recorder.stopped}; the station goes on without recording"]
     assert len(replayed(tmp_path, "announced")) == 1
 
 
@@ -178,6 +182,27 @@ def test_the_command_asks_the_camera_and_ends_by_itself(tmp_path: Path, linegate
     originals = sorted((ROOT / "config" / "sample_tiles").glob("*.png"))
     for original, frame in zip(originals, replayed(tmp_path / "shift", "announced"), strict=False):
         assert (cv2.imread(str(original), cv2.IMREAD_UNCHANGED) == frame.image).all()
+
+
+def test_another_cameras_frames_do_not_go_into_a_recording(
+    tmp_path: Path, frames: list[Frame], linegate: Linegate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the command exit 2; a station that records goes on without."""
+    store(tmp_path / "shift", frames[:1])
+    refused = f"{tmp_path / 'shift'} holds frames of 7 × 9 px, grey, this camera delivers {{}}: name a new folder"
+    result = linegate("record", SIMULATION, "--out", tmp_path / "shift", "--frames", 1, "--rate", 50)
+    assert (result.returncode, result.stderr) == (2, f"error: {refused.format('256 × 256 px, grey')}\n")
+    store(tmp_path / "shift", frames[1:])
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == [f"{refused.format('7 × 9 px, colour')}; the station goes on without recording"]
+    assert len(read_recording(tmp_path / "shift")) == 1
+
+
+def test_no_frame_at_all_is_a_fault(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Fault, match="no frame came: see cable, packet size and trigger settings"):
+        record_camera(load_config(SIMULATION), tmp_path / "shift", None, None, None, stop)
 
 
 def test_kill_9_leaves_a_recording(tmp_path: Path) -> None:

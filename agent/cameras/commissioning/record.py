@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent.camera_config import FREE_RUNNING
 from agent.cameras import Driver
+from agent.cameras.commissioning.showing import Shown
 from agent.cameras.inbox import Inbox
 from agent.cameras.open_camera import open_driver
 from agent.cameras.recorder import RecordedDriver, Recorder
@@ -28,20 +28,24 @@ def record_camera(
 ) -> None:  # fmt: skip
     """Record for `seconds` or `frames`, or until `stop`, and say what was stored.
 
-    Raises UsageError for a folder that cannot be recorded to, Fault when the camera is lost or the disk is full:
-    what was stored until then remains.
+    Raises UsageError for a folder that cannot be recorded to or holds another camera's frames, Fault when no frame
+    came, the camera is lost or the disk is full: what was stored until then remains.
     """
     logging.getLogger("agent.cameras.recorder").setLevel(logging.ERROR)  # its warnings are our own last line
     mode = config.trigger.mode
-    asked = mode not in FREE_RUNNING and mode != "hardware"
-    if rate_per_s is not None and not asked:
+    shown = Shown(config.camera, mode, config)
+    if rate_per_s is not None and not shown.asked:
         raise UsageError(f"--rate does not go with trigger.mode = '{mode}': the camera delivers by itself")
     inbox, begun_s = Inbox(), time.monotonic()
     with ExitStack() as opened:
         recorder = opened.enter_context(closing(Recorder(folder, frames)))
         driver = opened.enter_context(closing(RecordedDriver(open_driver(config.camera, mode), recorder)))
         driver.start(inbox)
-        _ask(driver, 1 / (rate_per_s or ASKED_PER_S) if asked else None, seconds, recorder, inbox, stop)
+        _ask(driver, 1 / (rate_per_s or ASKED_PER_S) if shown.asked else None, seconds, recorder, inbox, stop)
+    if recorder.stopped:
+        raise recorder.stopped
+    if not recorder.stored + recorder.lost:
+        raise Fault(f"no frame came: {shown.no_frame}")
     took_s = time.monotonic() - begun_s
     print_ = Console(highlight=False, soft_wrap=True).print
     print_(f"{recorder.stored} frames in {took_s:.1f} s, {recorder.lost} lost: {folder}")
@@ -55,7 +59,7 @@ def _ask(
     begun_s = due_s = time.monotonic()
     while not stop.is_set() and not recorder.full and (seconds is None or time.monotonic() < begun_s + seconds):
         if recorder.stopped:
-            raise Fault(f"recording ended after {recorder.stored} frames: {recorder.stopped}: record to another disk")
+            return
         inbox.check()
         driver.check()
         if period_s is not None and time.monotonic() >= due_s:
