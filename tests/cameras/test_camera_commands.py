@@ -21,6 +21,7 @@ import pytest
 from agent.__main__ import main
 from agent.camera_config import AravisCamera
 from agent.cameras.commissioning.frame_statistics import Statistics
+from agent.cameras.commissioning.listing import Search, SeenCamera, print_searches
 from agent.cameras.commissioning.showing import Look
 from agent.cameras.drivers.aravis import AravisDriver
 from agent.inspection import Frame, Image
@@ -102,6 +103,18 @@ def test_list_shows_every_camera_and_what_was_searched(run: Run, cti: Path) -> N
     assert seen == [("T1", "4711", "free"), ("HELD", "4712", "in use")]
     assert any("V4L2" in where for where in listed["searched"])
     assert listed["not_searched"] == {}
+
+
+def test_a_narrow_terminal_cuts_nothing_that_must_be_typed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    typed = ("Allied Vision Technologies-50-0503355432", "DEV_000F315B1C2A4711", "192.168.130.110")
+    seen = SeenCamera("aravis", typed[0], "Allied Vision Technologies", "Mako G-125B (E0020001)", *typed[1:],
+                      "GigEVision", "free")  # fmt: skip
+    print_searches([Search("Aravis", (seen,))], as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(all(word in line for word in ("aravis", *typed, "free")) for line in lines), lines
 
 
 def test_list_says_what_it_could_not_search(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

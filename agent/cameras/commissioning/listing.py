@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +29,8 @@ QUERYCAP, QUERYCAP_BYTES, DEVICE_CAPS_OFFSET = 0x80685600, 104, 88
 """VIDIOC_QUERYCAP and struct v4l2_capability of linux/videodev2.h."""
 CAPTURES = 0x1 | 0x1000
 """V4L2_CAP_VIDEO_CAPTURE, …_MPLANE: a webcam has other nodes besides."""
+_NO_LIMIT = 10_000
+_NAME_CELLS = 12
 GIGE_STATES: dict[Control, State] = {
     Control.NOBODY: "free",
     Control.SOMEBODY: "in use",
@@ -83,7 +87,9 @@ def print_searches(searches: list[Search], as_json: bool) -> None:
     console = Console(highlight=False)
     found = [camera for search in searches for camera in search.found]
     if found:
-        console.print(_table(found))
+        table = _table(found)
+        uncut = Measurement.get(console, console.options.update(max_width=_NO_LIMIT), table).minimum
+        Console(highlight=False, width=max(console.width, uncut)).print(table)
     for search in searches:
         if search.problem:
             console.print(f"{search.where}: not searched: {search.problem}", style="yellow", markup=False)
@@ -92,14 +98,16 @@ def print_searches(searches: list[Search], as_json: bool) -> None:
 
 
 def _table(cameras: list[SeenCamera]) -> Table:
-    table = Table(
-        "driver", "device", "camera", "serial", "address", "protocol", "state", box=SIMPLE_HEAD, collapse_padding=True
-    )
-    table.columns[1].no_wrap = True
+    """However narrow the terminal, what must be typed is neither cut nor folded: only a camera's name is."""
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True)
+    for title in ("driver", "device", "serial", "address"):
+        longest = max(len(title), *(cell_len(getattr(seen, title)) for seen in cameras))
+        table.add_column(title, no_wrap=True, min_width=longest)
+    table.add_column("camera", min_width=_NAME_CELLS, overflow="fold")
+    table.add_column("state")
     for seen in cameras:
         name = f"{seen.vendor} {seen.model}".strip()
-        cells = (seen.driver, seen.device, name, seen.serial, seen.address, seen.protocol, seen.state)
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(Text, (seen.driver, seen.device, seen.serial, seen.address, name, seen.state)))
     return table
 
 
@@ -147,7 +155,7 @@ def _v4l2_camera(node: Path) -> SeenCamera | None:
         if not _captures(handle):
             return None
     name = (node / "name").read_text(errors="replace").strip()
-    return SeenCamera("opencv", device, "", name, "", device, "V4L2", state)
+    return SeenCamera("opencv", device, "", name, "", "", "V4L2", state)
 
 
 def _captures(handle: int) -> bool:
