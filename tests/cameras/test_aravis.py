@@ -177,7 +177,7 @@ def test_without_aravis_it_is_one_line_with_the_remedy(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "gi", None)
     try:
         importlib.reload(aravis_library)
-        with pytest.raises(ConfigError, match=r"Aravis cannot be loaded .*gir1\.2-aravis-0\.8 and pip install"):
+        with pytest.raises(ConfigError, match=r"Aravis cannot be loaded .*gir1\.2-aravis-0\.8.*uv pip install --con"):
             aravis_library.require_aravis()
     finally:
         monkeypatch.undo()

@@ -207,4 +207,4 @@ def test_missing_packages_are_told_with_the_remedy(tmp_path: Path) -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert result.returncode == 78
     assert result.stderr.count("\n") == 1
-    assert "pip install 'linegate[genicam]'" in result.stderr
+    assert "pip install --constraint constraints.txt --editable '.[genicam]'" in result.stderr

@@ -116,7 +116,11 @@ def test_an_older_camera_is_told_by_its_own_names_and_does_without_what_it_lacks
         ({"width_px": 700}, "width_px = 700: the camera refuses Width: out of range: give 16 to 640 in steps of 1"),
         (
             {"trigger_delay_us": 9, "features": {"TriggerDelay": 3}},
-            "trigger_delay_us = 9: the camera has TriggerDelay = 3 instead",
+            "trigger_delay_us = 9: the camera has TriggerDelay = 3 instead: take TriggerDelay out of camera.features",
+        ),
+        (
+            {"features": {"TriggerMode": "Off"}},
+            "the camera has TriggerMode = 'Off' instead: take TriggerMode out of camera.features",
         ),
         ({"features": {"LightSource": "Day"}}, r"features\.LightSource = 'Day': this camera has no LightSource"),
         ({"features": {"GainAuto": "Once"}}, r"features\.GainAuto = 'Once': a camera that adjusts itself"),

@@ -27,8 +27,9 @@ def require_aravis() -> None:
     """Raise ConfigError when it is not installed."""
     if MISSING:
         raise ConfigError(
-            f"camera.driver = 'aravis': Aravis cannot be loaded ({MISSING}): install Debian's gir1.2-aravis-0.8 and "
-            "pip install 'linegate[aravis]' (in a checkout: .ci/system-packages aravis)"
+            f"camera.driver = 'aravis': Aravis cannot be loaded ({MISSING}): in the checkout, "
+            ".ci/system-packages aravis (Debian's gir1.2-aravis-0.8 and more), then "
+            ".venv/bin/uv pip install --constraint constraints.txt --editable '.[aravis]'"
         )
 
 

@@ -77,7 +77,7 @@ def apply(config: GenicamSettings, mode: Mode, features: Features) -> float:
     for setting, name in written:
         if name.endswith("Selector"):  # what follows is to be read where it was written
             _write(setting, features)
-        _compare(setting, name, features)
+        _compare(setting, name, features, twice=name in config.features and setting.key != f"features.{name}")
     exposure = _first(EXPOSURE, features)
     if exposure is None:
         return 0.0
@@ -190,12 +190,12 @@ def _write(setting: Setting, features: Features) -> str | None:
     return name
 
 
-def _compare(setting: Setting, name: str, features: Features) -> None:
+def _compare(setting: Setting, name: str, features: Features, twice: bool) -> None:
     found = features.get(name)
     if not _same(setting.value, found):
         raise ConfigError(
             f"camera.{setting.key} = {_told(setting.value)}: the camera has {name} = {_told(found)} instead: "
-            f"{_remedy(name, features)}"
+            + (f"take {name} out of camera.features" if twice else _remedy(name, features))
         )
 
 

@@ -143,7 +143,10 @@ def require_loadable(cti: Path) -> None:
     The binding would call into a library that is no producer, and crash: looked at before.
     """
     if MISSING:
-        raise ConfigError(f"camera.driver = 'genicam': {MISSING}: pip install 'linegate[genicam]'")
+        raise ConfigError(
+            f"camera.driver = 'genicam': {MISSING}: in the checkout, "
+            ".venv/bin/uv pip install --constraint constraints.txt --editable '.[genicam]'"
+        )
     if not cti.is_file():
         raise ConfigError(f"camera.cti = '{cti}': no such file: give the .cti of the camera vendor's software")
     try:
