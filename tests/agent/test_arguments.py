@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 
@@ -53,3 +54,13 @@ def test_a_full_disk_behind_stdout_is_one_line(unbuffered: str) -> None:
             command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=there, check=False
         )
     assert (result.returncode, result.stderr) == (1, "error: output cannot be written: no space left on device\n")
+
+
+def test_ctrl_c_while_it_imports_is_one_line() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "agent", "check", "config/line.toml"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("typer" in line for line in process.stderr), "it has begun"
+        process.send_signal(signal.SIGINT)
+        said = [line for line in process.stderr if not line.startswith("import time:")]
+    assert (process.returncode, said) == (130, ["stopped\n"])

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.__main__ import app
+from agent.command_line import app
 from agent.cameras.sim import registers as at
 from agent.cameras.sim.faults import FAULTS, ImageFaults
 from agent.cameras.sim.features import PIXEL_FORMATS, addresses, features

@@ -1,0 +1,204 @@
+"""Every command of `linegate`, its arguments and its help."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer.exceptions import TyperException
+
+from agent.arguments import person
+from agent.cameras.commissioning.calibrate_command import calibrate
+from agent.cameras.commissioning.commands import camera_list, camera_live, camera_snap
+from agent.cameras.commissioning.record_command import record
+from agent.cameras.sim.command import CAMERA_EPILOG, CAMERA_MANUAL, camera_sim
+from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
+from agent.model_contract import Provider
+from agent.plc.commissioning.commands import accept, probe
+from agent.plc.sim.command import EPILOG, MANUAL, plc_sim
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Inspect every part on a production line; only proven-good parts pass.")  # fmt: skip
+plc_app = typer.Typer(no_args_is_help=True, help="The PLC side: register map and simulator.")
+camera_app = typer.Typer(no_args_is_help=True, help="Cameras: what is there, what it sees, how steadily it delivers.")
+model_app = typer.Typer(no_args_is_help=True, help="Model files: what they say, and whether they run right here.")
+app.add_typer(plc_app, name="plc")
+plc_app.command("sim", help=MANUAL, epilog=EPILOG)(plc_sim)
+plc_app.command("probe")(probe)
+plc_app.command("accept")(accept)
+app.add_typer(camera_app, name="camera")
+camera_app.command("list")(camera_list)
+camera_app.command("snap")(camera_snap)
+camera_app.command("live")(camera_live)
+camera_app.command("sim", help=CAMERA_MANUAL, epilog=CAMERA_EPILOG)(camera_sim)
+app.add_typer(model_app, name="model")
+app.command("record")(record)
+app.command("calibrate")(calibrate)
+
+ConfigArgument = Annotated[Path, typer.Argument(help="The station's TOML file.")]
+ModelArgument = Annotated[Path, typer.Argument(help="An exported .onnx file.")]
+
+
+@app.command()
+def run(
+    config: ConfigArgument,
+    record: Annotated[Path | None, typer.Option(help="Store every frame in this folder, for a replay.")] = None,
+) -> None:
+    """Run one station until SIGTERM.  Example: linegate run config/simulation.toml"""
+    with exit_on_error():
+        from agent.config import load_config
+        from agent.service import stop_on_signals
+        from agent.station import run_station
+
+        _log_to_stderr()
+        run_station(load_config(config), stop_on_signals(), record)
+
+
+@app.command()
+def check(config: ConfigArgument) -> None:
+    """Check a station's file, recipe and model without hardware.  Example: linegate check config/line.toml"""
+    with exit_on_error():
+        from agent.check import check_config
+
+        check_config(config)
+
+
+@app.command()
+def demo(
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the magnetic-tile data set; default: rendered tiles.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long the belt runs.")] = 30.0,
+    rate: Annotated[float, typer.Option(min=0.5, max=50, help="Parts per second.")] = 10.0,
+    defects: Annotated[float, typer.Option(min=0, max=1, help="Share of parts with a defect.")] = 0.3,
+    seed: Annotated[int, typer.Option(help="Same seed, same belt.")] = 1,
+) -> None:
+    """Simulated line, no hardware: PLC and belt, station, live view, summary.  Example: linegate demo --seconds 30"""
+    with exit_on_error():
+        from agent.demo import run_demo
+        from agent.local_line import LineOptions
+
+        sys.exit(run_demo(LineOptions(images, seconds, rate, defects, seed)))
+
+
+@app.command()
+def watch(
+    results: Annotated[str, typer.Option(help="The station's publisher.results endpoint.")] = "tcp://127.0.0.1:5556",
+    replay: Annotated[str, typer.Option(help="The station's publisher.replay endpoint.")] = "tcp://127.0.0.1:5557",
+    since: Annotated[int | None, typer.Option(min=0, help="Begin after this message_id; default: from now on.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, results alone.")] = False,
+) -> None:
+    """Print results live, without a gap, and the station's state when it changes.  Example: linegate watch --since 0"""
+    with exit_on_error():
+        from agent.watch import print_results
+
+        print_results(results, replay, since, json)
+
+
+@app.command()
+def challenge(
+    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
+    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
+) -> None:
+    """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.control import give_command
+
+        give_command(control, "challenge", who)
+        print("the next part the PLC announces is a challenge: out of yield, and a PASS for it stops the line")
+
+
+@app.command()
+def trigger(
+    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
+    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
+) -> None:
+    """Have a station with trigger.mode = "software" inspect a part now.  Example: linegate trigger --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.control import give_command
+
+        made = give_command(control, "trigger", who)
+        print(f"part {made.part_id} accepted: its one result goes to subscribers and journal (linegate watch)")
+
+
+@app.command()
+def bench(
+    model: Annotated[Path | None, typer.Option(help="Another model than the shipped one.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long it is measured.")] = 30.0,
+    rate: Annotated[float, typer.Option(min=1, max=100, help="Parts per second.")] = 20.0,
+    frame: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT: no line, but tiling such a frame instead.")] = None,
+    overlap: Annotated[int, typer.Option(min=0, help="With --frame: model.tiling.overlap_px.")] = 32,
+    scale: Annotated[float, typer.Option(min=0.01, max=1, help="With --frame: model.tiling.scale.")] = 1.0,
+) -> None:
+    """Measure the deadline path on this machine, at real cadence.  Example: linegate bench --rate 20
+
+    What a frame larger than the model's input costs:  linegate bench --frame 2448x2048 --overlap 32
+    """
+    with exit_on_error():
+        if frame is not None:
+            from agent.config import TilingConfig
+            from agent.tiling_bench import run_tiling_bench
+
+            run_tiling_bench(frame, TilingConfig(overlap_px=overlap, scale=scale), seconds, model)
+            return
+        from agent.bench import run_bench
+        from agent.local_line import LineOptions
+
+        run_bench(LineOptions(seconds=seconds, rate_per_s=rate, model=model))
+
+
+@plc_app.command("map")
+def plc_map(
+    as_format: Annotated[
+        Literal["table", "md", "csv", "st", "fb"],
+        typer.Option("--format", help="csv: a tag list; st: declarations for FB_Linegate; fb: that block itself."),
+    ] = "table",
+    profile: Annotated[Literal["words", "bits"], typer.Option(help="The station's plc.profile.")] = "words",
+) -> None:
+    """Print the register map.  Example: linegate plc map --format csv > linegate.csv"""
+    with exit_on_error():
+        from agent.plc.map.table import print_map
+
+        print_map(as_format, profile)
+
+
+@model_app.command("show")
+def model_show(model: ModelArgument) -> None:
+    """Print a model file's contract.  Example: linegate model show models/magnetic_tile.onnx"""
+    with exit_on_error():
+        from agent.check import show_model
+
+        show_model(model)
+
+
+@model_app.command("verify")
+def model_verify(
+    model: ModelArgument,
+    provider: Annotated[Provider, typer.Option(help="Where to run it.")] = "cpu",
+) -> None:
+    """Run the embedded golden samples on this device.  Example: linegate model verify models/magnetic_tile.onnx"""
+    with exit_on_error():
+        from agent.check import verify_model
+
+        verify_model(model, provider)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+
+
+def run_command() -> None:
+    """Run what the command line asks for, and exit; bad arguments are one line too."""
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what matters of it we say ourselves
+    try:
+        with exit_when_output_breaks():
+            sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        if message := error.format_message():  # empty: the help was printed
+            print(f"error: {message.rstrip('.')}: see 'linegate --help'", file=sys.stderr)
+        sys.exit(UsageError.exit_code)
+    except typer.Abort:  # what typer makes of Ctrl-C before the command has begun
+        raise KeyboardInterrupt from None
