@@ -18,11 +18,23 @@ def subscribe(results: str, replay: str, since: int | None = None) -> Iterator[R
     `results`, `replay`: the station's two endpoints. `since`: begin after this message_id; None: from now on.
     Raises UsageError for an endpoint that is none, Fault when the station does not answer a replay request.
     """
+    for heard in follow(results, replay, since):
+        if isinstance(heard, ResultMessage):
+            yield heard
+
+
+def follow(
+    results: str, replay: str, since: int | None = None, patience_s: float | None = None
+) -> Iterator[ResultMessage | StatusMessage | None]:
+    """As `subscribe`, and the station's pulses between its results; None each time nothing came for `patience_s`."""
     live = _open(zmq.SUB, results)
     live.subscribe(f"insp/{MAJOR}/".encode())
     seen = since
     try:
         while True:
+            if patience_s is not None and not live.poll(int(patience_s * 1000)):
+                yield None
+                continue
             message = _receive(live)
             if seen is None:
                 seen = message.last_message_id if isinstance(message, StatusMessage) else None
@@ -33,6 +45,8 @@ def subscribe(results: str, replay: str, since: int | None = None) -> Iterator[R
                 for missed in _missed(replay, seen, message):
                     yield missed
                     seen = missed.message_id
+            if isinstance(message, StatusMessage):
+                yield message
     finally:
         live.close()
 
