@@ -76,6 +76,22 @@ def test_an_image_that_went_bad_is_an_incomplete_frame(images: Path) -> None:
     assert [frame.complete for frame in inbox.frames] == [False, False, True]
 
 
+def test_an_image_without_a_picture_is_named_once(images: Path, caplog: pytest.LogCaptureFixture) -> None:
+    driver, inbox = FolderDriver(FolderCamera(driver="folder", path=images), "announced"), Inbox()
+    driver.start(inbox)
+    (images / "10.png").write_bytes(b"")
+    (images / "20.png").unlink()
+    cv2.imwrite(str(images / "30.png"), np.zeros((8, 8), np.uint16))
+    for _ in range(6):
+        driver.fire()
+    assert not any(frame.complete for frame in inbox.frames)
+    assert caplog.messages == [
+        f"camera.path: {images / '10.png'} cannot be shown: it is damaged",
+        f"camera.path: {images / '20.png'} cannot be shown: it is not there any more",
+        f"camera.path: {images / '30.png'} cannot be shown: its values are uint16: make them 8 bits each",
+    ]
+
+
 def test_a_video_plays_at_its_own_times_over_and_over(tmp_path: Path) -> None:
     video = tmp_path / "belt.mp4"
     source = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=50:duration=0.06"]

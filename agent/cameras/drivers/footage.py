@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 from agent.cameras.recording import INDEX, is_recording, load_image, read_recording
 from agent.errors import ConfigError
 from agent.inspection import Image
+
+log = logging.getLogger(__name__)
 
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
@@ -53,6 +56,18 @@ def open_footage(path: Path) -> Footage:
     return _Video(path)
 
 
+class _Unshown:
+    """Files that come without a picture: the log names each once."""
+
+    def __init__(self) -> None:
+        self._named: set[Path] = set()
+
+    def name(self, path: Path, cause: str) -> None:
+        if path not in self._named:
+            self._named.add(path)
+            log.warning("camera.path: %s cannot be shown: %s", path, cause)
+
+
 class _Images:
     """All images of a folder and its sub-folders, in name order."""
 
@@ -66,10 +81,16 @@ class _Images:
             if not cv2.haveImageReader(str(path)):
                 raise ConfigError(f"camera.path: {path} cannot be read as an image: remove or replace it")
 
+        self._unshown = _Unshown()
+
     def play(self) -> Iterator[Shot]:
-        """Grey as stored or colour; 16 bits are no picture here."""
+        """Grey as stored or colour; 16 bits are no picture here. What is none is named in the log, once."""
         for path in self._paths:
             image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            if image is None:
+                self._unshown.name(path, "it is damaged" if path.is_file() else "it is not there any more")
+            elif image.dtype != np.uint8:
+                self._unshown.name(path, f"its values are {image.dtype}: make them 8 bits each")
             readable = image is not None and image.dtype == np.uint8
             yield Shot(np.asarray(image, np.uint8) if readable else None)
 
@@ -80,6 +101,7 @@ class _Recording:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._frames = read_recording(folder)
+        self._unshown = _Unshown()
         self.timed = len(self._frames) > 1
         if not self._frames:
             raise ConfigError(f"camera.path: no frames in {folder / INDEX}: record some")
@@ -93,7 +115,10 @@ class _Recording:
         for frame in self._frames:
             after_ns = max(0, frame.since_start_ns - before.since_start_ns)
             ids = max(1, frame.frame_id - before.frame_id)
-            yield Shot(load_image(self._folder, frame), after_ns, ids, frame.complete, frame.exposure_us)
+            image = load_image(self._folder, frame)
+            if frame.file and image is None:
+                self._unshown.name(self._folder / frame.file, "it is not what was recorded")
+            yield Shot(image, after_ns, ids, frame.complete, frame.exposure_us)
             before = frame
 
 
