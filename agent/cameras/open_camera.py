@@ -15,7 +15,7 @@ from agent.cameras.every_frame import EveryFrame
 from agent.cameras.line_fired import LineFiredCamera
 from agent.cameras.recorder import RecordedDriver, Recorder
 from agent.cameras.stream import StreamCamera
-from agent.errors import CameraMissing
+from agent.errors import Fault
 
 if TYPE_CHECKING:
     from agent.camera_config import Camera as CameraConfig
@@ -44,16 +44,22 @@ def open_camera(
     config: CameraConfig, trigger: TriggerConfig, view: View, waiting: Callable[[str], None], stop: threading.Event,
     recorder: Recorder | None = None,
 ) -> Camera | None:  # fmt: skip
-    """Wait, visibly, for a camera that is not there yet; None when `stop` came first. Parts enter the `view`."""
+    """Wait, visibly, for a camera that is not there yet, or does not start; None when `stop` came first.
+
+    Parts enter the `view`.
+    """
     while not stop.is_set():
         try:
             driver = open_driver(config, trigger.mode)
-        except CameraMissing as missing:
+            try:
+                numbered = isinstance(config, GenicamSettings)
+                return bound_camera(RecordedDriver(driver, recorder) if recorder else driver, trigger, view, numbered)
+            except BaseException:
+                driver.close()
+                raise
+        except Fault as missing:
             waiting(str(missing))
             stop.wait(RETRY_S)
-            continue
-        numbered = isinstance(config, GenicamSettings)
-        return bound_camera(RecordedDriver(driver, recorder) if recorder else driver, trigger, view, numbered)
     return None
 
 

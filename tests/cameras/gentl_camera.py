@@ -13,7 +13,7 @@ REGISTERS = ("Width", "Height", "TriggerMode", "TriggerSource", "TriggerSoftware
 ENUMERATIONS = {
     "TriggerMode": ("Off", "On"),
     "TriggerSource": ("Line1", "Software"),
-    "TestFault": ("None", "Incomplete", "Short", "Lost", "NoStamp"),
+    "TestFault": ("None", "Incomplete", "Short", "Lost", "NoStamp", "NoId", "NoHeight", "ZeroHeight", "NoSize"),
 }
 COMMANDS = ("TriggerSoftware", "TimestampLatch", "AcquisitionStart", "AcquisitionStop")
 

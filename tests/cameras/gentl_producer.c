@@ -11,7 +11,7 @@ enum { OK = 0, ERROR = -1001, IN_USE = -1004, BAD_ID = -1007, NO_DATA = -1008, I
        NOT_AVAILABLE = -1014, BAD_ADDRESS = -1015, TOO_SMALL = -1016, NOT_IMPLEMENTED = -1003 };
 enum { STRING = 1, INT32 = 5, UINT32 = 6, UINT64 = 8, PTR = 10, BOOL8 = 11, SIZET = 12 };
 enum { WIDTH, HEIGHT, TRIGGER_MODE, TRIGGER_SOURCE, TRIGGER, FAULT, FIRST_ID, LATCH, LATCHED, EXPOSURE, OTHER, REGISTERS };
-enum { NO_FAULT, INCOMPLETE, SHORT, LOST, NO_STAMP };
+enum { NO_FAULT, INCOMPLETE, SHORT, LOST, NO_STAMP, /* of each third frame: */ NO_ID, NO_HEIGHT, ZERO_HEIGHT, NO_SIZE };
 #define EXPORT __attribute__((visibility("default")))
 #define BUFFERS 64
 #define PERIOD_MS 20
@@ -144,7 +144,9 @@ EXPORT int GCReadPort(void *port, uint64_t at, void *to, size_t *size) {
     return OK;
 }
 EXPORT int GCWritePort(void *port, uint64_t at, const void *from, size_t *size) {
+    const char *failure = getenv("GENTL_TEST_EXPOSURE_FAILS"); /* GC_ERROR */
     if (camera.lost) return fails(IO, "no answer from the device");
+    if (failure && at == EXPOSURE * 8) return fails(atoi(failure), "no exposure today");
     if (port != camera.words || at + *size > sizeof camera.words) return BAD_ADDRESS;
     pthread_mutex_lock(&lock);
     memcpy((uint8_t *)camera.words + at, from, *size);
@@ -197,6 +199,7 @@ EXPORT int DSRevokeBuffer(void *stream, void *buffer, void **base, void **user) 
 EXPORT int DSQueueBuffer(void *stream, void *buffer) { ((Buffer *)buffer)->queued = 1; return OK; }
 EXPORT int DSFlushQueue(void *stream, int what) { count = 0; return OK; }
 EXPORT int DSStartAcquisition(void *stream, int flags, uint64_t frames) {
+    if (getenv("GENTL_TEST_START_FAILS")) return fails(IO, "the cable is loose");
     camera.running = 1;
     return pthread_create(&sensor, 0, see, 0);
 }
@@ -216,6 +219,9 @@ EXPORT int DSGetInfo(void *stream, int what, int *type, void *to, size_t *size) 
 }
 EXPORT int DSGetBufferInfo(void *stream, void *buffer, int what, int *type, void *to, size_t *size) {
     Buffer *b = buffer;
+    int fault = b->id % 3 ? NO_FAULT : camera.words[FAULT];
+    if ((fault == NO_SIZE && what == 9) || (fault == NO_HEIGHT && what == 11) || (fault == NO_ID && what == 16))
+        return NOT_AVAILABLE;
     switch (what) {
     case 0: return number((uint64_t)b->base, PTR, type, to, size);
     case 1: return number(b->size, SIZET, type, to, size);
@@ -224,7 +230,7 @@ EXPORT int DSGetBufferInfo(void *stream, void *buffer, int what, int *type, void
     case 8: return text("GEV", type, to, size);
     case 9: return number(b->filled, SIZET, type, to, size);
     case 10: return number(camera.words[WIDTH], SIZET, type, to, size);
-    case 11: return number(camera.words[HEIGHT], SIZET, type, to, size);
+    case 11: return number(fault == ZERO_HEIGHT ? 0 : camera.words[HEIGHT], SIZET, type, to, size);
     case 14: case 18: return number(0, SIZET, type, to, size);
     case 16: return number(b->id, UINT64, type, to, size);
     case 19: return number(1, SIZET, type, to, size);

@@ -18,10 +18,12 @@ import pytest
 from agent.cameras.drivers import aravis_library
 from agent.cameras.drivers.aravis_buffers import BUFFERS
 from agent.cameras.drivers.aravis_devices import usb_cameras_without_permission
+from agent.cameras.drivers.aravis_library import Aravis, GLib, in_cameras_words
 from agent.cameras.inbox import Inbox
 from agent.errors import CameraMissing, ConfigError
 from agent.inspection import Frame, Image
 from tests.cameras.fake_gige import FakeCamera, asked, driver, now
+from tests.cameras.gige_process import GigeProcess
 from tests.conftest import ROOT
 
 
@@ -99,6 +101,22 @@ def test_a_frame_that_lost_packets_is_never_taken_for_whole(caplog: pytest.LogCa
     assert gaps <= 3 + caplog.text.count("lost its first packet"), "three may be under way: lost packets are waited for"
 
 
+def test_a_frame_that_ends_early_is_not_whole_though_camera_and_aravis_say_so(tmp_path: Path) -> None:
+    """What it lacks is filled with whatever part was in that buffer before."""
+    seen: list[Frame] = []
+    with GigeProcess(tmp_path) as camera:
+        running = driver("hardware", device=camera.address, width_px=64, height_px=64)
+        running.start(Inbox(seen.append))
+        for number in range(1, BUFFERS + 5):
+            if number == BUFFERS + 2:
+                camera.type("short 2")
+            camera.show(np.full((64, 64), number, np.uint8))
+            camera.until(lambda number=number: len(seen) == number, "the frame arrives")  # type: ignore[misc]
+        running.close()
+    assert [frame.frame_id for frame in seen if not frame.complete] == [BUFFERS + 2, BUFFERS + 3]
+    assert all((frame.image == frame.frame_id).all() for frame in seen), "each shows its own part, or nothing"
+
+
 def test_colour_and_deep_formats_reach_the_station_as_8_bits(camera: FakeCamera) -> None:
     for pixel_format, shape in (("BayerRG8", (96, 128, 3)), ("Mono16", (96, 128))):
         frame = stream(1, pixel_format=pixel_format)[0]
@@ -152,6 +170,27 @@ def test_without_a_frame_the_grab_ends_by_itself_and_the_camera_is_not_lost(came
         opened.check()
         time.sleep(0.03)
     opened.close()
+
+
+REFUSALS = {
+    "FEATURE_NOT_FOUND", "WRONG_FEATURE", "INVALID_PARAMETER", "NO_STREAM_CHANNEL", "PROTOCOL_ERROR_NOT_IMPLEMENTED",
+    "PROTOCOL_ERROR_INVALID_PARAMETER", "PROTOCOL_ERROR_INVALID_ADDRESS", "PROTOCOL_ERROR_WRITE_PROTECT",
+    "PROTOCOL_ERROR_BAD_ALIGNMENT",
+}  # fmt: skip
+
+
+def test_what_may_pass_is_waited_for_and_what_the_camera_refuses_is_not() -> None:
+    device, aravis = Aravis.DeviceError, Aravis.device_error_quark()
+    errors = {name: (aravis, getattr(device, name)) for name in dir(device) if name.isupper()}
+    errors["range"] = Aravis.gc_error_quark(), Aravis.GcError.OUT_OF_RANGE
+    errors["network"] = GLib.quark_from_string("g-io-error-quark"), 38
+    for name, (quark, code) in errors.items():
+        refused = name in (*REFUSALS, "range")
+        with (
+            pytest.raises(ConfigError if refused else CameraMissing, match=name if refused else f"camera 'x': {name}"),
+            in_cameras_words("camera 'x'"),
+        ):
+            raise GLib.Error.new_literal(quark, name, int(code))
 
 
 def test_a_usb_camera_without_permission_is_named_with_the_rule_that_opens_it(tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.cameras.drivers.aravis_arrival import Arrivals
 from agent.cameras.drivers.device_clock import JUMP_NS, LATE_ALIKE, MAX_DRIFT, SIGHTINGS, STEADY_NS, DeviceClock
 from agent.cameras.drivers.frame_ids import WRAP, FrameIds
 
@@ -119,6 +123,26 @@ def test_a_latched_clock_that_is_not_the_frames_clock_is_not_believed() -> None:
     clock = DeviceClock()
     clock.latched(10**15, START_NS)
     assert clock.exposed(START_NS - 9 * S, START_NS) == (START_NS, 0)
+
+
+@pytest.mark.parametrize("set_by_ns", [15 * MS, -15 * MS, 3_600 * S])
+@pytest.mark.parametrize("waiting", [1, 3])
+def test_a_wall_clock_that_is_set_makes_no_frame_seem_to_have_come_too_early(
+    set_by_ns: int, waiting: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set while so many frames, whose first packets were stamped by it, wait to be fetched."""
+    now_ns, ahead_ns = START_NS, 1_700_000_000 * S
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns)
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns + ahead_ns)
+    arrivals, late_ns = Arrivals(), []
+    for turn in range(40):
+        begun_ns, wall_ns = now_ns, now_ns + ahead_ns
+        ahead_ns += set_by_ns * (turn == 5)
+        for _ in range(waiting):
+            now_ns += 20 * MS
+            late_ns.append(arrivals.begun_ns(wall_ns, now_ns) - begun_ns)
+            assert 0 <= late_ns[-1] <= now_ns - begun_ns
+    assert {*late_ns[: 5 * waiting], *late_ns[-waiting:]} == {0}, "before it, and when it is forgotten"
 
 
 @given(st.integers(1, WRAP), st.lists(st.integers(-40, 400), max_size=400))

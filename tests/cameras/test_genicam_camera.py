@@ -12,16 +12,19 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from agent.camera_config import GenicamCamera, Mode
+from agent.camera_config import GenicamCamera, Mode, TriggerConfig
+from agent.cameras import open_camera as opening
+from agent.cameras.drivers import genicam
 from agent.cameras.drivers.genicam import GenicamDriver
 from agent.cameras.drivers.gentl_producer import Producer
 from agent.cameras.inbox import Inbox
 from agent.errors import CameraMissing, ConfigError, Fault
 from agent.inspection import Frame
+from agent.view import View
 from tests.cameras.gentl_camera import build_producer, viky
 from tests.conftest import ROOT
 
@@ -121,6 +124,51 @@ def test_a_lost_camera_is_a_fault_for_whoever_waits_and_whoever_asks(cti: Path) 
     driver.close()
 
 
+@pytest.mark.parametrize("fault", ["NoHeight", "ZeroHeight", "NoSize"])
+def test_a_frame_that_cannot_be_read_is_incomplete_and_the_camera_not_lost(cti: Path, fault: str) -> None:
+    with running(failing(cti, fault), "hardware") as (driver, inbox):
+        frames = first(inbox, 9)
+        driver.check()
+    assert [(frame.frame_id, frame.complete) for frame in frames] == [(n, n % 3 != 0) for n in range(1, 10)]
+
+
+def test_a_frame_that_does_not_say_its_number_is_a_gap(cti: Path) -> None:
+    with running(failing(cti, "NoId"), "hardware") as (driver, inbox):
+        frames = first(inbox, 6)
+        driver.check()
+    assert [(frame.frame_id, frame.complete) for frame in frames] == [(n, True) for n in (1, 2, 4, 5, 7, 8)]
+
+
+@pytest.mark.parametrize("call", ["clock_ns", "trigger"])
+def test_a_vendors_call_that_does_not_come_back_holds_nobody_up(
+    cti: Path, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The binding keeps the interpreter in each call, which nobody in this process can notice: so it hangs in ours."""
+    monkeypatch.setattr(genicam, "HUNG_S", 0.2)
+    monkeypatch.setattr(genicam, "RELEASE_S", 0.2)
+    back = threading.Event()
+    driver, inbox = GenicamDriver(failing(cti), "software"), Inbox()
+    monkeypatch.setattr(driver._device, call, back.wait)
+    driver.start(inbox)
+    driver.fire()
+    time.sleep(0.4)
+    if call == "clock_ns":
+        with pytest.raises(Fault, match=r"camera T1 .*lost: the vendor's library has not come back"):
+            driver.check()
+        with pytest.raises(Fault, match="lost"):
+            inbox.check()
+    else:
+        driver.check()
+    began_s = time.monotonic()
+    driver.close()
+    assert time.monotonic() - began_s < 2, "it is not waited for"
+    back.set()
+    for thread in threading.enumerate():
+        if thread.name == "camera-release":
+            thread.join(5)
+    GenicamDriver(failing(cti), "software").close()  # it is released after all
+
+
 def test_the_interpreter_runs_on_while_no_frame_comes() -> None:
     """The binding's own wait would hold it, and the PLC link with it."""
     with running(free_running(rate_per_s=4)):
@@ -132,16 +180,23 @@ def test_the_interpreter_runs_on_while_no_frame_comes() -> None:
 
 
 def test_opening_and_closing_again_leaves_nothing_behind(cti: Path) -> None:
+    def held() -> tuple[int, ...]:
+        return len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task"))
+
     def open_and_close(config: GenicamCamera) -> None:
         with running(config) as (_, inbox):
             first(inbox, 1)
 
     for config in (free_running(rate_per_s=100), failing(cti)):
         open_and_close(config)
-    before = (len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task")))
+    time.sleep(0.05)
+    before = held()
     for config in [free_running(rate_per_s=100)] * 5 + [failing(cti)] * 20:
         open_and_close(config)
-    assert (len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task"))) == before
+    until_s = time.monotonic() + 2  # a thread that was joined takes a moment to go
+    while held() != before and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert held() == before
 
 
 @pytest.mark.parametrize(
@@ -167,6 +222,44 @@ def test_no_such_camera_or_one_that_somebody_holds_is_waited_for(cti: Path) -> N
         GenicamDriver(GenicamCamera(driver="genicam", cti=cti, device="4713"), "presence")
     with pytest.raises(CameraMissing, match=r"camera HELD .*in use"):
         GenicamDriver(GenicamCamera(driver="genicam", cti=cti, device="HELD"), "presence")
+
+
+PASSING = {"in use": -1004, "not allowed": -1005, "Communication error": -1010, "timed out": -1011, "aborted": -1012,
+           "busy": -1022}  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "code"), PASSING.items())
+def test_what_may_pass_while_it_is_set_up_is_waited_for(
+    cti: Path, words: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENTL_TEST_EXPOSURE_FAILS", str(code))
+    with pytest.raises(CameraMissing, match=f"camera T1 .*{words}"):
+        GenicamDriver(failing(cti), "presence")
+
+
+def test_what_it_refuses_is_not_waited_for(cti: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENTL_TEST_EXPOSURE_FAILS", "-1019")
+    with pytest.raises(ConfigError, match=r"camera\.exposure_us = 500: .*invalid register value"):
+        GenicamDriver(failing(cti), "presence")
+
+
+def test_one_that_does_not_start_is_let_go_of_and_waited_for(cti: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "RETRY_S", 0.01)
+    monkeypatch.setenv("GENTL_TEST_START_FAILS", "1")
+    said: list[str] = []
+    stop = threading.Event()
+
+    def mend(why: str) -> None:
+        said.append(why)
+        monkeypatch.delenv("GENTL_TEST_START_FAILS", raising=False)
+        if len(said) > 1:
+            stop.set()
+
+    trigger = TriggerConfig(mode="hardware", min_pitch_ms=100)
+    camera = opening.open_camera(failing(cti), trigger, cast(View, None), mend, stop)
+    assert camera is not None
+    camera.close()
+    assert [why.split(":")[0] for why in said] == ["camera T1 (serial 4711) does not start"]
 
 
 def test_a_library_that_is_no_producer_says_why(tmp_path: Path) -> None:

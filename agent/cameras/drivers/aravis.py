@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from agent.camera_config import AravisCamera, Mode
+from agent.cameras.drivers.aravis_arrival import Arrivals
 from agent.cameras.drivers.aravis_buffers import Buffers
 from agent.cameras.drivers.aravis_devices import open_camera
 from agent.cameras.drivers.aravis_features import AravisFeatures
@@ -46,7 +47,8 @@ class AravisDriver:
         self._config, self._asked = config, mode in ASKED
         self._inbox: Inbox | None = None
         self._fault: Fault | None = None
-        self._ids, self._clock, self._clock_lock = FrameIds(), DeviceClock(), threading.Lock()
+        self._ids, self._arrivals = FrameIds(), Arrivals()
+        self._clock, self._clock_lock = DeviceClock(), threading.Lock()
         self._stopping, self._fire = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
         self._camera, address = open_camera(config.device)
@@ -162,7 +164,7 @@ class AravisDriver:
                 continue
             try:
                 frame = self._frame(buffer, received_ns)
-            except (Fault, ConfigError, NoDecision) as error:
+            except (Fault, ConfigError) as error:
                 self._lose(str(error))
                 return
             if frame is not None:
@@ -170,7 +172,7 @@ class AravisDriver:
 
     def _frame(self, buffer: Any, received_ns: int) -> Frame | None:
         """None: it has lost its head, and nobody knows which one it was; what is left is a gap in the numbers."""
-        if buffer.get_status() != Aravis.BufferStatus.SUCCESS and not buffer.get_system_timestamp():
+        if not buffer.get_system_timestamp():
             self._buffers.give_back(buffer)
             log.warning("a frame has lost its first packet, and with it its number")
             return None
@@ -182,14 +184,22 @@ class AravisDriver:
             self._watch.hurry()  # until its clock is latched anew, times are late by exposure and read-out
         image = NOTHING
         if why is None:
-            image = to_image(self._config.pixel_format, self._buffers.lend(buffer), *self._expected[1::-1])
+            image, why = self._image(buffer)
         else:
             self._buffers.give_back(buffer)
+        if why is not None:
             log.warning("frame %d is not used: %s", frame_id, why)
         return Frame(image, frame_id, captured_ns, self._exposure_us, complete=why is None, received_ns=received_ns)
 
+    def _image(self, buffer: Any) -> tuple[Image, str | None]:
+        """Of a frame that claims to be whole; and why it is not."""
+        try:
+            return to_image(self._config.pixel_format, self._buffers.lend(buffer), *self._expected[1::-1]), None
+        except NoDecision as short:
+            return NOTHING, f"incomplete ({short})"
+
     def _what_is_wrong(self, buffer: Any) -> str | None:
-        """Why the frame is no proof of anything; None: it is whole, and as it was asked for. Raises Fault."""
+        """Why the frame is no proof of anything; None: it says that it is whole, and fits. Raises Fault."""
         status = buffer.get_status()
         if status != Aravis.BufferStatus.SUCCESS:
             return f"incomplete ({status.value_nick})"
@@ -203,11 +213,11 @@ class AravisDriver:
     def _captured_ns(self, buffer: Any, received_ns: int) -> tuple[int, int]:
         """When it was exposed, on our monotonic clock; and by how much that is out of line with the others, or 0."""
         device_ns, begun_ns = buffer.get_timestamp(), buffer.get_system_timestamp()
-        if not device_ns or not begun_ns:  # the camera has no clock
+        arrived_ns = self._arrivals.begun_ns(begun_ns, received_ns)
+        if not device_ns:  # the camera has no clock
             return received_ns - int(self._exposure_us * 1000), 0
-        took_ns = time.time_ns() - begun_ns - (time.monotonic_ns() - received_ns)  # since its first packet: wall clock
         with self._clock_lock:
-            return self._clock.exposed(device_ns, received_ns - max(0, took_ns))
+            return self._clock.exposed(device_ns, arrived_ns)
 
     def _latched(self, device_ns: int, until_ns: int) -> None:
         with self._clock_lock:

@@ -20,7 +20,12 @@ else:
 
 __all__ = ["Aravis", "GLib", "in_cameras_words", "require_aravis"]
 
-GONE = ("TIMEOUT", "NOT_CONNECTED", "NOT_FOUND", "NOT_CONTROLLER")
+REFUSALS = (
+    "FEATURE_NOT_FOUND", "WRONG_FEATURE", "INVALID_PARAMETER", "NO_STREAM_CHANNEL", "PROTOCOL_ERROR_NOT_IMPLEMENTED",
+    "PROTOCOL_ERROR_INVALID_PARAMETER", "PROTOCOL_ERROR_INVALID_ADDRESS", "PROTOCOL_ERROR_WRITE_PROTECT",
+    "PROTOCOL_ERROR_BAD_ALIGNMENT",
+)  # fmt: skip
+"""What the camera would say tomorrow, too. All else, as no answer, busy, or control lost, may pass."""
 
 
 def require_aravis() -> None:
@@ -35,11 +40,18 @@ def require_aravis() -> None:
 
 @contextmanager
 def in_cameras_words(what: str) -> Iterator[None]:
-    """Raise CameraMissing when the camera does not answer, ConfigError when it refuses."""
+    """Raise ConfigError for what the camera refuses, by itself or by its description, CameraMissing for all else."""
     try:
         yield
     except GLib.Error as error:
-        quark = Aravis.device_error_quark()
-        if any(error.matches(quark, getattr(Aravis.DeviceError, name)) for name in GONE):
-            raise CameraMissing(f"{what}: {error.message}") from error
-        raise ConfigError(error.message) from error
+        if _refuses(error):
+            raise ConfigError(error.message) from error
+        raise CameraMissing(f"{what}: {error.message}") from error
+
+
+def _refuses(error: GLib.Error) -> bool:
+    """By itself, or by its description of itself."""
+    if error.domain == GLib.quark_to_string(Aravis.gc_error_quark()):
+        return True
+    quark = Aravis.device_error_quark()
+    return any(error.matches(quark, getattr(Aravis.DeviceError, name)) for name in REFUSALS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import math
 import threading
 import time
 from typing import Any
@@ -25,9 +26,14 @@ from agent.inspection import Frame, Image
 log = logging.getLogger(__name__)
 
 WAIT_S = 0.05
-"""close() takes no longer."""
 ASK_S = 0.5
 """So often the camera is asked for the time by its clock, or for anything: a sign of life."""
+HUNG_S = 2.0
+"""A vendor's call that takes longer does not end any more."""
+RELEASE_S = 2.0
+NOTHING: Image = np.zeros((0, 0), np.uint8)
+UNREADABLE: tuple[type[Exception], ...] = (*VENDOR_ERRORS, NoDecision, ArithmeticError, TypeError, ValueError)
+"""What a buffer raises that does not hold what it should."""
 
 
 class GenicamDriver:
@@ -39,8 +45,11 @@ class GenicamDriver:
         faulthandler.enable(2)  # stderr: a vendor's library that crashes says where, and not nothing
         self._config, self._asked = config, mode not in FREE_RUNNING and mode != "hardware"
         self._device = Device(config.cti, config.device)
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._stopping, self._fire = threading.Event(), threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._inbox: Inbox | None = None
+        self._turned_s = math.inf
+        """When the fetching thread last began a turn."""
         self._broken: Fault | None = None
         self._clock, self._ids = DeviceClock(), FrameIds()
         try:
@@ -54,48 +63,85 @@ class GenicamDriver:
         """From now on frames come."""
         with in_vendors_words(f"camera {self._device.seen} does not start", otherwise=Fault):
             self._device.start()
-        self._thread = threading.Thread(target=self._fetch_forever, args=(inbox,), name="camera", daemon=True)
-        self._thread.start()
+        self._inbox, self._turned_s = inbox, time.monotonic()
+        self._run("camera", self._fetch_forever, inbox)
+        if self._asked:
+            self._run("camera-trigger", self._fire_forever)
 
     def fire(self) -> None:
-        """One software trigger, where the camera was set to take them."""
-        if self._asked:
-            with in_vendors_words(f"camera {self._device.seen} takes no software trigger", otherwise=Fault):
-                self._device.nodes.TriggerSoftware.execute()
+        """One software trigger, where the camera was set to take them; sent by a thread, as it may take its time."""
+        self.check()
+        self._fire.set()
 
     def check(self) -> None:
-        """Raise the Fault that the fetching thread has met."""
+        """Raise the Fault that the fetching thread has met; one that stands still has met one, too."""
+        if time.monotonic() - self._turned_s > HUNG_S:
+            self._lose(f"the vendor's library has not come back for {HUNG_S:g} s")
         if self._broken is not None:
             raise self._broken
 
     def close(self) -> None:
-        """End the thread, then release the device."""
+        """End the threads, release the device; a vendor's call that does not come back is left to a thread."""
         self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._fire.set()
+        release = threading.Thread(target=self._release, name="camera-release", daemon=True)
+        release.start()
+        release.join(timeout=RELEASE_S)
+
+    def _release(self) -> None:
+        for thread in self._threads:
+            thread.join()
         self._device.close()
+
+    def _run(self, name: str, target: Any, *arguments: Any) -> None:
+        thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _lose(self, why: str) -> None:
+        if self._broken is None and not self._stopping.is_set():
+            self._broken = Fault(f"camera {self._device.seen} lost: {why}")
+            if self._inbox is not None:
+                self._inbox.broken(self._broken)
+
+    def _fire_forever(self) -> None:
+        while True:
+            self._fire.wait()
+            self._fire.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self._device.trigger()
+            except VENDOR_ERRORS as error:  # no frame will come; whether the camera is lost, the other thread finds out
+                log.warning("software trigger: %s", own_words(error))
 
     def _fetch_forever(self, inbox: Inbox) -> None:
         ask_at_s = 0.0
         try:
             while not self._stopping.is_set():
-                if time.monotonic() >= ask_at_s:
+                self._turned_s = time.monotonic()
+                if self._turned_s >= ask_at_s:
                     self._ask_time()
                     ask_at_s = time.monotonic() + ASK_S
                 with self._device.fetched(WAIT_S) as buffer:
-                    if buffer is not None:
-                        inbox.put(self._frame(buffer, time.monotonic_ns()))
+                    frame = None if buffer is None else self._frame(buffer, time.monotonic_ns())
+                    if frame is not None:
+                        inbox.put(frame)
         except VENDOR_ERRORS as error:
-            self._broken = Fault(f"camera {self._device.seen} lost: {own_words(error)}")
-            inbox.broken(self._broken)
+            self._lose(own_words(error))
 
     def _ask_time(self) -> None:
         device_ns = self._device.clock_ns()
         if device_ns is not None:
             self._clock.latched(device_ns, time.monotonic_ns())
 
-    def _frame(self, buffer: Any, received_ns: int) -> Frame:
-        frame_id = self._ids.count(buffer.frame_id)
+    def _frame(self, buffer: Any, received_ns: int) -> Frame | None:
+        """None: it does not say which one it is; what is left is a gap in the numbers."""
+        try:
+            frame_id = self._ids.count(buffer.frame_id)
+        except UNREADABLE as error:
+            log.warning("a frame does not say its number: %s", own_words(error))
+            return None
         image, complete = self._image(buffer)
         captured_ns, jumped_ns = self._captured_ns(buffer, received_ns)
         if jumped_ns:
@@ -116,9 +162,9 @@ class GenicamDriver:
         """A copy, as the buffer goes back to the producer; and whether it is whole."""
         try:
             image = to_image(self._config.pixel_format, _pixels(buffer), buffer.height, buffer.width)
-        except NoDecision:
-            return np.zeros((0, 0), np.uint8), False
-        return (image if image.flags.owndata else image.copy()), buffer.is_complete()
+            return (image if image.flags.owndata else image.copy()), image.size > 0 and buffer.is_complete()
+        except UNREADABLE:
+            return NOTHING, False
 
 
 def _pixels(buffer: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.cameras.drivers.genicam_settings import Value
-from agent.cameras.drivers.gentl_producer import VENDOR_ERRORS, genapi, own_words
+from agent.cameras.drivers.gentl_producer import PASSING, VENDOR_ERRORS, genapi, own_words
 from agent.errors import ConfigError
 
 
@@ -25,13 +25,18 @@ class GenicamNodes:
         return value
 
     def set(self, name: str, value: Value) -> None:
-        """Raises ConfigError with the camera's own words when it refuses; it may be fixed at this value."""
+        """Raises ConfigError with the camera's own words when it refuses; it may be fixed at this value.
+
+        One of PASSING when it was not asked at all.
+        """
         node = getattr(self._nodes, name)
         if self._access(name) == genapi.EAccessMode.RO and node.value == value:
             return
         whole = isinstance(node, genapi.IInteger) and isinstance(value, float) and value.is_integer()
         try:
             node.value = int(value) if whole else value
+        except PASSING:
+            raise
         except VENDOR_ERRORS as error:
             raise ConfigError(own_words(error)) from error
         except TypeError as error:

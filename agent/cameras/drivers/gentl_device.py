@@ -71,6 +71,10 @@ class Device:
         nodes.AcquisitionStart.execute()
         opened.callback(nodes.AcquisitionStop.execute)
 
+    def trigger(self) -> None:
+        """Fire it once. Raises one of VENDOR_ERRORS."""
+        self.nodes.TriggerSoftware.execute()
+
     @contextmanager
     def fetched(self, timeout_s: float) -> Iterator[Any]:
         """The next filled buffer, complete or not, which goes back to the producer at the end; None: none in time.

@@ -22,10 +22,13 @@ try:
 except ImportError as error:
     MISSING = str(error)
     VENDOR_ERRORS: tuple[type[Exception], ...] = ()
+    PASSING: tuple[type[Exception], ...] = ()
     gentl = genapi = RemoteDevice = None
 else:
     MISSING = ""
     VENDOR_ERRORS = (gentl.GenericException, genapi.GenericException)
+    PASSING = (gentl.ResourceInUseException, gentl.AccessDeniedException, gentl.BusyException, gentl.TimeoutException,
+               gentl.IoException, gentl.AbortException, genapi.TimeoutException)  # fmt: skip
 
 SEARCH_MS = 1000
 HELD = (3, 4, 5, 6)
@@ -105,12 +108,14 @@ class Producer:
 
 @contextmanager
 def in_vendors_words(what: str, otherwise: type[LinegateError]) -> Iterator[None]:
-    """A vendor's error becomes ours: CameraMissing where somebody else holds the thing, `otherwise` in other cases."""
+    """A vendor's error becomes ours: CameraMissing where it may pass (held, silent, cut off), else `otherwise`."""
     held = (gentl.ResourceInUseException, gentl.AccessDeniedException, gentl.BusyException)
     try:
         yield
     except held as error:
         raise CameraMissing(f"{what}: in use by somebody else, or no permission: {own_words(error)}") from error
+    except PASSING as error:
+        raise CameraMissing(f"{what}: {own_words(error)}") from error
     except VENDOR_ERRORS as error:
         raise otherwise(f"{what}: {own_words(error)}") from error
 

@@ -190,6 +190,8 @@ class GigeCamera:
         if fault in ("black", "saturated"):
             scene = np.full_like(scene, 0 if fault == "black" else 255)
         data = sensed(scene, (x_px, y_px, width_px, height_px), get("PixelFormat"))
+        if fault == "short":
+            data = data[: len(data) // 2]
         ticks = self.device.clock.ticks(begin_ns)
         return Block(block_id, ticks, get("PixelFormat"), width_px, height_px, x_px, y_px, data)
 

@@ -15,6 +15,7 @@ FAULTS = {
     "black": "… is black",
     "saturated": "… is white",
     "resized": "… has half the height that was set",
+    "short": "… ends half way, and says that it is whole",
     "skip": "… is not taken, nor counted",
     "extra": "… is followed by one that nobody asked for",
     "freeze": "… shows again the picture of the one before",
