@@ -25,6 +25,10 @@ class Link(Protocol):
         """Every part to inspect, in order, until `stop`; None now and then while there is none."""
         ...
 
+    def offline(self) -> str:
+        """Why no part can be inspected although all is there, and what to do; "" = parts are inspected."""
+        ...
+
     def exposed(self, trigger: Trigger) -> None:
         """This part's photo is taken."""
         ...

@@ -37,6 +37,7 @@ from agent.recipe import Recipe, load_recipes
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
 from agent.standalone.open_standalone import asking, standalone
+from agent.standing import Standing, Waiting
 from agent.view import View, open_view
 
 log = logging.getLogger(__name__)
@@ -134,15 +135,20 @@ def run_station(config: Config, stop: threading.Event, record: Path | None = Non
         if opened_station is None:
             return
         station, link = opened_station
-        watchdog = Watchdog(link.progressing)
+        watchdog, standing = Watchdog(link.progressing), Standing(config.station, link.offline)
         if stop.is_set():
             return
         gc.collect()
         gc.freeze()
         link.set_ready()
-        log.info("READY: line %s, station %s", config.station.line, config.station.name)
-        notify("READY=1\nSTATUS=inspecting")
-        station.run(stop, watchdog.feed)
+        standing.say()
+        notify("READY=1")
+
+        def come_round() -> None:
+            watchdog.feed()
+            standing.say()
+
+        station.run(stop, come_round)
         notify("STOPPING=1")
 
 
@@ -153,6 +159,7 @@ def open_station(
 
     None: `stop` came while the camera was waited for.
     """
+    waiting = Waiting()
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
     segmenter.self_test()
     view = open_view(config)
@@ -161,7 +168,7 @@ def open_station(
     epoch = next_agent_epoch(config.station.state_dir)
     log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
 
-    camera = open_camera(config.camera, config.trigger, view, _waiting, stop, recorder)
+    camera = open_camera(config.camera, config.trigger, view, waiting.say, stop, recorder)
     if camera is None:
         return None
     opened.callback(camera.close)
@@ -194,7 +201,7 @@ def open_station(
         link = opened.enter_context(standalone(config.trigger, epoch, own_job, camera, journal, stages.health))
     publisher.on_status(link.situation)
     control.serve({"challenge": link.challenge_next, "trigger": asking(config.trigger.mode, link)})
-    link.wait_for_triggers(_waiting, stop)
+    link.wait_for_triggers(waiting.say, stop)
     return Station(camera, Succession(ordered_size(config.camera)), view, segmenter, jobs, link, stages), link
 
 
@@ -217,8 +224,3 @@ def open_stages(config: Config, segmenter: Segmenter) -> Stages:
     stages = Stages.of(config.trigger.frame_timeout_ms + config.trigger.capture_window_ms, SEGMENT_BUDGET_MS)
     segmenter.on_plan(lambda expected_ms: stages.allow_segment(max(SEGMENT_BUDGET_MS, SEGMENT_MARGIN * expected_ms)))
     return stages
-
-
-def _waiting(what: str) -> None:
-    log.info("waiting: %s", what)
-    notify(f"STATUS=waiting: {what}\nEXTEND_TIMEOUT_USEC=5000000")

@@ -20,8 +20,9 @@ from agent.journal import Journal
 from agent.part_id_latch import PartIdLatch
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.arm.reject_arm import RejectArm
-from agent.plc.decision import Closed, Decision, Observation, Sampled, Situation
+from agent.plc.decision import Decision, Observation, Sampled, Situation
 from agent.plc.in_step import InStep
+from agent.plc.parts_log import PartsLog
 from agent.plc.register_map import Status
 from agent.plc.wires.bell import Bell
 from agent.plc.wires.link_end import Wire
@@ -52,7 +53,7 @@ class PlcLink:
         self._stopping = threading.Event()
         self._seen_map = threading.Event()
         self._ready = False
-        self._trouble = ""
+        self._trouble, self._parts_log = "", PartsLog()
         self._plc_heartbeat, self._plc_moved_ns = -1, 0
         self._ticked_ns = self._written_ns = time.monotonic_ns()
         self._longest_gap_ns = 0
@@ -96,6 +97,11 @@ class PlcLink:
         with self._lock:
             self._handshake.exposed(trigger)
 
+    def offline(self) -> str:
+        """Camera and PLC count differently, until CLEAR_FAULT."""
+        with self._lock:
+            return "PART_ID_ERROR: clear the belt, then CLEAR_FAULT" if self._handshake.ledger.out_of_step else ""
+
     def situation(self) -> Situation:
         """What the PLC is being told, and how steadily since it was last asked."""
         with self._lock:
@@ -117,7 +123,9 @@ class PlcLink:
         if settled is None:
             return False
         if not self._journal.commit(settled) and self._journal.required:
-            settled = self._unrecorded(settled)
+            with self._lock:
+                unrecorded = "the journal row was not on disk in time"
+                settled = self._handshake.ledger.withdraw(settled, Reason.JOURNAL, unrecorded)
         self._release(settled)
         self.bell.ring()
         return True
@@ -141,10 +149,6 @@ class PlcLink:
     def _undecided(self) -> set[tuple[int, int]]:
         with self._lock:
             return self._handshake.ledger.undecided()
-
-    def _unrecorded(self, settled: Decision) -> Decision:
-        with self._lock:
-            return self._handshake.ledger.withdraw(settled, Reason.JOURNAL, "the journal row was not on disk in time")
 
     # --- the wire's side, in the link's thread -------------------------------------------------------------------
 
@@ -220,21 +224,15 @@ class PlcLink:
         for decision in expired:
             self._settled_here(decision)
         for part in closed:
-            self._finished(part)
+            self._parts_log.finished(part)
+            self._journal.complete(part)
         self._health.end_if_hung(now_ns)
 
     def _settled_here(self, decision: Decision) -> None:
         """NO_DECISION is safe at once: it does not wait for its row."""
-        log.warning("part %d: no decision (%s: %s)", decision.trigger.part_id, decision.reason.name, decision.detail)
+        self._parts_log.no_decision(decision)
         self._journal.enqueue(decision)
         self._release(decision)
-
-    def _finished(self, part: Closed) -> None:
-        if part.passed_unproven:
-            log.critical(
-                "part %d: the PLC passed it although the verdict was %s", part.decision.trigger.part_id, part.verdict
-            )
-        self._journal.complete(part)
 
     def _status(self, now_ns: int) -> Status:
         if self._stopping.is_set():

@@ -18,6 +18,7 @@ from agent.inspection import PlcAction, Reason, Trigger
 from agent.journal import Journal
 from agent.plc.decision import Closed, Decision, Situation
 from agent.plc.ledger import Ledger
+from agent.plc.parts_log import PartsLog
 from agent.plc.register_map import next_seq
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class StandaloneLink:
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._under_way: tuple[int, int] | None = None
         self._seq = self._parts = 0
-        self._ready = False
+        self._ready, self._parts_log = False, PartsLog()
         self._stopping = threading.Event()
         self._ticked_ns = time.monotonic_ns()
         self._thread = threading.Thread(target=self._watch, name="standalone-link", daemon=True)
@@ -145,6 +146,10 @@ class StandaloneLink:
         """Has the thread come round lately?"""
         return time.monotonic_ns() - self._ticked_ns < PROGRESS_LIMIT_S * 1e9
 
+    def offline(self) -> str:
+        """Nobody counts here but the station."""
+        return ""
+
     def situation(self) -> Situation:
         """STANDALONE instead of a PLC's bits."""
         ready = self._ready and self._health.alive(time.monotonic_ns())
@@ -186,7 +191,7 @@ class StandaloneLink:
 
     def _settled_here(self, decision: Decision) -> None:
         """NO_DECISION does not wait for its row. A part in the loop stays open for its late verdict."""
-        log.warning("part %d: no decision (%s: %s)", decision.trigger.part_id, decision.reason.name, decision.detail)
+        self._parts_log.no_decision(decision)
         self._journal.enqueue(decision)
         self._ledger.release(decision)
         if decision.trigger.key != self._under_way:

@@ -10,10 +10,12 @@ from subprocess import Popen
 from agent.plc.register_map import AGENT_BLOCK, Alarm, Status
 from agent.subscriber import subscribe_status
 from tests.faults.observed_line import ObservedLine, line_of, wait_until
+from tests.systemd import statuses, told_to_systemd
 
 GOOD = Status.ONLINE | Status.READY
 MORE = 400
 """Parts: the belt never runs empty."""
+OFFLINE = "offline: PART_ID_ERROR: clear the belt, then CLEAR_FAULT"
 ALARMS_OFF = {"alarm": {"consecutive_rejects": 0, "consecutive_no_decisions": 0}}
 
 
@@ -65,9 +67,11 @@ class TypedLine(ObservedLine):
         return len(passed)
 
 
-def test_a_slip_of_one_takes_the_line_offline_until_the_belt_is_cleared(two_verdict_model: Path) -> None:
+def test_a_slip_of_one_takes_the_line_offline_until_the_belt_is_cleared(
+    two_verdict_model: Path, tmp_path: Path
+) -> None:
     options = line_of(two_verdict_model, MORE / 20, 20)
-    with TypedLine(options, ALARMS_OFF) as line:
+    with told_to_systemd(tmp_path / "notify") as messages, TypedLine(options, ALARMS_OFF) as line:
         line.wait_for_a_pass()
         assert not line.alarms, "no frame belongs to nobody as yet"
         line.type("unseen")
@@ -75,15 +79,22 @@ def test_a_slip_of_one_takes_the_line_offline_until_the_belt_is_cleared(two_verd
         assert line.said("PART_ID_ERROR, offline") == 1
         first_refused = line.truth()[-1]["seq"] + 12  # whatever the PLC had copied before may still pass
 
+        wait_until(lambda: statuses(messages)[-1] == OFFLINE, "systemd is told")
         line.kill_station()
-        line.restart_station()
+        line.start("station", ["run", str(line.config)])
         line.wait_until_offline()
+        wait_until(lambda: line.said(OFFLINE) == 2, "the log does not say READY")
+        assert line.said("READY:") == 1
         wait_until(lambda: line.truth()[-1]["seq"] >= first_refused + 5, "parts pass the station that is offline")
         assert {r["arm"] for r in line.truth() if r["seq"] >= first_refused} == {"rejected"}
+        wait_until(lambda: line.said("no decision (frame_mismatch: ") > 0, "the log has the first of them")
+        assert line.said("no decision (frame_mismatch: ") <= 6, "not one for each of more than 15 parts"
         assert not line.status & GOOD
 
         line.type("clear")
         line.wait_for_a_pass()
+        assert statuses(messages)[-3:] == [OFFLINE, OFFLINE, "inspecting"]
+        assert sum("READY=1" in message for message in messages) == 2, "to systemd it is up, also while it is offline"
         assert line.status & GOOD == GOOD
         assert not line.status & Status.PART_ID_ERROR
         assert not line.alarms
