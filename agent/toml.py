@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from agent.errors import ConfigError
 
@@ -38,9 +39,8 @@ def load_toml(path: Path, model: type[Model], kind: str) -> Model:
 
 
 def _describe(problem: Any, model: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "file"
+    key, known = _place(model, problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = _known_keys(model, problem["loc"][:-1])
         close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         return f"unknown key '{key}'" + (f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(known)})")
     if problem["type"] == "missing":
@@ -62,15 +62,36 @@ def _describe_choice(key: str, context: dict[str, str], found: Any) -> str:
     return f"'{key}.{tag}': {found[tag]!r} is unknown (one of {choices})"
 
 
-def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """Names of the fields at `location` of the model tree; dict keys and union tags are stepped over."""
-    for step in location:
-        field = {known.alias or name: known for name, known in model.model_fields.items()}.get(str(step))
+def _place(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[str, list[str]]:
+    """The key at `location` of the model tree as the file has it, and the keys that its table may have.
+
+    A union's tag, which pydantic puts into a location, is no key; dict keys and list indices are stepped over.
+    """
+    key, known, union = [], _fields(model), _Union([], "")
+    for number, step in enumerate(location):
+        if tagged := [kind for kind in union.models if union.tag and step in _tags(kind, union.tag)]:
+            known, union = _fields(tagged[0]), _Union([], "")
+            continue
+        key.append(str(step))
+        field = known.get(str(step))
         nested = _models_in(field.annotation) if field else []
-        tagged = [m for m in nested if str(step) in (m.__name__.lower(), getattr(m, "driver_name", ""))]
-        if nested:
-            model = (tagged or nested)[0]
-    return [known.alias or name for name, known in model.model_fields.items()]
+        if field and nested and number + 1 < len(location):
+            known, union = _fields(nested[0]), _Union(nested, str(field.discriminator or ""))
+    return ".".join(key) or "file", list(known)
+
+
+class _Union(NamedTuple):
+    models: list[type[BaseModel]]
+    tag: str
+    """The key that says which of them a table is; "" where there is no choice."""
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {known.alias or name: known for name, known in model.model_fields.items()}
+
+
+def _tags(model: type[BaseModel], tag: str) -> tuple[Any, ...]:
+    return get_args(model.model_fields[tag].annotation)
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
