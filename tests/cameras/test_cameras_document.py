@@ -90,7 +90,7 @@ def test_every_key_of_the_page_exists() -> None:
     tables |= {field.name for field in fields(Frame)}
     shown = {code for code in INLINE if re.fullmatch(r"[a-z]+(_[a-z]+)+", code)}
     reasons = {reason.name.lower() for reason in Reason}
-    assert shown - tables - reasons - set(typing.get_args(Mode)) - {"usb_device"} == set()
+    assert shown - tables - reasons - set(typing.get_args(Mode)) - {"part_id_error"} == set()
     for table, key in {tuple(found) for code in INLINE for found in re.findall(r"^([a-z]+)\.([a-z_]+)(?= =|$)", code)}:
         kinds = list(models(Config.model_fields[table].annotation)) if table in Config.model_fields else []
         assert not kinds or any(key in kind.model_fields for kind in kinds), f"{table}.{key}"
