@@ -15,7 +15,9 @@ DeviceOption = Annotated[
 ]
 CtiOption = Annotated[Path | None, typer.Option(help="The vendor's GenTL producer; default with --device: Aravis.")]
 ExposureOption = Annotated[float | None, typer.Option(min=1, help="With --device: µs.")]
-FormatOption = Annotated[str, typer.Option(help="With --device: the camera's pixel format.")]
+FormatOption = Annotated[
+    str | None, typer.Option(help="With --device: the camera's pixel format; default: Mono8.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
 
 
@@ -33,7 +35,7 @@ def camera_snap(
     device: DeviceOption = None,
     cti: CtiOption = None,
     exposure_us: ExposureOption = None,
-    pixel_format: FormatOption = "Mono8",
+    pixel_format: FormatOption = None,
     raw: Annotated[bool, typer.Option("--raw", help="All that the camera gives, without the station's view.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds to wait for the frame.")] = 10.0,
 ) -> None:
@@ -50,7 +52,7 @@ def camera_live(
     device: DeviceOption = None,
     cti: CtiOption = None,
     exposure_us: ExposureOption = None,
-    pixel_format: FormatOption = "Mono8",
+    pixel_format: FormatOption = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="How long; default: until Ctrl-C.")] = None,
     rate: Annotated[
         float | None, typer.Option(min=0.01, max=1000, help="Photos a second, where the station asks for each.")
@@ -65,4 +67,6 @@ def camera_live(
         from agent.service import stop_on_signals
 
         camera = shown(config, device, cti, exposure_us, pixel_format)
+        if rate is not None:
+            camera.require_asked("--rate")
         live(camera, Duration(seconds, rate), Screen(as_json), stop_on_signals())

@@ -66,7 +66,7 @@ def _watch(driver: Driver, shown: Shown, duration: Duration, total: Statistics, 
             looked_ns = in_hand_ns if due else looked_ns
             for statistics in (total, part):
                 statistics.add(frame, in_hand_ns, look)
-        if duration.rate_per_s and shown.asked:
+        if duration.rate_per_s:
             stop.wait(max(0.0, 1 / duration.rate_per_s - (time.monotonic_ns() - now_ns) / 1e9))
         now_ns = time.monotonic_ns()
         if now_ns - begun_ns >= (shown_s + 1) * SECOND_NS:

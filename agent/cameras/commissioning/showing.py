@@ -37,6 +37,12 @@ class Shown:
         """Does somebody else fire the camera?"""
         return self.mode in ("hardware", "every_frame")
 
+    def require_asked(self, option: str) -> None:
+        """UsageError: `option` says how often to ask, and this camera is not asked."""
+        if not self.asked:
+            here = f"with trigger.mode = '{self.mode}'" if self.config else "with --device"
+            raise UsageError(f"{option}: only where the station asks for each photo; {here} frames come by themselves")
+
     @property
     def no_frame(self) -> str:
         """Where to look when no frame came."""
@@ -46,14 +52,17 @@ class Shown:
 
 
 def shown(config: Path | None, device: str | None, cti: Path | None, exposure_us: float | None,
-          pixel_format: str) -> Shown:  # fmt: skip
+          pixel_format: str | None) -> Shown:  # fmt: skip
     """By a station's file, or by a device and the little that it needs. Raises UsageError when it is neither."""
     if (config is None) == (device is None):
         raise UsageError("give either a station's file or --device ID (linegate camera list shows them)")
     if config is not None:
+        given = {"--cti": cti, "--exposure-us": exposure_us, "--pixel-format": pixel_format}
+        if unheard := [name for name, value in given.items() if value is not None]:
+            raise UsageError(f"{', '.join(unheard)}: only with --device; {config} says itself how its camera is set up")
         station = load_config(config)
         return Shown(station.camera, station.trigger.mode, station)
-    settings = {"device": device, "exposure_us": exposure_us, "pixel_format": pixel_format}
+    settings = {"device": device, "exposure_us": exposure_us, "pixel_format": pixel_format or "Mono8"}
     if cti is None:
         return Shown(AravisCamera.model_validate({"driver": "aravis"} | settings), "presence")
     return Shown(GenicamCamera.model_validate({"driver": "genicam", "cti": cti} | settings), "presence")
