@@ -46,6 +46,12 @@ def check_config(path: Path) -> None:
             console.print(line, style=style)
     for recipe in recipes.values():
         console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")
+        if not recipe.frame.notices_blur:
+            console.print(
+                f"  warning  recipe {recipe.name}: frame.min_sharpness = {recipe.frame.min_sharpness:g} notices no "
+                "blur: set half of what `linegate camera live` shows of good parts",
+                style="yellow",
+            )
     console.print(f"  PLC      {config.plc.where if config.has_plc else NO_PLC}")
     if config.reject.pass_coil is not None:
         watchdog_ms = config.reject.watchdog_ms(config.plc, config.trigger.min_pitch_ms)

@@ -36,7 +36,9 @@ def check_frame(frame: Frame, limits: FrameLimits) -> None:
     if saturated > limits.max_saturated:
         raise NoDecision(Reason.FRAME_QUALITY, f"{saturated:.0%} of the pixels saturated")
     if limits.min_sharpness and (found := sharpness(frame.image)) < limits.min_sharpness:
-        raise NoDecision(Reason.FRAME_QUALITY, f"sharpness {found:.0f} below {limits.min_sharpness:.0f}: blurred")
+        raise NoDecision(
+            Reason.FRAME_QUALITY, f"sharpness {found:.3g} below {limits.min_sharpness:g}: blurred, or flat"
+        )
 
 
 def sharpness(image: Image) -> float:

@@ -46,15 +46,27 @@ class ClassRule(Strict):
     action: Action = Action.REJECT
 
 
-class FrameLimits(Strict):
-    """A photo outside these is no proof of anything: NO_DECISION(frame_quality)."""
+NOT_FLAT = 1.0
+"""A sharpness that a sensor's noise alone has; a picture of one grey has 0."""
 
-    min_mean_grey: float = Field(default=0.0, ge=0, le=255)
-    max_mean_grey: float = Field(default=255.0, ge=0, le=255)
-    max_saturated: float = Field(default=1.0, ge=0, le=1)
+
+class FrameLimits(Strict):
+    """A photo outside these is no proof of anything: NO_DECISION(frame_quality).
+
+    By default what no camera sees of a part: black, white, one grey. The product's own limits are narrower.
+    """
+
+    min_mean_grey: float = Field(default=5.0, ge=0, le=255)
+    max_mean_grey: float = Field(default=250.0, ge=0, le=255)
+    max_saturated: float = Field(default=0.5, ge=0, le=1)
     """Share of pixels at 255."""
-    min_sharpness: float = Field(default=0.0, ge=0)
+    min_sharpness: float = Field(default=NOT_FLAT, ge=0)
     """Variance of the Laplacian (`linegate camera live` shows it); below it the photo is blurred. 0 = not checked."""
+
+    @property
+    def notices_blur(self) -> bool:
+        """Has somebody set `min_sharpness` for this product?"""
+        return self.min_sharpness > NOT_FLAT
 
 
 class Recipe(Strict):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,9 +13,11 @@ import pytest
 from agent.errors import NoDecision
 from agent.frame_check import Succession, check_frame, sharpness
 from agent.inspection import Frame, Reason
-from agent.recipe import FrameLimits
+from agent.procedural import KINDS, render_tile
+from agent.recipe import FrameLimits, Recipe, load_recipe
+from tests.conftest import ROOT, Linegate
 
-LIMITS = FrameLimits(min_mean_grey=40, max_mean_grey=230, max_saturated=0.25)
+LIMITS = FrameLimits(min_mean_grey=40, max_mean_grey=230, max_saturated=0.25, min_sharpness=0)
 
 
 def grey(value: int, saturated_rows: int = 0, channels: int = 1) -> Frame:
@@ -66,6 +70,44 @@ def test_a_blurred_photo_is_no_proof(shape: tuple[int, ...]) -> None:
         with pytest.raises(NoDecision, match="blurred") as caught:
             check_frame(Frame(np.asarray(blurred, np.uint8), 1, 0), limits)
         assert caught.value.reason is Reason.FRAME_QUALITY
+
+
+TILE = load_recipe(ROOT / "config" / "recipes" / "magnetic_tile.toml")
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+@pytest.mark.parametrize("recipe", [TILE, Recipe(name="any", job=1, classes={})], ids=["shipped", "defaults"])
+def test_black_white_and_one_grey_are_no_proof_whatever_the_model_says(value: int, recipe: Recipe) -> None:
+    with pytest.raises(NoDecision) as caught:
+        check_frame(grey(value), recipe.frame)
+    assert caught.value.reason is Reason.FRAME_QUALITY
+
+
+def test_the_shipped_recipe_takes_sharp_tiles_and_no_blurred_ones() -> None:
+    rng = np.random.default_rng(1)
+    for tile in (render_tile(rng, kind, 256, 256)[0] for kind in KINDS * 5):
+        check_frame(Frame(tile, 1, 0), TILE.frame)
+    for path in (ROOT / "config" / "sample_tiles").glob("*.png"):
+        photo = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
+        check_frame(Frame(photo, 1, 0), TILE.frame)
+        with pytest.raises(NoDecision, match="blurred"):
+            check_frame(Frame(np.asarray(cv2.GaussianBlur(photo, (0, 0), 1.5), np.uint8), 1, 0), TILE.frame)
+
+
+def test_check_warns_of_a_recipe_that_notices_no_blur(tmp_path: Path, linegate: Linegate) -> None:
+    recipe = (ROOT / "config" / "recipes" / "magnetic_tile.toml").read_text()
+    config = (ROOT / "config" / "timer.toml").read_text()
+    path = tmp_path / "timer.toml"
+    path.write_text(
+        config.replace('"recipes/magnetic_tile.toml"', '"recipe.toml"')
+        .replace('"../models', f'"{ROOT}/models')
+        .replace('"sample_tiles"', f'"{ROOT}/config/sample_tiles"')
+    )
+    for line, warned in (("min_sharpness = 0", True), ("", True), ("min_sharpness = 12", False)):
+        (tmp_path / "recipe.toml").write_text(re.sub(r"min_sharpness = 12.*", line, recipe))
+        checked = linegate("check", path)
+        assert checked.returncode == 0, checked.stderr
+        assert ("notices no blur" in checked.stdout) == warned
 
 
 def noisy(number: int, shape: tuple[int, ...] = (96, 128)) -> Frame:

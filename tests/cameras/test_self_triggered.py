@@ -30,7 +30,7 @@ def tiles(tmp_path: Path) -> Path:
     folder = tmp_path / "tiles"
     folder.mkdir()
     for number, grey in enumerate((GOOD, BAD)):
-        image = np.full((64, 64), GOOD, np.uint8)
+        image = np.random.default_rng(number).integers(GOOD - 9, GOOD + 9, (64, 64), np.uint8)
         image[20:40, 20:40] = grey
         cv2.imwrite(str(folder / f"{number}.png"), image)
     return folder
