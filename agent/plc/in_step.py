@@ -44,7 +44,9 @@ class InStep:
         self._lost = latch is not None and latch.set
         self._camera: LineFired | None = None
         self._since_ns, self._ended_ns = NEVER_NS, NEVER_NS
-        """Since when the PLC has announced every part without a break, and until when it did."""
+        """Since when the PLC has announced every part without a break, and until when it surely did."""
+        self._enabled_ns = 0
+        """After this there was a scan with TRIGGER_ENABLE."""
         self._heartbeat, self._asked_ns = -1, 0
         self.unsolicited = 0
         """Frames that belong to no part, since the start."""
@@ -98,10 +100,10 @@ class InStep:
         """What was exposed long before the newest scan of the PLC, and claimed by no part, nobody asked for."""
         if seen.born or undated:
             self._since_ns, self._ended_ns = NEVER_NS, NEVER_NS
-        self._note_enable(bool(seen.ctrl & Ctrl.TRIGGER_ENABLE), received_ns)
         if seen.heartbeat == self._heartbeat or self._camera is None:
             return  # a program that stands still announces nothing
         self._heartbeat = seen.heartbeat
+        self._note_enable(bool(seen.ctrl & Ctrl.TRIGGER_ENABLE), received_ns)
         until_ns = self._asked_ns - ANNOUNCED_NS
         found = self._camera.unsolicited(self._since_ns, min(until_ns, self._ended_ns))
         if until_ns > self._ended_ns:  # what is left of that time has been judged
@@ -113,10 +115,14 @@ class InStep:
                 self._handshake.ledger.alarms.latch(Alarm.UNSOLICITED_FRAME)
 
     def _note_enable(self, enabled: bool, now_ns: int) -> None:
-        if enabled and (self._since_ns == NEVER_NS or self._ended_ns != NEVER_NS):
+        """Begins late and ends early: what was exposed between two reads may be of a time without TRIGGER_ENABLE."""
+        if not enabled:
+            if self._since_ns != NEVER_NS:
+                self._ended_ns = min(self._ended_ns, self._enabled_ns)
+            return
+        if self._since_ns == NEVER_NS or self._ended_ns != NEVER_NS:
             self._since_ns, self._ended_ns = now_ns, NEVER_NS
-        elif not enabled and self._since_ns != NEVER_NS:
-            self._ended_ns = min(self._ended_ns, now_ns)
+        self._enabled_ns = self._asked_ns
 
 
 def _edge_ns(trigger: Trigger) -> int:

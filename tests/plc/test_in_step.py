@@ -74,9 +74,10 @@ class Line:
             self.read(list(self.plc.words))
             self.image = self.agent.block(GOOD, alive=True)
 
-    def read(self, words: list[int]) -> None:
-        seen = self.agent.observe(words, self.now_ms * MS, self.now_ms * MS)
-        self.in_step.heard(seen, self.now_ms * MS, self.now_ms * MS)
+    def read(self, words: list[int], took_ms: int = 0) -> None:
+        sent_ns, received_ns = (self.now_ms - took_ms) * MS, self.now_ms * MS
+        seen = self.agent.observe(words, sent_ns, received_ns)
+        self.in_step.heard(seen, sent_ns, received_ns)
         self.decided += [decision.reason for decision in seen.settled]
 
     def press_clear(self) -> None:
@@ -203,6 +204,22 @@ def test_frames_are_judged_only_while_the_plc_announces_parts_without_a_break(li
     back_ms = line.now_ms
     line.run(100)
     assert line.camera.spans[-1][0] >= back_ms * MS
+
+
+def test_frames_after_trigger_enable_has_fallen_are_nobodys_however_slow_the_read(line: Line) -> None:
+    """The belt runs out: it may carry parts past the photo-eye, which the PLC does not announce any more."""
+    line.run(100)
+    since_ns = line.camera.spans[-1][0]
+    enabled_ms = line.now_ms
+    line.plc.panel.set_offline, line.image = True, line.agent.block(Status.ONLINE, alive=True)
+    for _ in range(15):  # one packet lost: the PLC goes on scanning
+        line.now_ms += SCAN_MS
+        line.plc.scan(line.now_ms, [], line.image)
+    assert not Ctrl(PLC_BLOCK.get(line.plc.words, "CTRL")) & Ctrl.TRIGGER_ENABLE
+    line.read(list(line.plc.words), took_ms=15 * SCAN_MS)
+    line.run(100)
+    judged_until_ns = max(until_ns for begun_ns, until_ns in line.camera.spans if begun_ns == since_ns)
+    assert (enabled_ms - 3 * SCAN_MS) * MS <= judged_until_ns <= enabled_ms * MS
 
 
 def test_a_plc_that_stands_still_or_is_heard_twice_judges_nothing(line: Line) -> None:
