@@ -68,6 +68,13 @@ class Ledger:
         self.parts[trigger.key] = Part(trigger, trigger.deadline_ns, self.reject_all, trigger.bypass)
         return trigger
 
+    def begin(self, trigger: Trigger) -> bool:
+        """Shall it be inspected? Not if it was settled while it waited, by its deadline for one: it counts as late."""
+        part = self.parts.get(trigger.key)
+        in_time = part is not None and part.decision is None
+        self.counters.late += not in_time
+        return in_time
+
     def settle(self, decision: Decision) -> Decision | None:
         """Settle an open part. None: it was settled before (its deadline passed) and this verdict is late.
 

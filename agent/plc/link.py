@@ -81,12 +81,17 @@ class PlcLink:
         self._ready = True
 
     def triggers(self, stop: threading.Event) -> Iterator[Trigger | None]:
-        """Every part to inspect, in order, until `stop`; None when there was none for IDLE_S."""
+        """Every part to inspect that no deadline has settled, until `stop`; None when there was none for IDLE_S."""
         while not stop.is_set():
             try:
-                yield self._triggers.get(timeout=IDLE_S)
+                trigger = self._triggers.get(timeout=IDLE_S)
             except Empty:
                 yield None
+                continue
+            with self._lock:
+                in_time = self._handshake.ledger.begin(trigger)
+            if in_time:
+                yield trigger
 
     def progressing(self) -> bool:
         """Has the link's thread come round lately, PLC there or not?"""

@@ -116,7 +116,7 @@ class StandaloneLink:
                 yield None
                 continue
             with self._lock:
-                in_time = trigger.key in self._ledger.parts
+                in_time = self._ledger.begin(trigger)
                 self._under_way = trigger.key
             if in_time:
                 yield trigger

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.health import Stages
-from agent.inspection import Reason, Verdict
+from agent.inspection import Reason, Trigger, Verdict
 from agent.plc.decision import Decision, Timing
 from agent.plc.facts import Facts
 from agent.plc.handshake import Handshake
@@ -25,13 +25,15 @@ SCAN_S, PITCH_MS, DECIDE_MS = 0.005, 40, 400
 
 
 @contextmanager
-def linked_station(wire: Wire, folder: Path) -> Iterator[PlcLink]:
-    """READY from the start; ends in good order."""
+def linked_station(
+    wire: Wire, folder: Path, before: Callable[[PlcLink, Trigger], object] = lambda *_: None
+) -> Iterator[PlcLink]:
+    """READY from the start; ends in good order. `before`: what goes on before a part is inspected."""
     journal = journal_at(folder / "journal.sqlite", AGENT_EPOCH)
     health = Stages.of(100, 100).health
     link = PlcLink(wire, Handshake(Timing(200, 25, 5), AGENT_EPOCH, Facts()), journal, health, 500)
     stop = threading.Event()
-    station = threading.Thread(target=_inspect, args=(link, stop))
+    station = threading.Thread(target=_inspect, args=(link, stop, before))
     station.start()
     link.set_ready()
     try:
@@ -43,9 +45,10 @@ def linked_station(wire: Wire, folder: Path) -> Iterator[PlcLink]:
         journal.close()
 
 
-def _inspect(link: PlcLink, stop: threading.Event) -> None:
+def _inspect(link: PlcLink, stop: threading.Event, before: Callable[[PlcLink, Trigger], object]) -> None:
     for trigger in link.triggers(stop):
         if trigger is not None:
+            before(link, trigger)
             link.exposed(trigger)
             verdict, reason = (Verdict.PASS, Reason.OK) if trigger.part_id % 2 else (Verdict.REJECT, Reason.DEFECT)
             link.deliver(Decision(trigger, verdict, reason, time.monotonic_ns()))
