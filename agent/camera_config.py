@@ -11,6 +11,7 @@ import cv2
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from agent.toml import Milliseconds, Strict
+from agent.video_source import is_file
 
 Mode = Literal["hardware", "announced", "timer", "software", "presence", "every_frame"]
 SELF_TRIGGERED: frozenset[Mode] = frozenset({"timer", "software", "presence", "every_frame"})
@@ -75,8 +76,9 @@ class OpencvCamera(Strict):
     open_timeout_ms: Milliseconds = 5000.0
     read_timeout_ms: Milliseconds = 2000.0
     """No frame for this long = the camera is lost."""
-    latency_ms: float = Field(default=0.0, ge=0, le=10_000)
-    """From exposure to the frame in hand, at least: a part is never shown a frame exposed before its trigger."""
+    latency_ms: float | None = Field(default=None, ge=0, le=10_000)
+    """From exposure to the frame in hand, at least. To be given where a live source is asked for each photo, so that
+    none exposed before its part is taken; else None = 0."""
 
 
 class GenicamSettings(Strict):
@@ -188,12 +190,23 @@ class ViewConfig(Strict):
     colour: Literal["as_is", "grey", "colour"] = "as_is"
 
 
+def _missing_latency(camera: Camera, mode: Mode) -> Iterator[str]:
+    if not isinstance(camera, OpencvCamera) or mode in FREE_RUNNING:
+        return
+    if camera.latency_ms is None and not is_file(camera.source):
+        yield (
+            f"missing key camera.latency_ms: with trigger.mode = '{mode}' a photo that was taken before its part came "
+            "could serve for it: measure the delay from exposure to the frame in hand (docs/cameras.md)"
+        )
+
+
 def wrong_company(camera: Camera, trigger: TriggerConfig, tables: Set[str]) -> Iterator[str]:
     """What does not go together in camera, trigger and the `tables` that were written, each with its remedy."""
     has_plc = "plc" in tables
     if trigger.mode not in camera.modes:
         able = ", ".join(repr(mode) for mode in sorted(camera.modes))
         yield f"camera.driver = '{camera.driver}' cannot do trigger.mode = '{trigger.mode}': it can do {able}"
+    yield from _missing_latency(camera, trigger.mode)
     if (trigger.mode == "timer") != (trigger.period_ms is not None):
         yield "trigger.period_ms goes with trigger.mode = 'timer', and with no other"
     if "presence" in trigger.model_fields_set and trigger.mode != "presence":

@@ -223,6 +223,25 @@ def test_source_and_controls_are_checked_with_the_file(tmp_path: Path) -> None:
         load_config(path)
 
 
+@pytest.mark.parametrize("source", ["rtsp://camera.line/1", "/dev/video0"])
+@pytest.mark.parametrize("mode", ["timer", "software", "presence"])
+def test_who_asks_a_live_source_must_know_how_old_its_frames_are(tmp_path: Path, source: str, mode: str) -> None:
+    text = (ROOT / "config" / "timer.toml").read_text()
+    text = text.replace('mode = "timer"', f'mode = "{mode}"')
+    text = text if mode == "timer" else text.replace("period_ms", "deadline_ms")
+    path = tmp_path / "station.toml"
+    camera = f'driver = "opencv"\nsource = "{source}"'
+    path.write_text(text.replace('driver = "folder"\npath = "sample_tiles"', camera + "\nlatency_ms = 0"))
+    load_config(path)
+    path.write_text(text.replace('driver = "folder"\npath = "sample_tiles"', camera))
+    if mode == "presence":
+        load_config(path)
+        return
+    with pytest.raises(ConfigError, match=r"missing key camera\.latency_ms: .*: measure") as refused:
+        load_config(path)
+    assert "\n" not in str(refused.value)
+
+
 def test_after_a_gap_nothing_is_whole_until_a_picture_stands_alone() -> None:
     damage = StreamDamage()
     seen = [(0, "I"), (40, "P"), (80, "P"), (160, "P"), (200, "P"), (240, "I"), (280, "P"), (400, "I"), (440, "P")]

@@ -14,12 +14,13 @@ import cv2
 import numpy as np
 
 from agent.camera_config import FREE_RUNNING, Mode, OpencvCamera
-from agent.cameras.drivers.opencv_capture import is_device, is_file, open_capture, shown
+from agent.cameras.drivers.opencv_capture import open_capture, shown
 from agent.cameras.drivers.stream_clock import StreamClock
 from agent.cameras.drivers.stream_damage import StreamDamage
 from agent.cameras.inbox import Inbox
 from agent.errors import CameraMissing, Fault
 from agent.inspection import Frame
+from agent.video_source import is_device, is_file
 
 SETTLED_NS = 300_000_000
 CLOSE_S = 0.5
@@ -34,7 +35,7 @@ class OpencvDriver:
         self._device, self._file = is_device(config.source), is_file(config.source)
         self.simulated = self._file
         self._free_running = mode in FREE_RUNNING
-        self._latency_ns = int(config.latency_ms * 1e6)
+        self._latency_ns = int((config.latency_ms or 0.0) * 1e6)
         self._timeout_s = config.read_timeout_ms / 1e3
         self._read_timeout_ns = int(config.read_timeout_ms * 1e6)
         self._clock, self._damage = StreamClock(self._read_timeout_ns), StreamDamage()

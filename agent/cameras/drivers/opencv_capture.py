@@ -14,6 +14,7 @@ import cv2
 
 from agent.camera_config import OpencvCamera
 from agent.errors import CameraMissing, ConfigError
+from agent.video_source import is_device, is_file
 
 VIDIOC_QUERYCAP = 0x80685600
 CAPABILITY = struct.Struct("<16s32s32sIII12x")
@@ -23,16 +24,6 @@ VIDEO_CAPTURE = 0x1 | 0x1000
 """Single- or multi-planar."""
 CLOSE_ENOUGH = 0.01
 """30 frames a second may be 29.97."""
-
-
-def is_device(source: str) -> bool:
-    """A V4L2 device, there or not."""
-    return source.startswith("/dev/") or Path(source).is_char_device()
-
-
-def is_file(source: str) -> bool:
-    """A video file, there or not."""
-    return "://" not in source and not is_device(source)
 
 
 def shown(source: str) -> str:
