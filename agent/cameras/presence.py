@@ -2,7 +2,8 @@
 
 What differs from the empty belt is a part. The empty belt is learned from the first views, follows slow changes of
 light while it is empty, and is never what lies on it. A part is counted again only after the view was empty; so two
-parts in the view at once are one, and the view must be larger than a part and shorter than the pitch.
+parts in the view at once are one, and the view must be larger than a part and shorter than the pitch. A view that has
+changed as a whole may be another light or a part that fills it: light stays, a part moves on.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ EDGE_SHARE = 0.01
 """Of the view's edge a part may touch so much and still lie inside: noise."""
 GROWTH = 0.01
 FALL = 0.9
+FILLS = 0.5
+"""What differs in less of the view does not fill it."""
+LIGHT_NS = 1_000_000_000
+"""Another light stays for longer than this, a part that fills the view does not."""
 SETTLED_NS = 300_000_000
 """A part that never lies inside has its best frame when it has not grown for so long, or shrinks."""
 
@@ -41,6 +46,7 @@ class Presence:
         self._learned: Levels | None = None
         self._empty: Levels | None = None
         self._passage: Passage | None = None
+        self._doubt: Doubt | None = None
         self._seen_ns = 0
         self.light_changes = 0
         """How often the whole view changed at once."""
@@ -61,20 +67,48 @@ class Presence:
         if self._empty is None:
             self._learn(view)
             return None
+        settled = self._settle_doubt(view, frame)
         change = view - self._empty
         differs = np.asarray(cv2.medianBlur(self._differing(change).astype(np.uint8), 3), np.uint8)
         share = float(differs.mean())
         if share >= self._config.min_area and self._is_light(view):
-            self._empty = view.astype(np.float32)
-            self.light_changes += 1
-            return self._leave()
+            return settled or self._other_light(view, frame, share)
         if self._passage is None and share < self._config.min_area:
             self._empty += np.clip(change, -DRIFT_PER_S * elapsed_s, DRIFT_PER_S * elapsed_s)
-            return None
+            return settled
         if share < self._config.min_area / 2:
-            return self._leave()
+            return settled or self._leave()
         self._passage = self._passage or Passage(frame.captured_ns)
-        return self._passage.see(frame, share, _lies_inside(differs))
+        return settled or self._passage.see(frame, share, _lies_inside(differs))
+
+    def _other_light(self, view: Image, frame: Frame, share: float) -> Frame | None:
+        """The view has changed everywhere alike: the empty belt from now on, and in doubt for LIGHT_NS."""
+        assert self._empty is not None
+        before, self._empty = self._empty, view.astype(np.float32)
+        if self._doubt is None and share >= FILLS:
+            filling = Passage(frame.captured_ns)
+            filling.note(frame, self._share(view - before))
+            self._doubt, self._passage = Doubt(before, filling, self._passage), None
+            return None
+        self.light_changes += self._doubt is None
+        return self._leave()
+
+    def _settle_doubt(self, view: Image, frame: Frame) -> Frame | None:
+        """Where the belt is seen again as it was, a part has filled the view and moves on; else it is the light."""
+        doubt = self._doubt
+        if doubt is None:
+            return None
+        share = self._share(view - doubt.belt)
+        if share < FALL * doubt.filling.best_share:
+            self._doubt, self._empty, self._passage = None, doubt.belt, doubt.filling
+            found = doubt.filling.end()
+            return found if doubt.entering is None or doubt.entering.end() else None
+        doubt.filling.note(frame, share)
+        if frame.captured_ns - doubt.filling.since_ns < LIGHT_NS:
+            return None
+        self._doubt = None
+        self.light_changes += 1
+        return doubt.entering.end() if doubt.entering else None
 
     def _leave(self) -> Frame | None:
         passage, self._passage = self._passage, None
@@ -111,24 +145,42 @@ class Passage:
     """One part's way through the view, from its first sight on."""
 
     since_ns: int
+    best_share: float = 0.0
+    """Of the view, in the best frame."""
     _best: Frame | None = None
-    _best_share: float = 0.0
     _told: bool = False
+
+    def note(self, frame: Frame, share: float, inside: bool = False) -> Frame:
+        """The best frame with this one."""
+        if self._best is None or inside or share > self.best_share + GROWTH:
+            self._best, self.best_share = frame, share
+        return self._best
 
     def see(self, frame: Frame, share: float, inside: bool) -> Frame | None:
         """The first frame in which it lies inside; of one that never does, that which shows most of it."""
         if self._told:
             return None
-        if self._best is None or inside or share > self._best_share + GROWTH:
-            self._best, self._best_share = frame, share
-        settled = frame.captured_ns - self._best.captured_ns >= SETTLED_NS
-        return self.end() if inside or settled or share < FALL * self._best_share else None
+        best = self.note(frame, share, inside)
+        settled = frame.captured_ns - best.captured_ns >= SETTLED_NS
+        return self.end() if inside or settled or share < FALL * self.best_share else None
 
     def end(self) -> Frame | None:
         """Its best frame, unless that has been given already."""
         best = None if self._told else self._best
         self._told = True
         return best
+
+
+@dataclass
+class Doubt:
+    """Another light, or a part that fills the view?"""
+
+    belt: Levels
+    """As it was before."""
+    filling: Passage
+    """If it is a part: its way through the view from then on."""
+    entering: Passage | None
+    """What was in the view before."""
 
 
 def _lies_inside(differs: Image) -> bool:

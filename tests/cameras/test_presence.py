@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from agent.view import View
 HEIGHT, WIDTH = 48, 96
 STEP_NS = 50_000_000
 START_NS = 10**12
+STAYS = 25
+"""Frames in a little more than a second."""
 
 
 def empty_belt(seed: int) -> Image:
@@ -125,7 +128,7 @@ def test_a_jump_of_the_light_is_no_part(factor: float, back: bool) -> None:
     found(presence, scene.empty())
     for light in (factor, 1.0) if back else (factor,):
         scene.factor = light
-        assert not found(presence, scene.empty(5))
+        assert not found(presence, scene.empty(STAYS))
         assert presence.standing_s() == 0
     if scene.factor > 0.5:
         assert len(found(presence, scene.passing(40, 6))) == 1
@@ -135,9 +138,47 @@ def test_a_jump_of_the_light_over_a_part_does_not_blind(presence: Presence, scen
     assert len(found(presence, [scene.frame((20, 60))])) == 1
     scene.factor = 1.5
     assert not found(presence, [scene.frame((20 + way, 60 + way)) for way in range(0, 100, 5)])
-    assert not found(presence, scene.empty(3))
+    assert not found(presence, scene.empty(STAYS))
     assert presence.light_changes
     assert len(found(presence, scene.passing(40, 6))) == 1
+
+
+def uniform(grey: int, left: int = 0, right: int = WIDTH, belt: int = 100) -> Frame:
+    """A part of one grey on a belt of one grey."""
+    image = np.random.default_rng(left + right).normal(0, 2, (HEIGHT, WIDTH)) + belt
+    image[:, left:right] += grey - belt
+    return Frame(np.clip(image, 0, 255).astype(np.uint8), 0, 0)
+
+
+@pytest.mark.parametrize(
+    "covers",
+    [
+        [(2, 94)] * 10,
+        [(0, 96)] * 3,
+        [(0, 30), (0, 70), *[(0, 96)] * 5, (40, 96), (80, 96)],
+        [(0, 96), (20, 96), (60, 96)],
+        [(1, 95), (3, 96), (5, 96), (50, 96)],
+    ],
+    ids=["at once", "wholly", "entering and leaving", "leaving", "leaving slowly"],
+)
+def test_a_part_of_one_grey_that_fills_the_view_is_a_part(covers: list[tuple[int, int]]) -> None:
+    views = [uniform(100)] * LEARN_VIEWS + [uniform(160, *cover) for cover in covers] + [uniform(100)] * STAYS
+    frames = [replace(view, frame_id=number, captured_ns=number * STEP_NS) for number, view in enumerate(views)]
+    presence = Presence(PresenceConfig())
+    (part,) = found(presence, frames)
+    assert (part.image > 130).mean() > 0.9, "most of it is seen"
+    assert presence.light_changes == 0
+
+
+def test_a_part_that_comes_right_after_a_jump_of_the_light_is_found_with_its_own_photo(
+    presence: Presence, scene: Scene
+) -> None:
+    scene.factor = 1.6
+    assert not found(presence, scene.empty(5))
+    parts = found(presence, [*scene.passing(40, 12), *scene.empty(2), *scene.passing(40, 12), *scene.empty(STAYS)])
+    assert len(parts) == 2
+    assert all((part.image[20] > 250).sum() >= 38 for part in parts)
+    assert presence.light_changes == 1
 
 
 def test_light_that_fades_slowly_is_followed(presence: Presence, scene: Scene) -> None:
