@@ -3,7 +3,8 @@
 Time: the frame was exposed while the PLC saw the photo-eye's edge. Count: since the last part, camera and PLC
 have counted the same number of parts. A frame that fits only one of the two belongs to nobody, and no frame serves
 twice. Where triggers do not count every part (profile B), and for the first part after a start, a new PLC epoch or
-CLEAR_FAULT, time alone must do: the config keeps parts further apart than the edge is uncertain.
+the CLEAR_FAULT that ends PART_ID_ERROR (any other leaves the count as it is), time alone must do: the config keeps
+parts further apart than the edge is uncertain.
 
 When the link to the PLC was held up, the edge is known worse than parts are apart: time proves nothing, and the part
 has no frame. That is no sign of a slip, nor is an incomplete frame, which may have lost its time.
