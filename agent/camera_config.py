@@ -190,6 +190,32 @@ class ViewConfig(Strict):
     colour: Literal["as_is", "grey", "colour"] = "as_is"
 
 
+def _wrong_times(camera: Camera, trigger: TriggerConfig) -> Iterator[str]:
+    """Rates and times that this mode does not use, or that cannot be kept."""
+    pitch_ms, period_ms = trigger.min_pitch_ms, trigger.period_ms
+    if trigger.mode == "timer" and period_ms is None:
+        yield "missing key 'trigger.period_ms': with trigger.mode = 'timer', from one photo to the next"
+    if trigger.mode != "timer" and period_ms is not None:
+        yield "trigger.period_ms goes with trigger.mode = 'timer', and with no other"
+    if trigger.mode == "timer" and period_ms is not None and pitch_ms > period_ms:
+        yield (
+            f"trigger.min_pitch_ms = {pitch_ms:g} is longer than trigger.period_ms = {period_ms:g}: no two photos lie so "
+            "far apart; shorten the pitch, or take photos less often"
+        )
+    if not isinstance(camera, GenicamSettings):
+        return
+    if camera.rate_per_s is not None and trigger.mode != "presence":
+        yield (
+            f"camera.rate_per_s does not go with trigger.mode = '{trigger.mode}': each frame is fired or asked for; "
+            "take it out"
+        )
+    if camera.exposure_us is not None and camera.exposure_us > pitch_ms * 1000:
+        yield (
+            f"camera.exposure_us = {camera.exposure_us:g} is longer than trigger.min_pitch_ms = {pitch_ms:g}: the next "
+            "part is there before the photo is taken; expose shorter, or space the parts out"
+        )
+
+
 def _missing_latency(camera: Camera, mode: Mode) -> Iterator[str]:
     if not isinstance(camera, OpencvCamera) or mode in FREE_RUNNING:
         return
@@ -207,8 +233,7 @@ def wrong_company(camera: Camera, trigger: TriggerConfig, tables: Set[str]) -> I
         able = ", ".join(repr(mode) for mode in sorted(camera.modes))
         yield f"camera.driver = '{camera.driver}' cannot do trigger.mode = '{trigger.mode}': it can do {able}"
     yield from _missing_latency(camera, trigger.mode)
-    if (trigger.mode == "timer") != (trigger.period_ms is not None):
-        yield "trigger.period_ms goes with trigger.mode = 'timer', and with no other"
+    yield from _wrong_times(camera, trigger)
     if "presence" in trigger.model_fields_set and trigger.mode != "presence":
         yield "table [trigger.presence] goes with trigger.mode = 'presence', and with no other"
     if trigger.mode in SELF_TRIGGERED and has_plc:

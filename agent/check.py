@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from agent.camera_config import AravisCamera, Camera, FolderCamera, GenicamCamer
 from agent.cameras.drivers.pixel_format import require_supported
 from agent.cameras.open_camera import open_driver
 from agent.config import Config, load_config
+from agent.first_picture import check_first_picture
 from agent.judge import Judge
 from agent.model_contract import Provider
 from agent.plc.arm.open_arm import check_lanes
@@ -29,7 +31,9 @@ def check_config(path: Path) -> None:
     _check_driver(config.camera, config.trigger.mode)
     recipes = load_recipes(config.recipe, config.other_recipes)
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
-    calibration = open_view(config).calibration(config.calibration)
+    view = open_view(config)
+    check_first_picture(config.camera, view)
+    calibration = view.calibration(config.calibration)
     for recipe in recipes.values():
         Judge(recipe, calibration, segmenter.contract)
     segmenter.self_test()
@@ -65,11 +69,20 @@ def check_config(path: Path) -> None:
             "valve or station lets every part pass",
             style="bold red",
         )
+    for warning in _warnings(config, segmenter):
+        console.print(f"  warning  {warning}", style="yellow")
+
+
+def _warnings(config: Config, segmenter: Segmenter) -> Iterator[str]:
+    period_ms = config.trigger.period_ms
+    if period_ms is not None and period_ms < segmenter.bare_ms:
+        yield (
+            f"trigger.period_ms = {period_ms:g} is shorter than one run of the model on this computer, "
+            f"{segmenter.bare_ms:.1f} ms: parts would wait until they are too late"
+        )
     for endpoint in (config.publisher.results, config.publisher.replay):
         if "127.0.0.1" not in endpoint and not endpoint.startswith("ipc://"):
-            console.print(
-                f"  warning  {endpoint} is open to the network and results travel unencrypted", style="yellow"
-            )
+            yield f"{endpoint} is open to the network and results travel unencrypted"
 
 
 def _check_driver(camera: Camera, mode: Mode) -> None:

@@ -40,6 +40,10 @@ def test_line_toml_names_every_key() -> None:
         assert set(fields) <= named | {"plc_table"}, f"[{name}] lacks {set(fields) - named}"
 
 
+SIMULATED = re.search(r"driver = .*\n(endpoint = .*\n)?", DEMO)[0]  # type: ignore[index]
+ARAVIS = 'driver = "aravis"\ndevice = "x"\n'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
@@ -51,6 +55,16 @@ def test_line_toml_names_every_key() -> None:
         ('driver = "simulated"', "", "missing key 'camera.driver'"),
         ('provider = "cpu"', 'provider = "gpu"', "'model.provider'"),
         ('line = "line1"', 'line = "line 1/x"', "'station.line'"),
+        ('driver = "simulated"', 'driver = "simulated"\nendpont = "x"', "'camera.endpont' (did you mean 'endpoint'?)"),
+        (SIMULATED, 'driver = "folder"', "missing key 'camera.path'"),
+        (SIMULATED, ARAVIS + "featurs = {}", "unknown key 'camera.featurs' (did you mean 'features'?)"),
+        (SIMULATED, ARAVIS + "gain_db = 'x'", "'camera.gain_db': "),
+        (SIMULATED, ARAVIS + "rate_per_s = 5", "camera.rate_per_s does not go with trigger.mode = 'hardware'"),
+        (
+            SIMULATED,
+            ARAVIS + "exposure_us = 50001",
+            "camera.exposure_us = 50001 is longer than trigger.min_pitch_ms = 50",
+        ),
         ("[plc]", "[plc", "not valid TOML"),
         ("min_pitch_ms = 50", "min_pitch_ms = 20", "parts could be confused"),
         ('mode = "hardware"', 'mode = "announced"', "it can do 'every_frame', 'hardware'"),

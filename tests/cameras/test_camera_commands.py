@@ -243,11 +243,74 @@ def test_check_says_what_a_camera_lacks_without_asking_it(run: Run, tmp_path: Pa
         assert complaint in run.err
 
 
+CALIBRATION = """image_width_px = 640
+image_height_px = 480
+mm_per_px = 0.1
+camera_matrix = [[1000, 0, 320], [0, 1000, 240], [0, 0, 1]]
+distortion = [0, 0, 0, 0, 0]
+homography = [[0.1, 0, 0], [0, 0.1, 0], [0, 0, 1]]
+[evidence]
+made_utc = ""
+target = ""
+lens_model = ""
+photos_sha256 = []
+points = 1
+residual_rms_px = 0
+residual_max_px = 0
+residual_rms_mm = 0
+residual_max_mm = 0
+"""
+
+
+def test_check_looks_at_the_first_picture_of_a_camera_that_is_files(run: Run, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    cv2.imwrite(str(images / "a.png"), np.full((40, 60), 100, np.uint8))
+    (tmp_path / "calibration.toml").write_text(CALIBRATION)
+    (tmp_path / "text.mp4").write_text("text")
+    folder = {"driver": "folder", "path": str(images)}
+    region = {"view.region": {"x_px": 0, "y_px": 0, "width_px": 61, "height_px": 30}}
+    calibrated = {"calibration": {"file": "calibration.toml"}}
+    timer = {"mode": "timer", "period_ms": 500}
+    for camera, more, complaint in (
+        (folder, region, "the image of 60 × 40 px does not hold [view] region: make [view]"),
+        (folder, calibrated, "the image of 60 × 40 px is not the calibrated 640 × 480 px: make [view]"),
+        ({"driver": "opencv", "source": "text.mp4"}, {}, "text.mp4 cannot be read as a video"),
+        ({"driver": "opencv", "source": "none.mp4"}, {}, "no such file"),
+    ):
+        assert run("check", station(tmp_path, camera, timer, more)) == 78
+        assert complaint in run.err
+        assert run.err.count("\n") == 1
+    cv2.imwrite(str(images / "a.png"), np.zeros((40, 60), np.uint16))
+    assert run("check", station(tmp_path, folder, timer)) == 78
+    assert "no picture in it can be read" in run.err
+
+
+def test_check_warns_of_a_timer_that_is_faster_than_the_model(run: Run, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((40, 60), 100, np.uint8))
+    trigger = {"mode": "timer", "period_ms": 0.01, "min_pitch_ms": 0.01}
+    recipe = {"recipe": str(ROOT / "config" / "recipes" / "magnetic_tile.toml")}
+    assert run("check", station(tmp_path, {"driver": "folder", "path": str(tmp_path)}, trigger, recipe)) == 0
+    assert "warning  trigger.period_ms = 0.01 is shorter than one run of the model" in run.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "complaint"),
     [
         (["snap", "-o", "x.png"], 2, "give either a station's file or --device ID"),
         (["live", "x.toml", "--device", "1"], 2, "give either a station's file or --device ID"),
+        (
+            ["snap", "x.toml", "-o", "x.png", "--cti", "x", "--exposure-us", "9"],
+            2,
+            "--cti, --exposure-us: only with --dev",
+        ),
+        (["live", "x.toml", "--pixel-format", "Mono8"], 2, "--pixel-format: only with --device; x.toml says itself"),
+        (
+            ["live", "--device", "0", "--cti", "VIKY", "--rate", "5"],
+            2,
+            "--rate: only where the station asks for each photo",
+        ),
+        (["live", "config/line.toml", "--rate", "5"], 2, "with trigger.mode = 'hardware' frames come by themselves"),
         (["snap", "x.toml"], 2, "--output"),
         (["snap", "x.toml", "-o", "x.png"], 78, "No such file"),
         (["snap", "--device", "0", "--cti", "VIKY", "-o", "x.jpgg"], 2, "no image format of that ending"),
