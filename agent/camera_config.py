@@ -199,8 +199,8 @@ def _wrong_times(camera: Camera, trigger: TriggerConfig) -> Iterator[str]:
         yield "trigger.period_ms goes with trigger.mode = 'timer', and with no other"
     if trigger.mode == "timer" and period_ms is not None and pitch_ms > period_ms:
         yield (
-            f"trigger.min_pitch_ms = {pitch_ms:g} is longer than trigger.period_ms = {period_ms:g}: no two photos lie so "
-            "far apart; shorten the pitch, or take photos less often"
+            f"trigger.min_pitch_ms = {pitch_ms:g} is longer than trigger.period_ms = {period_ms:g}: no two photos lie "
+            "so far apart; shorten the pitch, or take photos less often"
         )
     if not isinstance(camera, GenicamSettings):
         return
