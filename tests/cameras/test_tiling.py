@@ -212,9 +212,10 @@ def test_check_says_what_tiling_costs_and_warns(linegate: Linegate, tmp_path: Pa
     text = (ROOT / "config/simulation.toml").read_text().replace('"../', f'"{ROOT}/')
     text = (
         text.replace('"recipes/', f'"{ROOT}/config/recipes/')
-        .replace('"sample_', f'"{ROOT}/config/sample_')
+        .replace('"sample_tiles"', f'"{tmp_path}"')
         .replace("[model]", "[model]\ntiling = {}")
     )
+    cv2.imwrite(str(tmp_path / "large.png"), np.full((600, 2000), 128, np.uint8))
     path = tmp_path / "station.toml"
     region = "{ x_px = 0, y_px = 0, width_px = 2000, height_px = 500 }"
     path.write_text(text + f"\n[view]\nrotate_deg = 90\nregion = {region}\n")
