@@ -18,6 +18,8 @@ SELF_TRIGGERED: frozenset[Mode] = frozenset({"timer", "software", "presence", "e
 """No PLC announces the parts: the station finds or counts them itself, and no PLC is told the verdict."""
 FREE_RUNNING: frozenset[Mode] = frozenset({"presence", "every_frame"})
 """Nobody asks the camera for a photo: whatever it delivers is looked at."""
+ASKED: frozenset[Mode] = frozenset({"announced", "timer", "software"})
+"""The station asks the camera for each photo."""
 
 
 def _beside_config(path: Path, info: ValidationInfo) -> Path:
@@ -31,7 +33,7 @@ ConfigPath = Annotated[Path, AfterValidator(_beside_config)]
 class FolderCamera(Strict):
     """Replays images, a recording of `linegate record`, or a video, over and over."""
 
-    modes: ClassVar[frozenset[Mode]] = frozenset({"announced", "timer", "software", "presence", "every_frame"})
+    modes: ClassVar[frozenset[Mode]] = ASKED | FREE_RUNNING
     driver: Literal["folder"]
     path: ConfigPath
     rate_per_s: float | None = Field(default=None, gt=0, le=1000)
@@ -63,7 +65,7 @@ def _known_controls(controls: dict[str, float]) -> dict[str, float]:
 class OpencvCamera(Strict):
     """Whatever OpenCV can capture from: V4L2 device, RTSP or other URL, video file."""
 
-    modes: ClassVar[frozenset[Mode]] = frozenset({"announced", "timer", "software", "presence", "every_frame"})
+    modes: ClassVar[frozenset[Mode]] = ASKED | FREE_RUNNING
     driver: Literal["opencv"]
     source: Annotated[str, Field(min_length=1), AfterValidator(_source_beside_config)]
     """/dev/video0, rtsp://…, udp://…, or a video file (a path is relative to the config file)."""
@@ -109,9 +111,7 @@ class GenicamSettings(Strict):
 class AravisCamera(GenicamSettings):
     """GigE Vision or USB3 Vision through Aravis."""
 
-    modes: ClassVar[frozenset[Mode]] = frozenset(
-        {"hardware", "announced", "timer", "software", "presence", "every_frame"}
-    )
+    modes: ClassVar[frozenset[Mode]] = ASKED | FREE_RUNNING | {"hardware"}
     driver: Literal["aravis"]
     packet_size_bytes: int | None = Field(default=None, ge=576, le=65_535)
     """GigE: None = negotiated at every opening."""

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from agent.inspection import Trigger
 from agent.plc.decision import Decision, Situation
+
+IDLE_S = 0.1
+
+
+def each_in_time(
+    waiting: SimpleQueue[Trigger], begin: Callable[[Trigger], bool], stop: threading.Event
+) -> Iterator[Trigger | None]:
+    """Every part in `waiting`, until `stop`, that `begin` says is still open; None when there was none for IDLE_S.
+
+    A part whose deadline has passed while it waited is not begun: that time belongs to the next.
+    """
+    while not stop.is_set():
+        try:
+            trigger = waiting.get(timeout=IDLE_S)
+        except Empty:
+            yield None
+            continue
+        if begin(trigger):
+            yield trigger
 
 
 class Link(Protocol):

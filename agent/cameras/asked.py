@@ -9,6 +9,7 @@ from collections import deque
 from agent.camera_config import TriggerConfig
 from agent.cameras import Driver
 from agent.cameras.answers import Answers
+from agent.cameras.driven import DrivenCamera
 from agent.cameras.inbox import Inbox
 from agent.errors import NoDecision
 from agent.inspection import Frame, Reason, Trigger
@@ -16,23 +17,18 @@ from agent.inspection import Frame, Reason, Trigger
 log = logging.getLogger(__name__)
 
 
-class AskedCamera:
+class AskedCamera(DrivenCamera):
     """Owns `driver`, which runs from now on.
 
     `numbered`: each asking makes it number one frame on, as a software trigger does.
     """
 
     def __init__(self, driver: Driver, trigger: TriggerConfig, numbered: bool = False) -> None:
-        self._driver = driver
+        super().__init__(driver, Inbox())
         self._window_ms = trigger.capture_window_ms
         self._timeout_ns = int(trigger.frame_timeout_ms * 1e6)
         self._answers = Answers(numbered)
-        self._inbox = Inbox()
-        driver.start(self._inbox)
-
-    @property
-    def simulated(self) -> bool:
-        return self._driver.simulated
+        self._start()
 
     def grab(self, trigger: Trigger) -> Frame:
         """The frame that answers this asking, and none that was asked for an earlier part.
@@ -60,12 +56,3 @@ class AskedCamera:
             self._driver.check()
             raise NoDecision(Reason.FRAME_TIMEOUT, f"no frame within its time for trigger {trigger.seq}")
         return frame
-
-    def check(self) -> None:
-        """Raise Fault when the camera is lost."""
-        self._inbox.check()
-        self._driver.check()
-
-    def close(self) -> None:
-        """Release the device."""
-        self._driver.close()

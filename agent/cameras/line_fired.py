@@ -11,6 +11,7 @@ from agent.camera_config import TriggerConfig
 from agent.cameras import Driver
 from agent.cameras.binding import Binder
 from agent.cameras.claims import Claims
+from agent.cameras.driven import DrivenCamera
 from agent.cameras.inbox import Inbox
 from agent.errors import NoDecision, OutOfStep
 from agent.inspection import Frame, Reason, Trigger
@@ -21,25 +22,20 @@ REACH = 0.25
 """Share of the pitch by which a frame may be off its part's time and still be thought that part's own."""
 
 
-class LineFiredCamera:
+class LineFiredCamera(DrivenCamera):
     """Owns `driver`, which runs from now on."""
 
     def __init__(self, driver: Driver, trigger: TriggerConfig) -> None:
-        self._driver = driver
         self._binder = Binder(int(trigger.tolerance_ms * 1e6), int(trigger.min_pitch_ms * 1e6))
         self._timeout_ns = int(trigger.frame_timeout_ms * 1e6)
         self._claims = Claims(int(REACH * trigger.min_pitch_ms * 1e6))
-        self._inbox = Inbox(lambda frame: self._claims.arrived(frame.frame_id, frame.captured_ns))
+        super().__init__(driver, Inbox(lambda frame: self._claims.arrived(frame.frame_id, frame.captured_ns)))
         self._anew = False
         self._passed: Frame | None = None
         """The newest frame that was exposed before any part still to come."""
         self.on_out_of_step: Callable[[str], None] = lambda why: None
         """Told why, before the part is: camera and PLC count differently."""
-        driver.start(self._inbox)
-
-    @property
-    def simulated(self) -> bool:
-        return self._driver.simulated
+        self._start()
 
     def grab(self, trigger: Trigger) -> Frame:
         """The frame that was exposed when the PLC saw this part, waited for no longer than it can matter."""
@@ -77,15 +73,6 @@ class LineFiredCamera:
     def unsolicited(self, since_ns: int, until_ns: int) -> int:
         """How many more frames belong to no part, now that all parts of this time are announced (the link's thread)."""
         return self._claims.judge(since_ns, until_ns)
-
-    def check(self) -> None:
-        """Raise Fault when the camera is lost."""
-        self._inbox.check()
-        self._driver.check()
-
-    def close(self) -> None:
-        """Release the device."""
-        self._driver.close()
 
     def _drop_older_than(self, first_ns: int, frames: deque[Frame]) -> None:
         """Frames of no part that is still to come, in whatever order they were delivered."""

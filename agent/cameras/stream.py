@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agent.cameras import Driver
+from agent.cameras.driven import DrivenCamera
 from agent.cameras.inbox import Inbox
 from agent.cameras.part import Part
 from agent.errors import Fault, NoDecision
@@ -43,24 +44,20 @@ class Announcer(Protocol):
         ...
 
 
-class StreamCamera:
+class StreamCamera(DrivenCamera):
     """Owns `driver`, which runs from now on; `finder` sees every frame, in a thread of this camera's own."""
 
     def __init__(self, driver: Driver, finder: Finder) -> None:
-        self._driver, self._finder = driver, finder
+        super().__init__(driver, Inbox())
+        self._finder = finder
         self._announcer: Announcer | None = None
         self._shown: deque[tuple[tuple[int, int], Frame]] = deque(maxlen=MOST_SHOWN)
         """(trigger key, frame) in the order of the triggers."""
         self._lock = threading.Lock()
-        self._inbox = Inbox()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._find_forever, name="stream", daemon=True)
-        driver.start(self._inbox)
+        self._start()
         self._thread.start()
-
-    @property
-    def simulated(self) -> bool:
-        return self._driver.simulated
 
     def announce_to(self, announcer: Announcer) -> None:
         """Tell `announcer` of every part from now on."""
@@ -80,16 +77,11 @@ class StreamCamera:
                     return frame
         raise NoDecision(Reason.FRAME_MISMATCH, f"no frame made trigger {trigger.seq}")
 
-    def check(self) -> None:
-        """Raise Fault when the camera is lost."""
-        self._inbox.check()
-        self._driver.check()
-
     def close(self) -> None:
         """Release the device."""
         self._stopping.set()
         self._thread.join(timeout=1.0)
-        self._driver.close()
+        super().close()
 
     def _find_forever(self) -> None:
         try:

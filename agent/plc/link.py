@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from agent.health import Health
 from agent.inspection import Reason, Trigger
 from agent.journal import Journal
+from agent.link import IDLE_S, each_in_time
 from agent.part_id_latch import PartIdLatch
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.arm.reject_arm import RejectArm
@@ -30,7 +31,6 @@ from agent.plc.wires.link_end import Wire
 log = logging.getLogger(__name__)
 
 DRAIN_S = 1.0
-IDLE_S = 0.1
 PROGRESS_LIMIT_S = 2.0
 
 
@@ -81,17 +81,8 @@ class PlcLink:
         self._ready = True
 
     def triggers(self, stop: threading.Event) -> Iterator[Trigger | None]:
-        """Every part to inspect that no deadline has settled, until `stop`; None when there was none for IDLE_S."""
-        while not stop.is_set():
-            try:
-                trigger = self._triggers.get(timeout=IDLE_S)
-            except Empty:
-                yield None
-                continue
-            with self._lock:
-                in_time = self._handshake.ledger.begin(trigger)
-            if in_time:
-                yield trigger
+        """Every part to inspect that no deadline has settled, until `stop`; None while there is none."""
+        return each_in_time(self._triggers, self._begin, stop)
 
     def progressing(self) -> bool:
         """Has the link's thread come round lately, PLC there or not?"""
@@ -150,6 +141,10 @@ class PlcLink:
         self._stopping.set()
         self.bell.ring()
         self._thread.join(timeout=2.0)
+
+    def _begin(self, trigger: Trigger) -> bool:
+        with self._lock:
+            return self._handshake.ledger.begin(trigger)
 
     def _undecided(self) -> set[tuple[int, int]]:
         with self._lock:

@@ -10,12 +10,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from agent.errors import Fault
 from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger
 from agent.journal import Journal
+from agent.link import each_in_time
 from agent.plc.decision import Closed, Decision, Situation
 from agent.plc.ledger import Ledger
 from agent.plc.parts_log import PartsLog
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 32
 """So many parts may wait for the loop, each perhaps with its photo; of more, the newest is not inspected."""
 TICK_S = 0.01
-IDLE_S = 0.1
 WAITING_S = 1.0
 PROGRESS_LIMIT_S = 2.0
 
@@ -105,21 +105,8 @@ class StandaloneLink:
         self._ready = True
 
     def triggers(self, stop: threading.Event) -> Iterator[Trigger | None]:
-        """Every part to inspect, in order, until `stop`; None when there was none for IDLE_S.
-
-        A part whose deadline has passed while it waited is not begun: that time belongs to the next.
-        """
-        while not stop.is_set():
-            try:
-                trigger = self._triggers.get(timeout=IDLE_S)
-            except Empty:
-                yield None
-                continue
-            with self._lock:
-                in_time = self._ledger.begin(trigger)
-                self._under_way = trigger.key
-            if in_time:
-                yield trigger
+        """Every part to inspect that no deadline has settled, until `stop`; None while there is none."""
+        return each_in_time(self._triggers, self._begin, stop)
 
     def exposed(self, trigger: Trigger) -> None:
         """Nobody waits for this to move the part on."""
@@ -173,6 +160,11 @@ class StandaloneLink:
                     self._complete(part.trigger.key)
         self._stopping.set()
         self._thread.join(timeout=2.0)
+
+    def _begin(self, trigger: Trigger) -> bool:
+        with self._lock:
+            self._under_way = trigger.key
+            return self._ledger.begin(trigger)
 
     # --- inside, with the lock held ------------------------------------------------------------------------------
 

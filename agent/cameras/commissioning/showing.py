@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.camera_config import FREE_RUNNING, AravisCamera, Camera, GenicamCamera, Mode
+from agent.camera_config import ASKED, AravisCamera, Camera, GenicamCamera, Mode
 from agent.cameras import Driver
 from agent.cameras.inbox import Inbox
 from agent.config import Config, load_config
@@ -30,7 +30,7 @@ class Shown:
     @property
     def asked(self) -> bool:
         """Does the station ask for each photo?"""
-        return self.mode != "hardware" and self.mode not in FREE_RUNNING
+        return self.mode in ASKED
 
     @property
     def fired(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.camera_config import AravisCamera, Mode
+from agent.camera_config import ASKED, AravisCamera, Mode
 from agent.cameras.drivers.aravis_arrival import Arrivals
 from agent.cameras.drivers.aravis_buffers import Buffers
 from agent.cameras.drivers.aravis_devices import open_camera
@@ -22,13 +22,13 @@ from agent.cameras.drivers.device_clock import DeviceClock
 from agent.cameras.drivers.frame_ids import FrameIds
 from agent.cameras.drivers.genicam_settings import apply
 from agent.cameras.drivers.pixel_format import to_image
+from agent.cameras.drivers.software_trigger import SoftwareTrigger
 from agent.cameras.inbox import Inbox
 from agent.errors import ConfigError, Fault, NoDecision
 from agent.inspection import Frame, Image
 
 log = logging.getLogger(__name__)
 
-ASKED: frozenset[Mode] = frozenset({"announced", "timer", "software"})
 POLL_US = 100_000
 RETENTION_US = 40_000
 """So long after its last packet a frame is given up; the station waits 100 ms for it, and is to be told."""
@@ -49,8 +49,9 @@ class AravisDriver:
         self._fault: Fault | None = None
         self._ids, self._arrivals = FrameIds(), Arrivals()
         self._clock, self._clock_lock = DeviceClock(), threading.Lock()
-        self._stopping, self._fire = threading.Event(), threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
+        self._trigger: SoftwareTrigger | None = None
+        self._thread: threading.Thread | None = None
         self._camera, address = open_camera(config.device)
         try:
             self._set_up(config, mode)
@@ -85,15 +86,17 @@ class AravisDriver:
             return
         with in_cameras_words(f"camera '{self._config.device}' does not start"):
             self._camera.start_acquisition()
-        self._run("camera", self._fetch_forever, inbox)
+        self._thread = threading.Thread(target=self._fetch_forever, args=(inbox,), name="camera", daemon=True)
+        self._thread.start()
         if self._asked:
-            self._run("camera-trigger", self._fire_forever)
+            self._trigger = SoftwareTrigger(self._send_trigger)
 
     def fire(self) -> None:
-        """One software trigger; sent by a thread, as a dead camera would keep the caller for seconds."""
+        """One software trigger, where the camera was set to take them."""
         if self._fault is not None:
             raise self._fault
-        self._fire.set()
+        if self._trigger is not None:
+            self._trigger.fire()
 
     def check(self) -> None:
         """Raise the Fault that was met; and have the camera asked whether it is still there."""
@@ -104,10 +107,11 @@ class AravisDriver:
     def close(self) -> None:
         """Release the camera; a dead one is left to a thread that waits for it to answer."""
         self._stopping.set()
-        self._fire.set()
         self._watch.close()
-        for thread in self._threads:
-            thread.join(timeout=JOIN_S)
+        if self._trigger is not None:
+            self._trigger.close(JOIN_S)
+        if self._thread is not None:
+            self._thread.join(timeout=JOIN_S)
         self._camera.get_device().disconnect(self._control_lost)
         parts = [self._camera, self._stream, self._buffers]
         del self._camera, self._stream, self._buffers
@@ -136,22 +140,12 @@ class AravisDriver:
                 f"camera.packet_delay_us = {config.packet_delay_us:g}: the camera has {found_us:g} instead: give that"
             )
 
-    def _run(self, name: str, target: Any, *arguments: Any) -> None:
-        thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _fire_forever(self) -> None:
-        while True:
-            self._fire.wait()
-            self._fire.clear()
-            if self._stopping.is_set():
-                return
-            try:
-                self._camera.software_trigger()
-            except GLib.Error as error:  # no frame will come; whether the camera is lost, the watch finds out
-                log.warning("software trigger: %s", error.message)
-                self._watch.hurry()
+    def _send_trigger(self) -> None:
+        try:
+            self._camera.software_trigger()
+        except GLib.Error as error:  # no frame will come; whether the camera is lost, the watch finds out
+            log.warning("software trigger: %s", error.message)
+            self._watch.hurry()
 
     def _fetch_forever(self, inbox: Inbox) -> None:
         while not self._stopping.is_set():

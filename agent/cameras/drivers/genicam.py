@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.camera_config import FREE_RUNNING, GenicamCamera, Mode
+from agent.camera_config import ASKED, GenicamCamera, Mode
 from agent.cameras.drivers.device_clock import DeviceClock
 from agent.cameras.drivers.frame_ids import FrameIds
 from agent.cameras.drivers.genicam_nodes import GenicamNodes
@@ -19,6 +19,7 @@ from agent.cameras.drivers.genicam_settings import apply
 from agent.cameras.drivers.gentl_device import Device
 from agent.cameras.drivers.gentl_producer import VENDOR_ERRORS, in_vendors_words, own_words
 from agent.cameras.drivers.pixel_format import to_image
+from agent.cameras.drivers.software_trigger import SoftwareTrigger
 from agent.cameras.inbox import Inbox
 from agent.errors import ConfigError, Fault, NoDecision
 from agent.inspection import Frame, Image
@@ -43,10 +44,11 @@ class GenicamDriver:
 
     def __init__(self, config: GenicamCamera, mode: Mode) -> None:
         faulthandler.enable(2)  # stderr: a vendor's library that crashes says where, and not nothing
-        self._config, self._asked = config, mode not in FREE_RUNNING and mode != "hardware"
+        self._config, self._asked = config, mode in ASKED
         self._device = Device(config.cti, config.device)
-        self._stopping, self._fire = threading.Event(), threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
+        self._trigger: SoftwareTrigger | None = None
+        self._thread: threading.Thread | None = None
         self._inbox: Inbox | None = None
         self._turned_s = math.inf
         """When the fetching thread last began a turn."""
@@ -64,14 +66,16 @@ class GenicamDriver:
         with in_vendors_words(f"camera {self._device.seen} does not start", otherwise=Fault):
             self._device.start()
         self._inbox, self._turned_s = inbox, time.monotonic()
-        self._run("camera", self._fetch_forever, inbox)
+        self._thread = threading.Thread(target=self._fetch_forever, args=(inbox,), name="camera", daemon=True)
+        self._thread.start()
         if self._asked:
-            self._run("camera-trigger", self._fire_forever)
+            self._trigger = SoftwareTrigger(self._send_trigger)
 
     def fire(self) -> None:
-        """One software trigger, where the camera was set to take them; sent by a thread, as it may take its time."""
+        """One software trigger, where the camera was set to take them."""
         self.check()
-        self._fire.set()
+        if self._trigger is not None:
+            self._trigger.fire()
 
     def check(self) -> None:
         """Raise the Fault that the fetching thread has met; one that stands still has met one, too."""
@@ -83,20 +87,16 @@ class GenicamDriver:
     def close(self) -> None:
         """End the threads, release the device; a vendor's call that does not come back is left to a thread."""
         self._stopping.set()
-        self._fire.set()
         release = threading.Thread(target=self._release, name="camera-release", daemon=True)
         release.start()
         release.join(timeout=RELEASE_S)
 
     def _release(self) -> None:
-        for thread in self._threads:
-            thread.join()
+        if self._trigger is not None:
+            self._trigger.close()
+        if self._thread is not None:
+            self._thread.join()
         self._device.close()
-
-    def _run(self, name: str, target: Any, *arguments: Any) -> None:
-        thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
 
     def _lose(self, why: str) -> None:
         if self._broken is None and not self._stopping.is_set():
@@ -104,16 +104,11 @@ class GenicamDriver:
             if self._inbox is not None:
                 self._inbox.broken(self._broken)
 
-    def _fire_forever(self) -> None:
-        while True:
-            self._fire.wait()
-            self._fire.clear()
-            if self._stopping.is_set():
-                return
-            try:
-                self._device.trigger()
-            except VENDOR_ERRORS as error:  # no frame will come; whether the camera is lost, the other thread finds out
-                log.warning("software trigger: %s", own_words(error))
+    def _send_trigger(self) -> None:
+        try:
+            self._device.trigger()
+        except VENDOR_ERRORS as error:  # no frame will come; whether the camera is lost, the other thread finds out
+            log.warning("software trigger: %s", own_words(error))
 
     def _fetch_forever(self, inbox: Inbox) -> None:
         ask_at_s = 0.0
