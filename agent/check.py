@@ -46,7 +46,7 @@ def check_config(path: Path) -> None:
     console.print(f"  scale    {calibration.x_mm_per_px:.4g} × {calibration.y_mm_per_px:.4g} mm/px, by {by}")
     console.print(f"  model    {segmenter.sha256[:12]} on {segmenter.provider}, self-test passed")
     if config.model.tiling:
-        for line, style in tiling_cost(config, config.model.tiling, segmenter):
+        for line, style in tiling_cost(config, config.model.tiling, segmenter, view):
             console.print(line, style=style)
     for recipe in recipes.values():
         console.print(f"  recipe   {recipe.name} (job {recipe.job}), {recipe.sha256[:12]}")

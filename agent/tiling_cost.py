@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.cameras.open_camera import ordered_size
 from agent.config import Config, TilingConfig
 from agent.segmenter import Segmenter
 from agent.tiling import TilePlan
-from agent.view import open_view
+from agent.view import View
 
 
-def tiling_cost(config: Config, tiling: TilingConfig, segmenter: Segmenter) -> Iterator[tuple[str, str | None]]:
+def tiling_cost(
+    config: Config, tiling: TilingConfig, segmenter: Segmenter, view: View
+) -> Iterator[tuple[str, str | None]]:
     """Lines with their style: patches and time for the inspected image, and a warning when that is too long.
 
     `segmenter`: self-tested, for the time of a run on this computer.
     """
     spec = segmenter.contract.input
     patch = f"patches of {spec.width_px} × {spec.height_px} px"
-    size = open_view(config).size_px or _camera_px(config)
+    size = view.size_px[::-1] if view.size_px else ordered_size(config.camera)
     if size is None:
         yield (f"  tiling   {patch}; how many is known with view.region, or camera.width_px and height_px", None)
         return
-    width_px, height_px = size
-    plan = TilePlan((height_px, width_px), spec, tiling)
+    height_px, width_px = size
+    plan = TilePlan(size, spec, tiling)
     across, down = plan.grid
     took_ms = len(plan.batches) * segmenter.bare_ms
     yield (
@@ -39,9 +42,3 @@ def tiling_cost(config: Config, tiling: TilingConfig, segmenter: Segmenter) -> I
                 "(view.region), shrink (model.tiling.scale), or use a faster computer or provider",
                 "yellow",
             )
-
-
-def _camera_px(config: Config) -> tuple[int, int] | None:
-    """Width and height of the camera's image, where the file says it."""
-    width_px, height_px = (getattr(config.camera, key, None) for key in ("width_px", "height_px"))
-    return (width_px, height_px) if width_px and height_px else None

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import gi
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -29,7 +30,6 @@ from agent.command_line import app
 from agent.inspection import Image
 from tests.cameras.gige_process import GigeProcess, Host
 
-gi = pytest.importorskip("gi")
 gi.require_version("Aravis", "0.8")
 from gi.repository import Aravis, GLib  # noqa: E402
 

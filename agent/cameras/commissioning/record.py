@@ -16,7 +16,7 @@ from agent.cameras.inbox import Inbox
 from agent.cameras.open_camera import open_driver
 from agent.cameras.recorder import RecordedDriver, Recorder
 from agent.config import Config
-from agent.errors import Fault, UsageError
+from agent.errors import Fault
 
 ASKED_PER_S = 5.0
 LOOK_S = 0.02
@@ -34,8 +34,8 @@ def record_camera(
     logging.getLogger("agent.cameras.recorder").setLevel(logging.ERROR)  # its warnings are our own last line
     mode = config.trigger.mode
     shown = Shown(config.camera, mode, config)
-    if rate_per_s is not None and not shown.asked:
-        raise UsageError(f"--rate does not go with trigger.mode = '{mode}': the camera delivers by itself")
+    if rate_per_s is not None:
+        shown.require_asked("--rate")
     inbox, begun_s = Inbox(), time.monotonic()
     with ExitStack() as opened:
         recorder = opened.enter_context(closing(Recorder(folder, frames)))
