@@ -93,7 +93,7 @@ def watch(
 ) -> None:
     """Print results live, without a gap, and the station's state when it changes.  Example: linegate watch --since 0"""
     with exit_on_error():
-        from agent.watch import print_results
+        from agent.results.watch import print_results
 
         print_results(results, replay, since, json)
 
@@ -105,7 +105,7 @@ def challenge(
 ) -> None:
     """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.control import give_command
+        from agent.results.control import give_command
 
         give_command(control, "challenge", who)
         print("the next part the PLC announces is a challenge: out of yield, and a PASS for it stops the line")
@@ -118,7 +118,7 @@ def trigger(
 ) -> None:
     """Have a station with trigger.mode = "software" inspect a part now.  Example: linegate trigger --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.control import give_command
+        from agent.results.control import give_command
 
         made = give_command(control, "trigger", who)
         print(f"part {made.part_id} accepted: its one result goes to subscribers and journal (linegate watch)")

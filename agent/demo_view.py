@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.messages import ResultMessage
-from agent.watch import STYLES, result_line
+from agent.results.messages import ResultMessage
+from agent.results.watch import STYLES, result_line
 
 VERDICTS = ("pass", "reject", "no_decision")
 OUTCOME_VERDICT = {"passed": "pass", "rejected": "reject", "no_decision": "no_decision", "no_verdict": "no_decision",

@@ -20,10 +20,10 @@ from types import TracebackType
 from typing import Any
 
 from agent.errors import ConfigError, Fault
-from agent.journal_file import open_reader
-from agent.messages import ResultMessage
+from agent.journal.file import open_reader
+from agent.results.messages import ResultMessage
+from agent.results.subscriber import subscribe
 from agent.shipped import shipped
-from agent.subscriber import subscribe
 
 START_LIMIT_S = 60
 STOP_LIMIT_S = 5

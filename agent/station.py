@@ -21,19 +21,19 @@ from agent.cameras import Camera
 from agent.cameras.open_camera import open_camera, ordered_size
 from agent.cameras.recorder import Recorder
 from agent.config import Config
-from agent.control import ControlSocket
 from agent.errors import Fault, NoDecision
 from agent.frame_check import Succession, check_frame
 from agent.health import Stages
 from agent.inspection import Inspection, Reason, Trigger, Verdict
-from agent.journal import Identity, Journal
+from agent.journal.journal import Identity, Journal
 from agent.judge import Judge
 from agent.link import Link
 from agent.plc.decision import Decision
 from agent.plc.facts import Facts
 from agent.plc.open_link import open_link
-from agent.publisher import Publisher
 from agent.recipe import Recipe, load_recipes
+from agent.results.control import ControlSocket
+from agent.results.publisher import Publisher
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
 from agent.standalone.open_standalone import asking, standalone

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 
 from agent.health import Health
 from agent.inspection import Reason, Trigger
-from agent.journal import Journal
+from agent.journal.journal import Journal
 from agent.link import IDLE_S, each_in_time
 from agent.part_id_latch import PartIdLatch
 from agent.plc.agent_handshake import AgentHandshake

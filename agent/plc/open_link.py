@@ -6,7 +6,7 @@ from agent.cameras import Camera
 from agent.cameras.line_fired import LineFiredCamera
 from agent.config import Config
 from agent.health import Health
-from agent.journal import Journal
+from agent.journal.journal import Journal
 from agent.part_id_latch import PartIdLatch
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.alarms import AlarmLimits

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from agent.errors import Fault
 from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger
-from agent.journal import Journal
+from agent.journal.journal import Journal
 from agent.link import each_in_time
 from agent.plc.decision import Closed, Decision, Situation
 from agent.plc.ledger import Ledger

@@ -12,7 +12,7 @@ from agent.cameras.stream import StreamCamera
 from agent.errors import Fault
 from agent.health import Health
 from agent.inspection import Trigger
-from agent.journal import Journal
+from agent.journal.journal import Journal
 from agent.link import Link
 from agent.standalone.link import StandaloneLink
 from agent.standalone.timer import Timer

@@ -13,7 +13,7 @@ from agent.inspection import Reason, Verdict
 from agent.plc.decision import Decision
 from agent.plc.parts_log import PartsLog
 from agent.standing import Standing, Waiting
-from tests.agent.records import trigger
+from tests.results.records import trigger
 from tests.systemd import statuses, told_to_systemd
 
 ERROR = "PART_ID_ERROR: clear the belt, then CLEAR_FAULT"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.local_line import free_port, to_toml
-from agent.messages import ResultMessage
-from agent.subscriber import subscribe
-from tests.agent.records import rows_of
+from agent.results.messages import ResultMessage
+from agent.results.subscriber import subscribe
 from tests.conftest import ROOT
+from tests.results.records import rows_of
 
 START_S = 30
 

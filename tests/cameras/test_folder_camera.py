@@ -19,7 +19,7 @@ from agent.cameras.drivers.folder import FolderDriver
 from agent.cameras.inbox import Inbox
 from agent.errors import ConfigError, NoDecision
 from agent.inspection import Frame, Reason
-from tests.agent.records import trigger
+from tests.results.records import trigger
 
 MS = 1_000_000
 

@@ -17,7 +17,7 @@ from agent.cameras.inbox import Inbox
 from agent.cameras.line_fired import LineFiredCamera
 from agent.errors import Fault, NoDecision, OutOfStep
 from agent.inspection import Frame, Reason, Trigger
-from tests.agent.records import trigger
+from tests.results.records import trigger
 
 MS = 1_000_000
 PITCH_MS = 100

@@ -23,10 +23,10 @@ from agent.cameras.inbox import Inbox
 from agent.config import load_config
 from agent.errors import CameraMissing, ConfigError, Fault
 from agent.inspection import Trigger
-from tests.agent.records import trigger
 from tests.cameras.ffmpeg_stream import LEVELS, NOISE, PICTURE, RATE_PER_S, FfmpegStream, Holdup, Loss, number_shown
 from tests.conftest import ROOT
 from tests.faults.sizes import sized
+from tests.results.records import trigger
 
 MS = 1_000_000
 S = 1_000_000_000

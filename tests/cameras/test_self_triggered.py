@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from agent.config import load_config
-from agent.control import give_command
 from agent.errors import ConfigError, Fault
+from agent.results.control import give_command
 from tests.cameras.standalone_station import StandaloneStation
 from tests.conftest import ROOT, Linegate
 

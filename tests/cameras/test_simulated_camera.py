@@ -17,7 +17,7 @@ from agent.cameras.drivers.simulated import SimulatedDriver
 from agent.cameras.line_fired import LineFiredCamera
 from agent.errors import CameraMissing, Fault, NoDecision
 from agent.inspection import Reason, Trigger
-from tests.agent.records import trigger
+from tests.results.records import trigger
 
 MS = 1_000_000
 

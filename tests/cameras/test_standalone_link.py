@@ -18,11 +18,11 @@ from agent.cameras.stream import StreamCamera
 from agent.errors import Fault, NoDecision
 from agent.health import Health, Stage
 from agent.inspection import Frame, Reason, Trigger, Verdict
-from agent.journal import Journal
+from agent.journal.journal import Journal
 from agent.plc.decision import Decision
 from agent.standalone.link import MOST_WAITING, StandaloneLink
 from agent.standalone.timer import Timer
-from tests.agent.records import identity, rows_of
+from tests.results.records import identity, rows_of
 
 SHORT_MS, LONG_MS = 300.0, 20_000.0
 IDLE = Health((Stage("loop", 1e6),))

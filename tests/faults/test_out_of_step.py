@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from agent.plc.register_map import AGENT_BLOCK, Alarm, Status
-from agent.subscriber import subscribe_status
+from agent.results.subscriber import subscribe_status
 from tests.faults.observed_line import ObservedLine, line_of, wait_until
 from tests.systemd import statuses, told_to_systemd
 

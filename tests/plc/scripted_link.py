@@ -18,7 +18,7 @@ from agent.plc.register_map import AGENT_BLOCK, OutcomeCode
 from agent.plc.sim.inputs import Edge
 from agent.plc.sim.program import PlcProgram
 from agent.plc.wires.link_end import Wire
-from tests.agent.records import journal_at
+from tests.results.records import journal_at
 
 AGENT_EPOCH = 7
 SCAN_S, PITCH_MS, DECIDE_MS = 0.005, 40, 400

@@ -7,9 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from agent.control import give_command
 from agent.local_line import LineOptions
-from agent.subscriber import subscribe_status
+from agent.results.control import give_command
+from agent.results.subscriber import subscribe_status
 from tests.conftest import ROOT
 from tests.faults.observed_line import ObservedLine, wait_until
 

@@ -18,11 +18,11 @@ import pytest
 from agent.agent_epoch import next_agent_epoch, state_dir_alone
 from agent.errors import ConfigError
 from agent.inspection import PlcAction, Reason, Verdict
-from agent.journal import Journal
-from agent.messages import ResultMessage
+from agent.journal.journal import Journal
 from agent.plc.decision import Closed
-from tests.agent.records import closed, decision, identity, inspect, journal_at, rows_of
+from agent.results.messages import ResultMessage
 from tests.conftest import ROOT
+from tests.results.records import closed, decision, identity, inspect, journal_at, rows_of
 
 
 @pytest.fixture
@@ -240,8 +240,8 @@ WRITER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from agent.journal import Journal
-    from tests.agent.records import closed, decision, identity
+    from agent.journal.journal import Journal
+    from tests.results.records import closed, decision, identity
     journal = Journal(Path(sys.argv[1]), identity(), 5000, False)
     for seq in range(1, 60000):
         decided = decision(seq)

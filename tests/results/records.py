@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
-from agent.journal import Identity, Journal
-from agent.journal_file import open_reader
+from agent.journal.file import open_reader
+from agent.journal.journal import Identity, Journal
 from agent.plc.decision import Closed, Decision
 
 ACTIONS = {

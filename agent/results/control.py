@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 import zmq
 from pydantic import ValidationError
 
-from agent.bound_socket import bound_socket
 from agent.errors import Fault, UsageError
 from agent.inspection import Trigger
-from agent.messages import ControlReply, ControlRequest
+from agent.results.bound_socket import bound_socket
+from agent.results.messages import ControlReply, ControlRequest
 
 log = logging.getLogger(__name__)
 

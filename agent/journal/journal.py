@@ -19,10 +19,10 @@ from queue import SimpleQueue
 from typing import Any
 
 from agent.inspection import Reason, Trigger, Verdict
-from agent.journal_file import open_writer, to_message
-from agent.journal_outage import missed_triggers
-from agent.messages import ResultMessage
+from agent.journal.file import open_writer, to_message
+from agent.journal.outage import missed_triggers
 from agent.plc.decision import Closed, Decision
+from agent.results.messages import ResultMessage
 
 log = logging.getLogger(__name__)
 

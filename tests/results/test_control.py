@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 import zmq
 
-from agent.control import ControlSocket, give_command
 from agent.errors import ConfigError, Fault
 from agent.local_line import free_port
-from agent.messages import ControlReply
+from agent.results.control import ControlSocket, give_command
+from agent.results.messages import ControlReply
 from tests.conftest import Linegate
 
 
@@ -59,7 +59,7 @@ def test_a_refused_command_and_a_silent_station_are_faults(
 ) -> None:
     with pytest.raises(Fault, match="refused: no command 'explode'"):
         give_command(station[0], "explode", "R. Diaz")
-    monkeypatch.setattr("agent.control.ANSWER_MS", 100)
+    monkeypatch.setattr("agent.results.control.ANSWER_MS", 100)
     with pytest.raises(Fault, match="no station answers"):
         give_command(f"tcp://127.0.0.1:{free_port()}", "challenge", "R. Diaz")
 

@@ -20,12 +20,12 @@ import cv2
 import zmq
 from pydantic import ValidationError
 
-from agent.bound_socket import bound_socket
 from agent.config import PublisherConfig
 from agent.inspection import Image
-from agent.journal_file import extent, open_reader, rows_since, to_message
-from agent.messages import PayloadPart, ReplayReply, ReplayRequest, ResultMessage, StatusMessage, topic
+from agent.journal.file import extent, open_reader, rows_since, to_message
 from agent.plc.decision import Closed, Situation
+from agent.results.bound_socket import bound_socket
+from agent.results.messages import PayloadPart, ReplayReply, ReplayRequest, ResultMessage, StatusMessage, topic
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from agent.messages import ResultMessage, StatusMessage
-from agent.subscriber import follow, subscribe
+from agent.results.messages import ResultMessage, StatusMessage
+from agent.results.subscriber import follow, subscribe
 
 STYLES = {"pass": "green", "reject": "red", "no_decision": "yellow"}
 PATIENCE_S = 3.0

@@ -13,9 +13,9 @@ from rich.text import Text
 from agent.config import PublisherConfig
 from agent.local_line import free_port
 from agent.plc.decision import Situation
-from agent.publisher import Publisher
-from agent.watch import lines
-from tests.agent.records import inspect, journal_at
+from agent.results.publisher import Publisher
+from agent.results.watch import lines
+from tests.results.records import inspect, journal_at
 
 SILENT = "no pulse for 1 s: station down, or still waiting for camera or PLC: systemctl status 'linegate@*'"
 
@@ -25,7 +25,7 @@ def said(watched: Iterator[Text], count: int) -> list[str]:
 
 
 def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.publisher.STATUS_S", 0.05)
+    monkeypatch.setattr("agent.results.publisher.STATUS_S", 0.05)
     endpoints = PublisherConfig(results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}")
     watched = lines(endpoints.results, endpoints.replay, 0, patience_s=1)
     assert said(watched, 1) == [SILENT], "nobody is there yet"

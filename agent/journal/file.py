@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.errors import ConfigError
 from agent.inspection import Verdict
-from agent.messages import DefectRecord, ResultMessage
+from agent.results.messages import DefectRecord, ResultMessage
 
 log = logging.getLogger(__name__)
 

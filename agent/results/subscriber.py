@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import zmq
 
 from agent.errors import Fault, UsageError
-from agent.messages import MAJOR, ReplayReply, ReplayRequest, ResultMessage, StatusMessage
+from agent.results.messages import MAJOR, ReplayReply, ReplayRequest, ResultMessage, StatusMessage
 
 REPLAY_TIMEOUT_MS = 3000
 

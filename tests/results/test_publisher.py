@@ -17,14 +17,14 @@ import zmq
 from agent.config import PublisherConfig
 from agent.errors import ConfigError, Fault
 from agent.inspection import Frame, Inspection, Judgement, Reason, Verdict
-from agent.journal import Journal
+from agent.journal.journal import Journal
 from agent.local_line import free_port
-from agent.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, StatusMessage, json_schema, topic
 from agent.plc.decision import Decision
-from agent.publisher import Publisher
-from agent.subscriber import request_since, subscribe
-from tests.agent.records import closed, decision, inspect, journal_at, rows_of, trigger
+from agent.results.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, StatusMessage, json_schema, topic
+from agent.results.publisher import Publisher
+from agent.results.subscriber import request_since, subscribe
 from tests.conftest import ROOT
+from tests.results.records import closed, decision, inspect, journal_at, rows_of, trigger
 
 GOLDEN = Path(__file__).parent / "golden"
 PATIENCE_S = 20
@@ -219,7 +219,7 @@ def test_an_endpoint_in_use_is_one_clear_line(outlet: Outlet, which: str) -> Non
 
 
 def test_nobody_at_the_replay_endpoint_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.subscriber.REPLAY_TIMEOUT_MS", 100)
+    monkeypatch.setattr("agent.results.subscriber.REPLAY_TIMEOUT_MS", 100)
     with pytest.raises(Fault, match="no station answers"):
         request_since(f"tcp://127.0.0.1:{free_port()}", 0)
 
