@@ -10,21 +10,26 @@ from typing import Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
-from agent.arguments import person
+from agent.archive.command import collect
 from agent.cameras.commissioning.calibrate_command import calibrate
 from agent.cameras.commissioning.commands import camera_list, camera_live, camera_snap
 from agent.cameras.commissioning.record_command import record
 from agent.cameras.sim.command import CAMERA_EPILOG, CAMERA_MANUAL, camera_sim
 from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
+from agent.journal.commands import journal_backup, journal_check, journal_export
 from agent.model_contract import Provider
 from agent.plc.commissioning.commands import accept, probe
 from agent.plc.sim.command import EPILOG, MANUAL, plc_sim
+from agent.report.command import report
+from agent.results import commands as results
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Inspect every part on a production line; only proven-good parts pass.")  # fmt: skip
 plc_app = typer.Typer(no_args_is_help=True, help="The PLC side: register map and simulator.")
 camera_app = typer.Typer(no_args_is_help=True, help="Cameras: what is there, what it sees, how steadily it delivers.")
 model_app = typer.Typer(no_args_is_help=True, help="Model files: what they say, and whether they run right here.")
+journal_app = typer.Typer(no_args_is_help=True, help="The record of every part: copies of it, and whether it is whole.")
+keys_app = typer.Typer(no_args_is_help=True, help="Keys for encrypted results and commands.")
 app.add_typer(plc_app, name="plc")
 plc_app.command("sim", help=MANUAL, epilog=EPILOG)(plc_sim)
 plc_app.command("probe")(probe)
@@ -35,6 +40,15 @@ camera_app.command("snap")(camera_snap)
 camera_app.command("live")(camera_live)
 camera_app.command("sim", help=CAMERA_MANUAL, epilog=CAMERA_EPILOG)(camera_sim)
 app.add_typer(model_app, name="model")
+app.add_typer(journal_app, name="journal")
+journal_app.command("backup")(journal_backup)
+journal_app.command("check")(journal_check)
+journal_app.command("export")(journal_export)
+app.add_typer(keys_app, name="keys")
+keys_app.command("new")(results.keys_new)
+for command in (results.watch, report, collect, results.challenge, results.trigger, results.pause, results.resume,
+                results.job, results.snapshot, results.clear):  # fmt: skip
+    app.command()(command)
 app.command("record")(record)
 app.command("calibrate")(calibrate)
 
@@ -82,46 +96,6 @@ def demo(
         from agent.local_line import LineOptions
 
         sys.exit(run_demo(LineOptions(images, seconds, rate, defects, seed)))
-
-
-@app.command()
-def watch(
-    results: Annotated[str, typer.Option(help="The station's publisher.results endpoint.")] = "tcp://127.0.0.1:5556",
-    replay: Annotated[str, typer.Option(help="The station's publisher.replay endpoint.")] = "tcp://127.0.0.1:5557",
-    since: Annotated[int | None, typer.Option(min=0, help="Begin after this message_id; default: from now on.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, results alone.")] = False,
-) -> None:
-    """Print results live, without a gap, and the station's state when it changes.  Example: linegate watch --since 0"""
-    with exit_on_error():
-        from agent.results.watch import print_results
-
-        print_results(results, replay, since, json)
-
-
-@app.command()
-def challenge(
-    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
-    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
-) -> None:
-    """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
-    with exit_on_error():
-        from agent.results.control import give_command
-
-        give_command(control, "challenge", who)
-        print("the next part the PLC announces is a challenge: out of yield, and a PASS for it stops the line")
-
-
-@app.command()
-def trigger(
-    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
-    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
-) -> None:
-    """Have a station with trigger.mode = "software" inspect a part now.  Example: linegate trigger --who 'R. Diaz'"""
-    with exit_on_error():
-        from agent.results.control import give_command
-
-        made = give_command(control, "trigger", who)
-        print(f"part {made.part_id} accepted: its one result goes to subscribers and journal (linegate watch)")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,15 @@ from agent.camera_config import Camera, ConfigPath, TriggerConfig, ViewConfig, w
 from agent.errors import ConfigError
 from agent.model_contract import Provider
 from agent.plc_config import AlarmConfig, PlcConfig, RejectConfig
-from agent.toml import Milliseconds, Strict, load_toml
+from agent.results_config import (
+    ArchiveConfig,
+    DriftConfig,
+    JournalConfig,
+    MetricsConfig,
+    PublisherConfig,
+    ShiftsConfig,
+)
+from agent.toml import Strict, load_toml
 
 NamePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 
@@ -74,24 +82,6 @@ class ModelConfig(Strict):
     """None = the whole image is shrunk into the model's input, where it is larger."""
 
 
-class PublisherConfig(Strict):
-    """ZeroMQ endpoints and what images travel with a result."""
-
-    results: str = "tcp://127.0.0.1:5556"
-    replay: str = "tcp://127.0.0.1:5557"
-    control: str = "tcp://127.0.0.1:5558"
-    """Commands from an operator; whoever reaches it may give them."""
-    images: Literal["none", "not_passed", "all"] = "not_passed"
-
-
-class JournalConfig(Strict):
-    """The record of every trigger."""
-
-    required: bool = False
-    """True: a verdict whose row is not on disk in time becomes NO_DECISION."""
-    wait_ms: Milliseconds = 2.0
-
-
 class Config(Strict):
     """Everything one station needs to know."""
 
@@ -111,6 +101,12 @@ class Config(Strict):
     alarm: AlarmConfig = AlarmConfig()
     publisher: PublisherConfig = PublisherConfig()
     journal: JournalConfig = JournalConfig()
+    shifts: ShiftsConfig = ShiftsConfig()
+    drift: DriftConfig = DriftConfig()
+    archive: ArchiveConfig | None = None
+    """None: no images are kept."""
+    metrics: MetricsConfig | None = None
+    """None: nothing for Prometheus."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Config:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from agent.errors import NoDecision
-from agent.inspection import Frame, Image, Reason
+from agent.inspection import Frame, FrameStats, Image, Reason
 from agent.recipe import FrameLimits
 
 SAMPLE_PX = 65_536
@@ -23,8 +23,8 @@ FROZEN_STEP_PX = 16
 """Two photos that differ nowhere on this grid are compared in full."""
 
 
-def check_frame(frame: Frame, limits: FrameLimits) -> None:
-    """Raise NoDecision when the frame is outside the recipe's limits of brightness or sharpness."""
+def check_frame(frame: Frame, limits: FrameLimits) -> FrameStats:
+    """What was measured. Raises NoDecision when the frame is outside the recipe's limits of brightness or sharpness."""
     sample = _sample(frame.image)
     mean = float(cv2.meanStdDev(sample)[0].mean())
     if not limits.min_mean_grey <= mean <= limits.max_mean_grey:
@@ -35,10 +35,12 @@ def check_frame(frame: Frame, limits: FrameLimits) -> None:
     saturated = np.count_nonzero(sample == 255) / sample.size
     if saturated > limits.max_saturated:
         raise NoDecision(Reason.FRAME_QUALITY, f"{saturated:.0%} of the pixels saturated")
-    if limits.min_sharpness and (found := sharpness(frame.image)) < limits.min_sharpness:
+    found = sharpness(frame.image)
+    if found < limits.min_sharpness:
         raise NoDecision(
             Reason.FRAME_QUALITY, f"sharpness {found:.3g} below {limits.min_sharpness:g}: blurred, or flat"
         )
+    return FrameStats(round(mean, 2), round(found, 2))
 
 
 def sharpness(image: Image) -> float:

@@ -6,6 +6,7 @@ journal's, `trigger_seq` the PLC's wrapping u16.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -133,6 +134,16 @@ class Judgement:
     alarm: bool = False
     peak_scores: dict[str, float] = field(default_factory=dict)
     """Highest score of each class anywhere on the part, so that a near miss stays visible."""
+    margin: float | None = None
+    """How far the peak score that lies nearest to its class's threshold is from it: near 0 = uncertain."""
+
+
+@dataclass(frozen=True)
+class FrameStats:
+    """What drifts when light, lens or camera do."""
+
+    mean_grey: float
+    sharpness: float
 
 
 @dataclass(frozen=True)
@@ -144,8 +155,9 @@ class Inspection:
     stages_ms: dict[str, float]
     decided_ns: int
     frame: Frame | None = None
-    class_map: Image | None = None
-    detail: str = ""
+    frame_stats: FrameStats | None = None
+    mask: Callable[[], Image] | None = None
+    """Draws uint8 HxW in the frame's pixels: class index where a score reaches its threshold, else 0."""
 
     @property
     def verdict(self) -> Verdict:

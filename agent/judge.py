@@ -90,8 +90,15 @@ class Judge:
             Reason.DEFECT if rejected else Reason.OK,
             defects,
             alarm=Action.REJECT_AND_ALARM in actions,
-            peak_scores=self._peak_scores(classes, scores),
+            peak_scores=(peaks := self._peak_scores(classes, scores)),
+            margin=self._margin(peaks),
         )
+
+    def mask(self, segmentation: Segmentation, height_px: int, width_px: int) -> Image:
+        """uint8, of the image's own size: class index where a score reaches its threshold, else 0."""
+        classes, scores = (plane[segmentation.box.inside] for plane in (segmentation.class_map, segmentation.score_map))
+        mask = np.where(scores >= cv2.LUT(classes, self._threshold_by_index), classes, 0)
+        return np.asarray(cv2.resize(mask, (width_px, height_px), interpolation=cv2.INTER_NEAREST), np.uint8)
 
     def _defects(self, classes: Image, scores: Image, over: np.ndarray, box: Letterbox) -> tuple[Defect, ...]:
         """Connected regions of one class each, the largest first; only the window that holds any is searched."""
@@ -137,6 +144,11 @@ class Judge:
     def _actions(self, defects: tuple[Defect, ...]) -> set[Action]:
         """The actions of all rules with more counting regions than they tolerate."""
         return {rule.action for name, rule in self._rules.items() if _counting(defects, name) > rule.max_count}
+
+    def _margin(self, peaks: dict[str, float]) -> float | None:
+        """How little would have to change for some class that matters to be seen, or not to be; None: none matters."""
+        heeded = [name for name, rule in self._rules.items() if rule.action is not Action.IGNORE]
+        return min((round(abs(peaks[name] - self._min_scores[name]), 3) for name in heeded), default=None)
 
     def _peak_scores(self, classes: Image, scores: Image) -> dict[str, float]:
         """Highest score per class on the part, thresholds aside."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from agent.inspection import Trigger
 from agent.plc.decision import Decision, Situation
+from agent.plc.register_map import Alarm
 
 IDLE_S = 0.1
 
@@ -63,6 +64,10 @@ class Link(Protocol):
 
     def situation(self) -> Situation:
         """What a subscriber is told of it in the station's pulse."""
+        ...
+
+    def warn(self, alarm: Alarm) -> None:
+        """Something beside the parts is wrong: the PLC and the pulse show `alarm` until somebody clears it."""
         ...
 
     def challenge_next(self) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from agent.agent_epoch import next_agent_epoch, state_dir_alone
@@ -24,19 +25,18 @@ from agent.config import Config
 from agent.errors import Fault, NoDecision
 from agent.frame_check import Succession, check_frame
 from agent.health import Stages
-from agent.inspection import Inspection, Reason, Trigger, Verdict
-from agent.journal.journal import Identity, Journal
+from agent.inspection import Frame, FrameStats, Image, Inspection, Judgement, Reason, Trigger, Verdict
+from agent.journal.rows import Identity
 from agent.judge import Judge
 from agent.link import Link
 from agent.plc.decision import Decision
 from agent.plc.facts import Facts
 from agent.plc.open_link import open_link
 from agent.recipe import Recipe, load_recipes
-from agent.results.control import ControlSocket
-from agent.results.publisher import Publisher
+from agent.records import Records
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
-from agent.standalone.open_standalone import asking, standalone
+from agent.standalone.open_standalone import standalone
 from agent.standing import Standing, Waiting
 from agent.view import View, open_view
 
@@ -65,29 +65,30 @@ class Station:
                 self._inspect_one(trigger) if trigger else self._camera.check()
 
     def _inspect_one(self, trigger: Trigger) -> None:
+        seen = SoFar()
         try:
-            self._link.deliver(self._inspect(trigger, Stopwatch()))
+            self._link.deliver(self._inspect(trigger, seen))
         except NoDecision as cause:
-            self._link.deliver(no_decision(trigger, cause.reason, str(cause)))
+            self._link.deliver(no_decision(trigger, cause.reason, str(cause), seen))
         except Exception as error:  # the one fault boundary: no PASS, and a clean restart
-            self._link.deliver(no_decision(trigger, _reason_of(error), str(error)))
+            self._link.deliver(no_decision(trigger, _reason_of(error), str(error), seen))
             raise error if isinstance(error, Fault) else Fault(f"inspection failed: {error!r}") from error
 
-    def _inspect(self, trigger: Trigger, watch: Stopwatch) -> Decision:
+    def _inspect(self, trigger: Trigger, seen: SoFar) -> Decision:
         job = self._jobs[trigger.job]
-        with self._stages.grab.busy(), watch.section("grab"):
-            frame = self._camera.grab(trigger)
+        with self._stages.grab.busy(), seen.timed("grab"):
+            seen.frame = self._camera.grab(trigger)
             self._link.exposed(trigger)
-            self._succession.check(frame)
-            frame = self._view.of(frame)
-            check_frame(frame, job.recipe.frame)
-        with self._stages.segment.busy(), watch.section("segment"):
+            self._succession.check(seen.frame)
+            seen.frame = frame = self._view.of(seen.frame)
+            seen.frame_stats = check_frame(frame, job.recipe.frame)
+        with self._stages.segment.busy(), seen.timed("segment"):
             segmentation = self._segmenter.segment(frame.image)
-        watch.stages_ms["run"] = segmentation.run_ms
-        with watch.section("judge"):
+        seen.stages_ms["run"] = segmentation.run_ms
+        with seen.timed("judge"):
             judgement = job.judge.judge(segmentation)
-        seen = Inspection(trigger, judgement, watch.stages_ms, time.monotonic_ns(), frame, segmentation.class_map)
-        return Decision(trigger, judgement.verdict, judgement.reason, seen.decided_ns, evidence=seen)
+        mask = partial(job.judge.mask, segmentation, *frame.image.shape[:2])
+        return seen.decision(trigger, judgement, mask=mask)
 
 
 @dataclass(frozen=True)
@@ -99,23 +100,32 @@ class Job:
 
 
 @dataclass
-class Stopwatch:
-    """How long each stage of one part took."""
+class SoFar:
+    """What is known of one part while it is inspected, and how long each stage took."""
 
     stages_ms: dict[str, float] = field(default_factory=dict)
+    frame: Frame | None = None
+    frame_stats: FrameStats | None = None
 
     @contextmanager
-    def section(self, name: str) -> Iterator[None]:
+    def timed(self, name: str) -> Iterator[None]:
         """Time what happens inside under `name`."""
         begun_ns = time.monotonic_ns()
         yield
         self.stages_ms[name] = (time.monotonic_ns() - begun_ns) / 1e6
 
+    def decision(self, trigger: Trigger, judgement: Judgement, detail: str = "",
+                 mask: Callable[[], Image] | None = None) -> Decision:  # fmt: skip
+        """Settled now, on this evidence."""
+        now_ns = time.monotonic_ns()
+        evidence = Inspection(trigger, judgement, self.stages_ms, now_ns, self.frame, self.frame_stats, mask)
+        return Decision(trigger, judgement.verdict, judgement.reason, now_ns, detail, evidence)
 
-def no_decision(trigger: Trigger, reason: Reason, detail: str) -> Decision:
-    """The decision for a part that could not be inspected."""
+
+def no_decision(trigger: Trigger, reason: Reason, detail: str, seen: SoFar) -> Decision:
+    """The decision for a part that could not be inspected; its photo, if there is one, shows why."""
     log.warning("part %d: no decision (%s: %s)", trigger.part_id, reason.name.lower(), detail)
-    return Decision(trigger, Verdict.NO_DECISION, reason, time.monotonic_ns(), detail)
+    return seen.decision(trigger, Judgement(Verdict.NO_DECISION, reason), detail)
 
 
 def _reason_of(error: Exception) -> Reason:
@@ -172,16 +182,10 @@ def open_station(
     if camera is None:
         return None
     opened.callback(camera.close)
-    journal_path = config.station.state_dir / "journal.sqlite"
     recipes = {number: (job.recipe.name, job.recipe.sha256) for number, job in jobs.items()}
     identity = Identity(config.station.line, config.station.name, epoch, segmenter.sha256, recipes,
                         camera.simulated, config.reject.fail_open)  # fmt: skip
-    journal = Journal(journal_path, identity, config.journal.wait_ms, config.journal.required)
-    publisher = Publisher(config.publisher, config.station.line, config.station.name, epoch, journal_path)
-    opened.callback(publisher.close)
-    opened.callback(journal.close)  # before the publisher: its last rows are still to be sent
-    journal.on_completed(publisher.publish)
-
+    records = Records(config, identity, opened)
     stages = open_stages(config, segmenter)
     facts = Facts(
         {number: int(job.recipe.sha256[:4], 16) for number, job in jobs.items()},
@@ -190,17 +194,14 @@ def open_station(
         identity.simulated,
         config.reject.fail_open,
     )
-    control = ControlSocket(config.publisher.control)
-    opened.callback(control.close)
     link: Link
     if config.has_plc:
-        link = open_link(config, epoch, facts, journal, stages.health, camera)
+        link = open_link(config, epoch, facts, records.journal, stages.health, camera)
         opened.callback(link.close)
     else:
         own_job = next(iter(jobs))
-        link = opened.enter_context(standalone(config.trigger, epoch, own_job, camera, journal, stages.health))
-    publisher.on_status(link.situation)
-    control.serve({"challenge": link.challenge_next, "trigger": asking(config.trigger.mode, link)})
+        link = opened.enter_context(standalone(config.trigger, epoch, own_job, camera, records.journal, stages.health))
+    records.serve(link)
     link.wait_for_triggers(waiting.say, stop)
     return Station(camera, Succession(ordered_size(config.camera)), view, segmenter, jobs, link, stages), link
 

@@ -12,28 +12,10 @@ from typing import Any
 
 from agent.errors import ConfigError
 from agent.inspection import Verdict
-from agent.results.messages import DefectRecord, ResultMessage
+from agent.journal.schema import bring_up_to_date
+from agent.results.messages import DefectRecord, EventMessage, ResultMessage
 
 log = logging.getLogger(__name__)
-
-SCHEMA_VERSION = 3
-_ADDED = {2: "challenge", 3: "fail_open"}
-"""The column that each version of the table has brought."""
-_CREATE = """
-CREATE TABLE IF NOT EXISTS inspections (
-    message_id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL, plc_epoch INTEGER NOT NULL, agent_epoch INTEGER NOT NULL,
-    trigger_seq INTEGER NOT NULL, part_id INTEGER NOT NULL,
-    triggered_ns INTEGER NOT NULL, decided_ns INTEGER NOT NULL, decided_utc TEXT NOT NULL,
-    verdict TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, evidence TEXT NOT NULL,
-    bypass INTEGER NOT NULL, challenge INTEGER NOT NULL DEFAULT 0, fail_open INTEGER NOT NULL DEFAULT 0,
-    model_sha256 TEXT NOT NULL, recipe TEXT NOT NULL, recipe_sha256 TEXT NOT NULL,
-    job INTEGER NOT NULL, simulated INTEGER NOT NULL,
-    completed INTEGER NOT NULL DEFAULT 0, acknowledged_ns INTEGER, in_time INTEGER,
-    plc_action TEXT NOT NULL DEFAULT 'unknown', late_verdict TEXT
-);
-CREATE INDEX IF NOT EXISTS incomplete ON inspections (message_id) WHERE completed = 0;
-"""
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -49,15 +31,12 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        for column in (column for version, column in _ADDED.items() if 0 < found < version):
-            connection.execute(f"ALTER TABLE inspections ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
-        connection.executescript(_CREATE)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        bring_up_to_date(connection)
         if damaged:
             # ids are never reused: go on beyond any id the lost file can have given at less than 1000 parts/s
             beyond = time.time_ns() // 1_000_000
-            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('inspections', ?)", (beyond,))
+            first = [(table, beyond) for table in ("inspections", "events")]
+            connection.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", first)
     except (OSError, sqlite3.Error) as error:
         raise ConfigError(f"journal {path}: {error}: make [station] state_dir a folder this user may write") from error
     return connection
@@ -95,6 +74,11 @@ def _acknowledge_ms(values: dict[str, Any]) -> dict[str, float]:
         "write": round((values["acknowledged_ns"] - values["decided_ns"]) / 1e6, 3),
         "total": round((values["acknowledged_ns"] - values["triggered_ns"]) / 1e6, 3),
     }
+
+
+def to_event_message(row: sqlite3.Row, line: str, station: str) -> EventMessage:
+    """An event as it is published, live and in every replay."""
+    return EventMessage(line=line, station=station, **dict(row))
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

@@ -6,52 +6,30 @@ may then be missing; the file stays whole). The row is committed before its verd
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from agent.inspection import Reason, Trigger, Verdict
-from agent.journal.file import open_writer, to_message
+from agent.journal.event import Event
+from agent.journal.file import open_writer, to_event_message, to_message
 from agent.journal.outage import missed_triggers
+from agent.journal.rows import COMPLETE, INSERT, Identity, completion, decision_row, utc_of, without_images
 from agent.plc.decision import Closed, Decision
-from agent.results.messages import ResultMessage
+from agent.results.messages import EventMessage, ResultMessage
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.2
 IMAGES_WAITING = 64
 """So many entries may wait for the disk with the images of their parts."""
-_COLUMNS = (
-    *("kind", "plc_epoch", "agent_epoch", "trigger_seq", "part_id", "triggered_ns", "decided_ns", "decided_utc"),
-    *("verdict", "reason", "detail", "evidence", "bypass", "challenge", "fail_open"),
-    *("model_sha256", "recipe", "recipe_sha256", "job", "simulated"),
-)
-_INSERT = f"INSERT INTO inspections ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What every row says about the station that wrote it."""
-
-    line: str
-    station: str
-    agent_epoch: int
-    model_sha256: str
-    recipes: Mapping[int, tuple[str, str]]
-    """(name, sha256) by job number, the station's own first."""
-    simulated: bool
-    fail_open: bool = False
-
-
 Listener = Callable[[ResultMessage, Closed | None], None]
+EventListener = Callable[[EventMessage], None]
 
 
 class Journal:
@@ -65,6 +43,7 @@ class Journal:
         self.required = required
         self._identity, self._wait_s = identity, wait_ms / 1000
         self._listeners: list[Listener] = []
+        self._event_listeners: list[EventListener] = []
         self._db = open_writer(path)
         self._open_rows: dict[tuple[int, int], int] = {}
         """message_id by trigger key."""
@@ -79,10 +58,24 @@ class Journal:
         """Call `listener`, in the writer thread, with every row completed from now on; it must not block."""
         self._listeners.append(listener)
 
+    def on_event(self, listener: EventListener) -> None:
+        """Call `listener`, in the writer thread, with every event from now on; it must not block."""
+        self._event_listeners.append(listener)
+
+    def record(self, event: Event) -> None:
+        """Write down something beside the parts, without waiting for the disk."""
+        utc = utc_of(time.time_ns())
+        self._queue.put(lambda: self._record(event, utc))
+
+    @property
+    def rows_waiting(self) -> int:
+        """What is yet to be written, now."""
+        return self._queue.qsize()
+
     def commit(self, decision: Decision) -> bool:
         """Record a decision; False when it was not on disk within the wait (it stays queued)."""
         done = threading.Event()
-        key, row = decision.trigger.key, self._decision_row(decision)
+        key, row = decision.trigger.key, decision_row(self._identity, decision)
         self._queue.put(lambda: self._insert(key, row, done))
         on_disk = done.wait(self._wait_s)
         if not on_disk:
@@ -91,7 +84,7 @@ class Journal:
 
     def enqueue(self, decision: Decision) -> None:
         """Record a decision without waiting for the disk."""
-        key, row = decision.trigger.key, self._decision_row(decision)
+        key, row = decision.trigger.key, decision_row(self._identity, decision)
         self._queue.put(lambda: self._insert(key, row))
 
     def complete(self, closed: Closed) -> None:
@@ -100,7 +93,7 @@ class Journal:
         While many rows wait for the disk they go without their images: rows are small, and none may be lost.
         """
         if self._queue.qsize() > IMAGES_WAITING:
-            closed = replace(closed, decision=replace(closed.decision, evidence=None))
+            closed = without_images(closed)
         self._queue.put(lambda: self._complete(closed))
 
     def begin_epoch(self, plc_epoch: int, head: int) -> None:
@@ -132,7 +125,7 @@ class Journal:
                 time.sleep(RETRY_S)
 
     def _insert(self, key: tuple[int, int], row: dict[str, Any], done: threading.Event | None = None) -> None:
-        cursor = self._db.execute(_INSERT, row)
+        cursor = self._db.execute(INSERT, row)
         self._open_rows[key] = int(cursor.lastrowid or 0)
         self._last = key
         self._gap_is_last = False
@@ -142,20 +135,7 @@ class Journal:
     def _complete(self, closed: Closed) -> None:
         trigger = closed.decision.trigger
         message_id = self._open_rows[trigger.key]
-        self._db.execute(
-            "UPDATE inspections SET completed = 1, verdict = ?, reason = ?, acknowledged_ns = ?, in_time = ?, "
-            "plc_action = ?, late_verdict = ?, bypass = ? WHERE message_id = ?",
-            (
-                closed.verdict.value,
-                closed.reason.name.lower(),
-                closed.acknowledged_ns,
-                closed.in_time,
-                closed.plc_action.value,
-                closed.late_verdict.value if closed.late_verdict else None,
-                closed.bypass,
-                message_id,
-            ),
-        )
+        self._db.execute(COMPLETE, completion(closed) | {"message_id": message_id})
         del self._open_rows[trigger.key]
         self._tell(message_id, closed)
 
@@ -174,51 +154,24 @@ class Journal:
         self._last = (plc_epoch, head)
 
     def _fill(self, kind: str, trigger: Trigger, detail: str) -> None:
-        row = self._row(trigger, Verdict.NO_DECISION, Reason.AGENT_DOWN, detail, time.monotonic_ns())
-        row["kind"] = kind
-        cursor = self._db.execute(_INSERT, row)
+        decision = Decision(trigger, Verdict.NO_DECISION, Reason.AGENT_DOWN, time.monotonic_ns(), detail)
+        cursor = self._db.execute(INSERT, decision_row(self._identity, decision) | {"kind": kind})
         self._db.execute("UPDATE inspections SET completed = 1 WHERE message_id = ?", (cursor.lastrowid,))
         self._tell(int(cursor.lastrowid or 0), None)
-
-    def _decision_row(self, decision: Decision) -> dict[str, Any]:
-        """Without the images."""
-        row = self._row(decision.trigger, decision.verdict, decision.reason, decision.detail, decision.settled_ns)
-        return row | {"evidence": _evidence(decision)}
-
-    def _row(self, trigger: Trigger, verdict: Verdict, reason: Reason, detail: str, decided_ns: int) -> dict[str, Any]:
-        ago_ns = time.monotonic_ns() - decided_ns
-        decided = datetime.fromtimestamp((time.time_ns() - ago_ns) / 1e9, UTC)
-        identity = self._identity
-        job = trigger.job or next(iter(identity.recipes))
-        recipe, recipe_sha256 = identity.recipes[job]
-        return {
-            "agent_epoch": identity.agent_epoch,
-            "model_sha256": identity.model_sha256,
-            "recipe": recipe,
-            "recipe_sha256": recipe_sha256,
-            "job": job,
-            "simulated": identity.simulated,
-            "fail_open": identity.fail_open,
-            "kind": "inspection",
-            "plc_epoch": trigger.plc_epoch,
-            "trigger_seq": trigger.seq,
-            "part_id": trigger.part_id,
-            "triggered_ns": trigger.latest_ns,
-            "decided_ns": decided_ns,
-            "decided_utc": decided.isoformat(timespec="milliseconds"),
-            "verdict": verdict.value,
-            "reason": reason.name.lower(),
-            "detail": detail,
-            "evidence": "{}",
-            "bypass": trigger.bypass,
-            "challenge": trigger.challenge,
-        }
 
     def _tell(self, message_id: int, closed: Closed | None) -> None:
         row = self._db.execute("SELECT * FROM inspections WHERE message_id = ?", (message_id,)).fetchone()
         message = to_message(row, self._identity.line, self._identity.station)
         for listener in self._listeners:
             listener(message, closed)
+
+    def _record(self, event: Event, utc: str) -> None:
+        row = self._db.execute(
+            "INSERT INTO events (agent_epoch, utc, kind, what, who, detail) VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
+            (self._identity.agent_epoch, utc, event.kind, event.what, event.who, event.detail),
+        ).fetchone()
+        for listener in self._event_listeners:
+            listener(to_event_message(row, self._identity.line, self._identity.station))
 
     def _newest_trigger(self) -> tuple[int, int] | None:
         row = self._db.execute(
@@ -229,14 +182,3 @@ class Journal:
     def _close_rows_of_the_dead(self) -> None:
         """A process that died left rows whose end it never saw: what the PLC did stays unknown."""
         self._db.execute("UPDATE inspections SET completed = 1 WHERE completed = 0")
-
-
-def _evidence(decision: Decision) -> str:
-    seen = decision.evidence
-    if seen is None:
-        return "{}"
-    return json.dumps({
-        "defects": [asdict(defect) for defect in seen.judgement.defects],
-        "peak_scores": seen.judgement.peak_scores,
-        "latencies_ms": {name: round(value, 3) for name, value in seen.stages_ms.items()},
-    })  # fmt: skip

@@ -85,7 +85,7 @@ class Ledger:
         if part is None or part.decision is not None:
             self.counters.late += 1
             if part is not None:
-                part.late = decision.verdict
+                part.late, part.late_evidence = decision.verdict, decision.evidence
             if decision.trigger.challenge and decision.verdict is Verdict.PASS:
                 self.alarms.latch(Alarm.CHALLENGE_PASSED)
             return None
@@ -117,7 +117,9 @@ class Ledger:
 
     def withdraw(self, decision: Decision, reason: Reason, detail: str) -> Decision:
         """Replace a settled, not yet released decision by NO_DECISION."""
-        return self._no_decision(self.parts[decision.trigger.key], reason, detail, decision.settled_ns)
+        part = self.parts[decision.trigger.key]
+        part.late_evidence = decision.evidence
+        return self._no_decision(part, reason, detail, decision.settled_ns)
 
     def expire(self, now_ns: int) -> tuple[Decision, ...]:
         """NO_DECISION(deadline) for every open part whose last moment has passed, or that the PLC has decided on."""

@@ -24,7 +24,7 @@ from agent.plc.arm.reject_arm import RejectArm
 from agent.plc.decision import Decision, Observation, Sampled, Situation
 from agent.plc.in_step import InStep
 from agent.plc.parts_log import PartsLog
-from agent.plc.register_map import Status
+from agent.plc.register_map import Alarm, Status
 from agent.plc.wires.bell import Bell
 from agent.plc.wires.link_end import Wire
 
@@ -106,6 +106,11 @@ class PlcLink:
         return replace(
             told, write_gap_ms=gap_ns / 1e6, torn_reads=self._torn, unsolicited_frames=self.in_step.unsolicited
         )
+
+    def warn(self, alarm: Alarm) -> None:
+        """Something beside the parts is wrong: `alarm` stands until somebody clears it."""
+        with self._lock:
+            self._handshake.ledger.alarms.latch(alarm)
 
     def challenge_next(self) -> None:
         """An operator sends a part through that is known to be bad: the next one to be announced."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.inspection import PlcAction, Reason, Trigger, Verdict
+from agent.inspection import Inspection, PlcAction, Reason, Trigger, Verdict
 from agent.plc.decision import Closed, Decision, Sampled
 
 
@@ -26,6 +26,8 @@ class Part:
     stood_ns: int = 0
     """How long the line has stood since the verdict: meanwhile nothing comes to its decision point."""
     late: Verdict | None = None
+    late_evidence: Inspection | None = None
+    """What was seen, where it came too late for the decision, or was withdrawn."""
 
     def move_deadline(self, deadline_ns: int, sampled: Sampled) -> None:
         """Belt speed moves it; once there is a verdict only nearer, and once it has passed no more."""
@@ -37,6 +39,7 @@ class Part:
     def closed(self, decision: Decision) -> Closed:
         """The verdict that stands: what the PLC had when it decided; unsaid, what it confirmed in time."""
         action = self.action or PlcAction.UNKNOWN
+        decision = replace(decision, evidence=decision.evidence or self.late_evidence)
         in_time = None if self.acknowledged_ns is None else self.acknowledged_ns <= self.deadline_ns
         lost = action is PlcAction.REJECTED_NO_VERDICT or (action is PlcAction.UNKNOWN and not in_time)
         verdict, reason, late = decision.verdict, decision.reason, self.late

@@ -89,6 +89,8 @@ class Alarm(IntFlag):
     DEADLINES = 256
     JOURNAL = 512
     UNSOLICITED_FRAME = 1024
+    DRIFT = 2048
+    EVIDENCE = 4096
 
 
 STOP_ALARMS = (

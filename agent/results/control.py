@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import zmq
 from pydantic import ValidationError
 
 from agent.errors import Fault, UsageError
 from agent.inspection import Trigger
-from agent.results.bound_socket import bound_socket
+from agent.results.endpoints import Endpoints
 from agent.results.messages import ControlReply, ControlRequest
 
 log = logging.getLogger(__name__)
@@ -26,10 +27,9 @@ Command = Callable[[], Trigger | None]
 class ControlSocket:
     """Binds at once (ConfigError when the endpoint is taken) and serves in a thread of its own."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoints: Endpoints) -> None:
         self._commands: Mapping[str, Command] = {}
-        self._context = zmq.Context()
-        self._socket = bound_socket(self._context, zmq.REP, endpoint, "control")
+        self._socket = endpoints.bind(zmq.REP, "control")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve_forever, name="control", daemon=True)
         self._thread.start()
@@ -49,7 +49,7 @@ class ControlSocket:
                 message, *more = self._socket.recv_multipart()
                 reply = ControlReply(error="not understood: one part a message") if more else self._obey(message)
                 self._socket.send(reply.to_bytes())
-        self._context.destroy(linger=200)
+        self._socket.close()
 
     def _obey(self, message: bytes) -> ControlReply:
         try:
@@ -70,7 +70,11 @@ class ControlSocket:
         return ControlReply(plc_epoch=made.plc_epoch, trigger_seq=made.seq, part_id=made.part_id)
 
 
-def give_command(endpoint: str, command: str, who: str) -> ControlReply:
+def take_snapshot(endpoint: str, who: str, output: Path) -> str:
+    raise NotImplementedError
+
+
+def give_command(endpoint: str, command: str, who: str, argument: str = "") -> ControlReply:
     """Ask a running station for `command`; its answer. Raises Fault when nobody answers or it is refused."""
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.setsockopt(zmq.LINGER, 0)
@@ -78,7 +82,7 @@ def give_command(endpoint: str, command: str, who: str) -> ControlReply:
             socket.connect(endpoint)
         except zmq.ZMQError as error:
             raise UsageError(f"--control {endpoint} is no endpoint: give tcp://host:port") from error
-        socket.send(ControlRequest(command=command, who=who).to_bytes())
+        socket.send(ControlRequest(command=command, who=who, argument=argument).to_bytes())
         if not socket.poll(ANSWER_MS):
             raise Fault(f"no station answers at {endpoint}: is it running, and is this its publisher.control endpoint?")
         reply = ControlReply.model_validate_json(socket.recv())

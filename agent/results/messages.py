@@ -36,7 +36,8 @@ class DefectRecord(BaseModel):
 class PayloadPart(BaseModel):
     """One payload frame behind the header."""
 
-    name: Literal["frame", "class_map"]
+    name: Literal["frame", "class_map", "mask"]
+    """mask: class index in the frame's pixels, 0 = none; class_map, of stations before 1.2: unthresholded."""
     mime: Literal["image/jpeg", "image/png"]
     nbytes: int
 
@@ -44,7 +45,9 @@ class PayloadPart(BaseModel):
 class ResultMessage(_Header):
     """One trigger's completed row: the decision and what the PLC did. `*_ns` are CLOCK_MONOTONIC."""
 
-    schema_: Literal["insp.result/1.0", "insp.result/1.1"] = Field(default="insp.result/1.1", alias="schema")
+    schema_: Literal["insp.result/1.0", "insp.result/1.1", "insp.result/1.2"] = Field(
+        default="insp.result/1.2", alias="schema"
+    )
     message_id: int
     kind: Literal["inspection", "gap"]
     """gap: the PLC, or a station without one, began a new epoch; how many parts passed meanwhile is not known."""
@@ -64,6 +67,11 @@ class ResultMessage(_Header):
     """False for no_decision: nothing is known about the part."""
     defects: list[DefectRecord]
     peak_scores: dict[str, float]
+    margin: float | None = None
+    """How far the peak score nearest to its threshold is from it; near 0 = uncertain. None: nothing was judged."""
+    mean_grey: float | None = None
+    sharpness: float | None = None
+    """Of the photo, as the recipe's limits have it; None: no photo, or not measured."""
     latencies_ms: dict[str, float]
     acknowledged_ns: int | None
     in_time: bool | None
@@ -83,11 +91,54 @@ class ResultMessage(_Header):
     parts: list[PayloadPart] = []
 
 
+class EventMessage(_Header):
+    """Something to know beside the parts: an operator's command, an alarm, a drift, a start. None is ever changed."""
+
+    schema_: Literal["insp.event/1.0"] = Field(default="insp.event/1.0", alias="schema")
+    event_id: int
+    """The journal's, never reused; counted apart from message_id."""
+    line: str
+    station: str
+    agent_epoch: int
+    utc: str
+    kind: str
+    """start, stop, command, alarm, drift, journal, archive …"""
+    what: str
+    """In one word: pause, DRIFT, EVIDENCE …"""
+    who: str = ""
+    """The person who gave the command."""
+    detail: str = ""
+
+
+class Upkeep(BaseModel):
+    """How the station gets on with everything beside the parts, since its start."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    rows_waiting: int = 0
+    """Decisions that are not on disk yet, now."""
+    journal_trouble: str = ""
+    """Why, if the disk does not take them."""
+    live_dropped: int = 0
+    """Live messages that nobody was sent: the queue was full. A replay has them."""
+    clients_refused: int = 0
+    """Connections without a key that is known here."""
+    archive_waiting: int = 0
+    archive_kept: int = 0
+    archive_dropped: int = 0
+    """Images that should have been kept: the disk was full, or too slow."""
+    archive_trouble: str = ""
+    paused_by: str = ""
+    """Who has paused the station; "" = nobody."""
+    drifting: list[str] = []
+    """Figures outside their control limits."""
+
+
 class StatusMessage(_Header):
     """The station's pulse, once a second."""
 
-    schema_: Literal["insp.status/1.0", "insp.status/1.1", "insp.status/1.2"] = Field(
-        default="insp.status/1.2", alias="schema"
+    schema_: Literal["insp.status/1.0", "insp.status/1.1", "insp.status/1.2", "insp.status/1.3"] = Field(
+        default="insp.status/1.3", alias="schema"
     )
     line: str
     station: str
@@ -109,18 +160,28 @@ class StatusMessage(_Header):
     """How many parts since then were not, by reason: frame_timeout, frame_incomplete, frame_mismatch …"""
     unsolicited_frames: int = 0
     """Frames since then that belong to no part."""
+    last_event_id: int = 0
+    upkeep: Upkeep = Upkeep()
 
 
 class ReplayRequest(_Header):
-    """Asks the ROUTER endpoint for completed rows after `since`, oldest first."""
+    """Asks the ROUTER endpoint for completed rows, oldest first: those that meet all that is given."""
 
-    schema_: Literal["insp.replay/1.0"] = Field(default="insp.replay/1.0", alias="schema")
-    since: int = Field(ge=0)
+    schema_: Literal["insp.replay/1.0", "insp.replay/1.1"] = Field(default="insp.replay/1.1", alias="schema")
+    kind: Literal["result", "event"] = "result"
+    since: int = Field(default=0, ge=0)
+    """After this message_id (kind event: event_id)."""
+    from_utc: str | None = None
+    """Decided (kind event: happened) at or after this time, ISO 8601 with its offset …"""
+    to_utc: str | None = None
+    """… and before this."""
+    last: int | None = Field(default=None, ge=1, le=1000)
+    """The newest so many of them."""
     limit: int = Field(default=500, ge=1, le=1000)
 
 
 class ReplayReply(_Header):
-    """Header of the answer; `count` ResultMessage frames follow it."""
+    """Header of the answer; `count` ResultMessage (kind event: EventMessage) frames follow it."""
 
     schema_: Literal["insp.history/1.0"] = Field(default="insp.history/1.0", alias="schema")
     first_message_id: int
@@ -133,8 +194,10 @@ class ReplayReply(_Header):
 class ControlRequest(_Header):
     """A command to the station's REP endpoint."""
 
-    schema_: Literal["insp.control/1.0"] = Field(default="insp.control/1.0", alias="schema")
+    schema_: Literal["insp.control/1.0", "insp.control/1.1"] = Field(default="insp.control/1.1", alias="schema")
     command: str
+    argument: str = ""
+    """job: the recipe's number or name."""
     who: str = Field(min_length=1)
     """Whoever gives it: it is written down."""
 
@@ -142,8 +205,8 @@ class ControlRequest(_Header):
 class ControlReply(_Header):
     """Its answer."""
 
-    schema_: Literal["insp.controlled/1.0", "insp.controlled/1.1"] = Field(
-        default="insp.controlled/1.1", alias="schema"
+    schema_: Literal["insp.controlled/1.0", "insp.controlled/1.1", "insp.controlled/1.2"] = Field(
+        default="insp.controlled/1.2", alias="schema"
     )
     error: str = ""
     """Why it was refused; '' = done."""
@@ -151,10 +214,15 @@ class ControlReply(_Header):
     """With `trigger_seq` and `part_id`: the part that the command has made; its result carries the same."""
     trigger_seq: int | None = None
     part_id: int | None = None
+    detail: str = ""
+    """What was done, for a person."""
+    parts: list[PayloadPart] = []
+    """snapshot: the payload frames behind the header."""
 
 
 SCHEMAS: dict[str, type[_Header]] = {
     "insp.result-1": ResultMessage,
+    "insp.event-1": EventMessage,
     "insp.status-1": StatusMessage,
     "insp.replay-1": ReplayRequest,
     "insp.history-1": ReplayReply,

@@ -20,12 +20,22 @@ import cv2
 import zmq
 from pydantic import ValidationError
 
-from agent.config import PublisherConfig
 from agent.inspection import Image
 from agent.journal.file import extent, open_reader, rows_since, to_message
+from agent.journal.rows import Identity
 from agent.plc.decision import Closed, Situation
-from agent.results.bound_socket import bound_socket
-from agent.results.messages import PayloadPart, ReplayReply, ReplayRequest, ResultMessage, StatusMessage, topic
+from agent.results.endpoints import Endpoints
+from agent.results.messages import (
+    EventMessage,
+    PayloadPart,
+    ReplayReply,
+    ReplayRequest,
+    ResultMessage,
+    StatusMessage,
+    Upkeep,
+    topic,
+)
+from agent.results_config import PublisherConfig
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +46,14 @@ STATUS_S = 1.0
 class Publisher:
     """Binds both endpoints at once (ConfigError when one is taken) and starts its thread."""
 
-    def __init__(self, config: PublisherConfig, line: str, station: str, agent_epoch: int, journal_path: Path) -> None:
-        self._config, self._line, self._station, self._agent_epoch = config, line, station, agent_epoch
+    def __init__(self, config: PublisherConfig, endpoints: Endpoints, identity: Identity, journal_path: Path) -> None:
+        self._config, self._line, self._station = config, identity.line, identity.station
+        self._agent_epoch = identity.agent_epoch
         self._journal_path = journal_path
-        self._context = zmq.Context()
-        self._results = bound_socket(self._context, zmq.PUB, config.results, "results")
-        self._replay = bound_socket(self._context, zmq.ROUTER, config.replay, "replay")
+        self._results, self._replay = endpoints.bind(zmq.PUB, "results"), endpoints.bind(zmq.ROUTER, "replay")
         self._situation: Callable[[], Situation] = Situation
-        self._queue: deque[tuple[ResultMessage, Closed | None]] = deque(maxlen=QUEUE_LIMIT)
+        self._upkeep: Callable[[], Upkeep] = Upkeep
+        self._queue: deque[tuple[ResultMessage | EventMessage, Closed | None]] = deque(maxlen=QUEUE_LIMIT)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK)
         self._bell_lock = threading.Lock()
         """A number of a closed file may be another file's by then: nobody rings after `close`."""
@@ -53,6 +63,13 @@ class Publisher:
 
     def publish(self, message: ResultMessage, closed: Closed | None) -> None:
         """Queue a completed row; never blocks. The oldest queued one gives way (the journal still has it)."""
+        self._enqueue(message, closed)
+
+    def publish_event(self, event: EventMessage) -> None:
+        """As `publish`."""
+        self._enqueue(event, None)
+
+    def _enqueue(self, message: ResultMessage | EventMessage, closed: Closed | None) -> None:
         self._queue.append((message, closed))
         with self._bell_lock:
             if not self._stopping.is_set():
@@ -61,6 +78,10 @@ class Publisher:
     def on_status(self, situation: Callable[[], Situation]) -> None:
         """Ask `situation` what the PLC is being told whenever the pulse goes out."""
         self._situation = situation
+
+    def on_upkeep(self, upkeep: Callable[[], Upkeep]) -> None:
+        """Ask `upkeep` how everything beside the parts gets on whenever the pulse goes out."""
+        self._upkeep = upkeep
 
     def close(self) -> None:
         """Send what is queued and release the endpoints; what is published after this stays in the journal."""
@@ -89,7 +110,8 @@ class Publisher:
                 next_status_s = time.monotonic() + STATUS_S
         self._send_queued()
         history.close()
-        self._context.destroy(linger=200)
+        self._results.close()
+        self._replay.close()
 
     def _send_queued(self) -> None:
         with suppress(BlockingIOError):  # nothing rang: the poll timed out or the other socket woke us
@@ -97,8 +119,10 @@ class Publisher:
         while self._queue:
             message, closed = self._queue.popleft()
             payload = self._payload(closed) if closed else []
-            message.parts = [part for part, _ in payload]
-            head = topic(self._line, self._station, "result").encode()
+            kind = "event"
+            if isinstance(message, ResultMessage):
+                kind, message.parts = "result", [part for part, _ in payload]
+            head = topic(self._line, self._station, kind).encode()
             self._results.send_multipart([head, message.to_bytes(), *(data for _, data in payload)])
 
     def _payload(self, closed: Closed) -> list[tuple[PayloadPart, bytes]]:
@@ -110,9 +134,9 @@ class Publisher:
         if seen.frame is not None:
             data = _encode(".jpg", seen.frame.image)
             payload.append((PayloadPart(name="frame", mime="image/jpeg", nbytes=len(data)), data))
-        if seen.class_map is not None:
-            data = _encode(".png", seen.class_map)
-            payload.append((PayloadPart(name="class_map", mime="image/png", nbytes=len(data)), data))
+        if seen.mask is not None:
+            data = _encode(".png", seen.mask())
+            payload.append((PayloadPart(name="mask", mime="image/png", nbytes=len(data)), data))
         return payload
 
     def _send_status(self, history: sqlite3.Connection) -> None:
@@ -125,6 +149,7 @@ class Publisher:
             inspected=situation.inspected,
             no_decisions=dict(situation.no_decisions),
             unsolicited_frames=situation.unsolicited_frames,
+            upkeep=self._upkeep(),
             line=self._line,
             station=self._station,
             agent_epoch=self._agent_epoch,

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from queue import SimpleQueue
 
 from agent.errors import Fault
@@ -20,7 +21,7 @@ from agent.link import each_in_time
 from agent.plc.decision import Closed, Decision, Situation
 from agent.plc.ledger import Ledger
 from agent.plc.parts_log import PartsLog
-from agent.plc.register_map import next_seq
+from agent.plc.register_map import Alarm, next_seq
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +144,11 @@ class StandaloneLink:
         with self._lock:
             return self._ledger.situation(("STANDALONE", "READY") if ready else ("STANDALONE",))
 
+    def warn(self, alarm: Alarm) -> None:
+        """Something beside the parts is wrong: `alarm` stands until somebody clears it."""
+        with self._lock:
+            self._ledger.alarms.latch(alarm)
+
     def challenge_next(self) -> None:
         """An operator sends a part through that is known to be bad: the next one to be announced."""
         with self._lock:
@@ -193,6 +199,7 @@ class StandaloneLink:
         part = self._ledger.parts.pop(key)
         decision = part.decision
         if decision is not None:
+            decision = replace(decision, evidence=decision.evidence or part.late_evidence)
             unknown = PlcAction.UNKNOWN
             self._journal.complete(Closed(decision, decision.verdict, decision.reason, None, unknown, part.late))
 

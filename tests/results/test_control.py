@@ -10,7 +10,9 @@ import zmq
 from agent.errors import ConfigError, Fault
 from agent.local_line import free_port
 from agent.results.control import ControlSocket, give_command
+from agent.results.endpoints import Endpoints
 from agent.results.messages import ControlReply
+from agent.results_config import PublisherConfig
 from tests.conftest import Linegate
 
 
@@ -18,10 +20,12 @@ from tests.conftest import Linegate
 def station() -> Iterator[tuple[str, list[str]]]:
     """(endpoint, what has been commanded so far)"""
     endpoint, done = f"tcp://127.0.0.1:{free_port()}", list[str]()
-    control = ControlSocket(endpoint)
+    endpoints = Endpoints(PublisherConfig(control=endpoint))
+    control = ControlSocket(endpoints)
     control.serve({"challenge": lambda: done.append("challenge")})
     yield endpoint, done
     control.close()
+    endpoints.close()
 
 
 def test_a_command_is_done_once(station: tuple[str, list[str]], linegate: Linegate) -> None:
@@ -66,4 +70,4 @@ def test_a_refused_command_and_a_silent_station_are_faults(
 
 def test_an_endpoint_in_use_is_refused(station: tuple[str, list[str]]) -> None:
     with pytest.raises(ConfigError, match=r"publisher\.control = .*in use"):
-        ControlSocket(station[0])
+        ControlSocket(Endpoints(PublisherConfig(control=station[0])))

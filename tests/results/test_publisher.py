@@ -14,17 +14,18 @@ import numpy as np
 import pytest
 import zmq
 
-from agent.config import PublisherConfig
 from agent.errors import ConfigError, Fault
 from agent.inspection import Frame, Inspection, Judgement, Reason, Verdict
 from agent.journal.journal import Journal
 from agent.local_line import free_port
 from agent.plc.decision import Decision
+from agent.results.endpoints import Endpoints
 from agent.results.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, StatusMessage, json_schema, topic
 from agent.results.publisher import Publisher
 from agent.results.subscriber import request_since, subscribe
+from agent.results_config import PublisherConfig
 from tests.conftest import ROOT
-from tests.results.records import closed, decision, inspect, journal_at, rows_of, trigger
+from tests.results.records import closed, decision, identity, inspect, journal_at, rows_of, trigger
 
 GOLDEN = Path(__file__).parent / "golden"
 PATIENCE_S = 20
@@ -43,11 +44,13 @@ class Outlet:
     def start(self) -> None:
         self.agent_epoch += 1
         self.journal: Journal = journal_at(self.path, self.agent_epoch)
-        self.publisher = Publisher(self.endpoints, "line1", "cam1", self.agent_epoch, self.path)
+        self.sockets = Endpoints(self.endpoints)
+        self.publisher = Publisher(self.endpoints, self.sockets, identity(self.agent_epoch), self.path)
         self.journal.on_completed(self.publisher.publish)
 
     def stop(self) -> None:
         self.publisher.close()
+        self.sockets.close()
         self.journal.close()
 
     def subscribe(self, count: int, since: int | None = 0) -> Callable[[], list[ResultMessage]]:
@@ -150,7 +153,12 @@ def test_live_and_replayed_messages_say_the_same(outlet: Outlet) -> None:
 def test_the_wire_carries_topic_header_and_the_named_payload(outlet: Outlet) -> None:
     image = np.full((20, 30), 90, np.uint8)
     seen = Inspection(
-        trigger(1), Judgement(Verdict.REJECT, Reason.DEFECT), {"run": 1.0}, 0, Frame(image, 1, 0), image // 90
+        trigger(1),
+        Judgement(Verdict.REJECT, Reason.DEFECT),
+        {"run": 1.0},
+        0,
+        Frame(image, 1, 0),
+        mask=lambda: image // 90,
     )
     decided = Decision(seen.trigger, Verdict.REJECT, Reason.DEFECT, time.monotonic_ns(), evidence=seen)
     with zmq.Context() as context, context.socket(zmq.SUB) as live:
@@ -160,15 +168,15 @@ def test_the_wire_carries_topic_header_and_the_named_payload(outlet: Outlet) -> 
         outlet.journal.commit(decided)
         outlet.journal.complete(closed(decided))
         assert live.poll(PATIENCE_S * 1000)
-        head, header, frame, class_map = live.recv_multipart()
+        head, header, photo, mask = live.recv_multipart()
     message = ResultMessage.model_validate_json(header)
     assert head == b"insp/1/line1/cam1/result/"
     assert [(part.name, part.nbytes) for part in message.parts] == [
-        ("frame", len(frame)),
-        ("class_map", len(class_map)),
+        ("frame", len(photo)),
+        ("mask", len(mask)),
     ]
-    assert cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_UNCHANGED).shape == (20, 30)
-    assert (cv2.imdecode(np.frombuffer(class_map, np.uint8), cv2.IMREAD_UNCHANGED) == 1).all()
+    assert cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_UNCHANGED).shape == (20, 30)
+    assert (cv2.imdecode(np.frombuffer(mask, np.uint8), cv2.IMREAD_UNCHANGED) == 1).all()
 
 
 def test_the_pulse_tells_how_far_the_record_goes(outlet: Outlet) -> None:
@@ -214,7 +222,7 @@ def test_an_endpoint_in_use_is_one_clear_line(outlet: Outlet, which: str) -> Non
         results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}"
     ).model_copy(update={which: getattr(outlet.endpoints, which)})
     with pytest.raises(ConfigError, match=rf"publisher\.{which} = .*in use.*choose another endpoint") as caught:
-        Publisher(other, "line1", "cam1", 1, outlet.path)
+        Publisher(other, Endpoints(other), identity(), outlet.path)
     assert "\n" not in str(caught.value)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from agent.config import PublisherConfig
 from agent.local_line import free_port
 from agent.plc.decision import Situation
+from agent.results.endpoints import Endpoints
 from agent.results.publisher import Publisher
 from agent.results.watch import lines
-from tests.results.records import inspect, journal_at
+from agent.results_config import PublisherConfig
+from tests.results.records import identity, inspect, journal_at
 
 SILENT = "no pulse for 1 s: station down, or still waiting for camera or PLC: systemctl status 'linegate@*'"
 
@@ -31,7 +32,8 @@ def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatc
     assert said(watched, 1) == [SILENT], "nobody is there yet"
 
     journal = journal_at(tmp_path / "journal.sqlite")
-    publisher = Publisher(endpoints, "line1", "cam1", 1, tmp_path / "journal.sqlite")
+    sockets = Endpoints(endpoints)
+    publisher = Publisher(endpoints, sockets, identity(), tmp_path / "journal.sqlite")
     journal.on_completed(publisher.publish)
     now = Situation(("ONLINE", "READY"))
     publisher.on_status(lambda: now)
@@ -47,5 +49,6 @@ def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatc
         "station PART_ID_ERROR  alarms: UNSOLICITED_FRAME  no decision so far: frame_timeout 7  frames of no part: 2"
     ]
     publisher.close()
+    sockets.close()
     journal.close()
     assert said(watched, 1) == [SILENT], "once, when it ceases"

@@ -16,7 +16,8 @@ from agent.config import Config
 from agent.errors import Fault
 from agent.health import Health, Stage
 from agent.inspection import Reason, Trigger, Verdict
-from agent.journal.journal import Identity, Journal
+from agent.journal.journal import Journal
+from agent.journal.rows import Identity
 from agent.plc.commissioning.accept_forgery import blank, erase
 from agent.plc.commissioning.accept_mistakes import NEVER_PASSES
 from agent.plc.commissioning.accept_record import LinkDied, Part, Record, Tamper

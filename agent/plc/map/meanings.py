@@ -49,6 +49,8 @@ ALARM = {
     Alarm.DEADLINES: "more than 1 of the last 1000 parts got no verdict before the deadline",
     Alarm.JOURNAL: "a verdict was not in the journal in time and became NO_DECISION (journal.required)",
     Alarm.UNSOLICITED_FRAME: "a photo was taken although the photo-eye saw no part: bad trigger wire, or bouncing",
+    Alarm.DRIFT: "light, sharpness, defect rate or scores have left their usual range: linegate watch says which",
+    Alarm.EVIDENCE: "images that should be kept were lost: the disk is full, or too slow",
 }
 COMMAND = {
     Command.CLEAR_COUNTERS: "sets all counters of the agent's block to 0",

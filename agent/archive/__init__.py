@@ -1,0 +1,1 @@
+"""Images on disk: which are kept, how, for how long; and which go on to be labelled."""

@@ -1,0 +1,30 @@
+"""`linegate journal …`: arguments and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.errors import exit_on_error
+
+Config = Annotated[Path, typer.Argument(help="The station's TOML file.")]
+
+
+def journal_backup(config: Config, out: Annotated[Path, typer.Option(help="The copy.")]) -> None:
+    """Copy the journal while the station runs.  Example: linegate journal backup config/line.toml --out copy.sqlite"""
+    with exit_on_error():
+        raise NotImplementedError
+
+
+def journal_check(config: Config) -> None:
+    """Is the journal whole?  Example: linegate journal check config/line.toml"""
+    with exit_on_error():
+        raise NotImplementedError
+
+
+def journal_export(config: Config, parquet: Annotated[Path, typer.Option(help="The file to write.")]) -> None:
+    """Write the parts as a table.  Example: linegate journal export config/line.toml --parquet parts.parquet"""
+    with exit_on_error():
+        raise NotImplementedError

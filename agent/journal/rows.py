@@ -1,0 +1,114 @@
+"""A decision as the row of the journal's table that it becomes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.inspection import Verdict
+from agent.plc.decision import Closed, Decision
+
+_COLUMNS = (
+    *("kind", "plc_epoch", "agent_epoch", "trigger_seq", "part_id", "triggered_ns", "decided_ns", "decided_utc"),
+    *("verdict", "reason", "detail", "evidence", "margin", "mean_grey", "sharpness", "bypass", "challenge"),
+    *("fail_open", "model_sha256", "recipe", "recipe_sha256", "job", "simulated"),
+)
+INSERT = f"INSERT INTO inspections ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
+
+_COMPLETED = (
+    *("evidence", "margin", "mean_grey", "sharpness", "verdict", "reason"),
+    *("acknowledged_ns", "in_time", "plc_action", "late_verdict", "bypass"),
+)
+_ASSIGNED = ", ".join(f"{column} = :{column}" for column in _COMPLETED)
+COMPLETE = f"UPDATE inspections SET completed = 1, {_ASSIGNED} WHERE message_id = :message_id"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What every row says about the station that wrote it."""
+
+    line: str
+    station: str
+    agent_epoch: int
+    model_sha256: str
+    recipes: Mapping[int, tuple[str, str]]
+    """(name, sha256) by job number, the station's own first."""
+    simulated: bool
+    fail_open: bool = False
+
+
+def decision_row(identity: Identity, decision: Decision) -> dict[str, Any]:
+    """All columns that are known before the part has ended; without the images."""
+    trigger = decision.trigger
+    job = trigger.job or next(iter(identity.recipes))
+    recipe, recipe_sha256 = identity.recipes[job]
+    ago_ns = time.monotonic_ns() - decision.settled_ns
+    return seen_columns(decision) | {
+        "kind": "inspection",
+        "plc_epoch": trigger.plc_epoch,
+        "agent_epoch": identity.agent_epoch,
+        "trigger_seq": trigger.seq,
+        "part_id": trigger.part_id,
+        "triggered_ns": trigger.latest_ns,
+        "decided_ns": decision.settled_ns,
+        "decided_utc": utc_of(time.time_ns() - ago_ns),
+        "verdict": decision.verdict.value,
+        "reason": decision.reason.name.lower(),
+        "detail": decision.detail,
+        "bypass": trigger.bypass,
+        "challenge": trigger.challenge,
+        "fail_open": identity.fail_open,
+        "model_sha256": identity.model_sha256,
+        "recipe": recipe,
+        "recipe_sha256": recipe_sha256,
+        "job": job,
+        "simulated": identity.simulated,
+    }
+
+
+def completion(closed: Closed) -> dict[str, Any]:
+    """The columns that are known once the part has ended; a late look at it belongs to them."""
+    return seen_columns(closed.decision) | {
+        "verdict": closed.verdict.value,
+        "reason": closed.reason.name.lower(),
+        "acknowledged_ns": closed.acknowledged_ns,
+        "in_time": closed.in_time,
+        "plc_action": closed.plc_action.value,
+        "late_verdict": closed.late_verdict.value if closed.late_verdict else None,
+        "bypass": closed.bypass,
+    }
+
+
+def seen_columns(decision: Decision) -> dict[str, Any]:
+    """What was seen; of a part without a decision no defects: nothing is known about it."""
+    seen = decision.evidence
+    if seen is None:
+        return {"evidence": "{}", "margin": None, "mean_grey": None, "sharpness": None}
+    judged, stats = decision.verdict is not Verdict.NO_DECISION, seen.frame_stats
+    evidence: dict[str, Any] = {"latencies_ms": {name: round(value, 3) for name, value in seen.stages_ms.items()}}
+    if judged:
+        evidence["defects"] = [asdict(defect) for defect in seen.judgement.defects]
+        evidence["peak_scores"] = seen.judgement.peak_scores
+    return {
+        "evidence": json.dumps(evidence),
+        "margin": seen.judgement.margin if judged else None,
+        "mean_grey": stats.mean_grey if stats else None,
+        "sharpness": stats.sharpness if stats else None,
+    }
+
+
+def without_images(closed: Closed) -> Closed:
+    """The same end of the same part; its photo and mask may be forgotten."""
+    seen = closed.decision.evidence
+    if seen is None:
+        return closed
+    return replace(closed, decision=replace(closed.decision, evidence=replace(seen, frame=None, mask=None)))
+
+
+def utc_of(realtime_ns: int) -> str:
+    """ISO 8601 with milliseconds: sorts as time does."""
+    return datetime.fromtimestamp(realtime_ns / 1e9, UTC).isoformat(timespec="milliseconds")

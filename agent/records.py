@@ -1,0 +1,50 @@
+"""Everything beside the deadline path: journal, publisher, control, archive, drift, metrics; tied together here.
+
+The journal is the root of it: whoever wants to know of completed rows or events listens to it, in its thread, and
+must not block there.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from agent.config import Config
+from agent.journal.journal import Journal
+from agent.journal.rows import Identity
+from agent.link import Link
+from agent.results.control import ControlSocket
+from agent.results.endpoints import Endpoints
+from agent.results.messages import Upkeep
+from agent.results.publisher import Publisher
+from agent.standalone.open_standalone import asking
+
+
+class Records:
+    """Opens at once; ConfigError when something cannot be. What closes it goes on `opened`."""
+
+    def __init__(self, config: Config, identity: Identity, opened: ExitStack) -> None:
+        self._config = config
+        endpoints = Endpoints(config.publisher)
+        opened.callback(endpoints.close)
+        path = config.station.state_dir / "journal.sqlite"
+        self.journal = Journal(path, identity, config.journal.wait_ms, config.journal.required)
+        self._publisher = Publisher(config.publisher, endpoints, identity, path)
+        opened.callback(self._publisher.close)
+        opened.callback(self.journal.close)  # before the publisher: its last rows are still to be sent
+        self.journal.on_completed(self._publisher.publish)
+        self.journal.on_event(self._publisher.publish_event)
+        self._control = ControlSocket(endpoints)
+        opened.callback(self._control.close)
+
+    def serve(self, link: Link) -> None:
+        """The link is open: its state goes into the pulse, and commands are taken."""
+        self._publisher.on_status(link.situation)
+        self._publisher.on_upkeep(self._upkeep)
+        self._control.serve({
+            "challenge": link.challenge_next,
+            "trigger": asking(self._config.trigger.mode, link),
+        })  # fmt: skip
+
+    def _upkeep(self) -> Upkeep:
+        """How all this gets on, once a second, in the publisher's thread."""
+        return Upkeep(rows_waiting=self.journal.rows_waiting)

@@ -1,0 +1,111 @@
+"""The commands that speak to a running station over ZeroMQ: their arguments and their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.arguments import person
+from agent.errors import exit_on_error
+
+Who = Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)]
+Control = Annotated[str, typer.Option(help="The station's publisher.control endpoint.")]
+CONTROL = "tcp://127.0.0.1:5558"
+
+
+def watch(
+    results: Annotated[str, typer.Option(help="The station's publisher.results endpoint.")] = "tcp://127.0.0.1:5556",
+    replay: Annotated[str, typer.Option(help="The station's publisher.replay endpoint.")] = "tcp://127.0.0.1:5557",
+    since: Annotated[int | None, typer.Option(min=0, help="Begin after this message_id; default: from now on.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, results alone.")] = False,
+) -> None:
+    """Print results live, without a gap, and the station's state when it changes.  Example: linegate watch --since 0"""
+    with exit_on_error():
+        from agent.results.watch import print_results
+
+        print_results(results, replay, since, json)
+
+
+def challenge(
+    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
+    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
+) -> None:
+    """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.results.control import give_command
+
+        give_command(control, "challenge", who)
+        print("the next part the PLC announces is a challenge: out of yield, and a PASS for it stops the line")
+
+
+def trigger(
+    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
+    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
+) -> None:
+    """Have a station with trigger.mode = "software" inspect a part now.  Example: linegate trigger --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.results.control import give_command
+
+        made = give_command(control, "trigger", who)
+        print(f"part {made.part_id} accepted: its one result goes to subscribers and journal (linegate watch)")
+
+
+def pause(who: Who, control: Control = CONTROL) -> None:
+    """Take a station out of service: no part is inspected, none passes.  Example: linegate pause --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.results.control import give_command
+
+        print(give_command(control, "pause", who).detail)
+
+
+def resume(who: Who, control: Control = CONTROL) -> None:
+    """Put a paused station into service again.  Example: linegate resume --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.results.control import give_command
+
+        print(give_command(control, "resume", who).detail)
+
+
+def job(
+    recipe: Annotated[str, typer.Argument(help="Number or name of a recipe of the station.")],
+    who: Who,
+    control: Control = CONTROL,
+) -> None:
+    """Have parts judged by another recipe, where no PLC selects it.  Example: linegate job 3 --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.results.control import give_command
+
+        print(give_command(control, "job", who, recipe).detail)
+
+
+def snapshot(
+    who: Who,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the photo (PNG).")],
+    control: Control = CONTROL,
+) -> None:
+    """Store the newest photo as the station saw it.  Example: linegate snapshot -o now.png --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.results.control import take_snapshot
+
+        print(take_snapshot(control, who, output))
+
+
+def clear(who: Who, control: Control = CONTROL) -> None:
+    """Clear the alarms of a station without a PLC.  Example: linegate clear --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.results.control import give_command
+
+        print(give_command(control, "clear", who).detail)
+
+
+def keys_new(
+    name: Annotated[str, typer.Argument(help="Whose keys: a station or a client.")],
+    out: Annotated[Path, typer.Option(help="The folder to write NAME.key and NAME.key_secret into.")] = Path("keys"),
+) -> None:
+    """Make a pair of keys: NAME.key to give away, NAME.key_secret to keep.  Example: linegate keys new cam1"""
+    with exit_on_error():
+        from agent.results.keys import write_new_keys
+
+        write_new_keys(name, out)
