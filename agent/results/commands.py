@@ -108,4 +108,11 @@ def keys_new(
     with exit_on_error():
         from agent.results.keys import write_new_keys
 
-        write_new_keys(name, out)
+        public, secret = write_new_keys(name, out)
+        print(f"{public}  public: a copy goes to whoever is to know {name}")
+        print(f"{secret}  secret: it stays where {name} runs, readable by its user alone")
+        print(
+            f"A station: in [publisher] station_key = '{secret}' and client_keys = a folder; its clients get {public}"
+        )
+        print(f"A client:  {public} goes into the station's client_keys, or client_keys/operators to command as well;")
+        print(f"           then linegate watch --station-key STATION.key --key {secret}")
