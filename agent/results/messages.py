@@ -6,11 +6,18 @@ Readers ignore fields they do not know; writers write none that are not here. A 
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 MAJOR = 1
+
+
+def _schema(newest: str) -> Any:
+    """The version that is written; one of a newer minor version is read as well, as it only adds."""
+    name, _ = newest.rsplit("/", 1)
+    return Field(default=newest, alias="schema", pattern=rf"^{re.escape(name)}/{MAJOR}\.[0-9]+$")
 
 
 class _Header(BaseModel):
@@ -45,9 +52,7 @@ class PayloadPart(BaseModel):
 class ResultMessage(_Header):
     """One trigger's completed row: the decision and what the PLC did. `*_ns` are CLOCK_MONOTONIC."""
 
-    schema_: Literal["insp.result/1.0", "insp.result/1.1", "insp.result/1.2"] = Field(
-        default="insp.result/1.2", alias="schema"
-    )
+    schema_: str = _schema("insp.result/1.2")
     message_id: int
     kind: Literal["inspection", "gap"]
     """gap: the PLC, or a station without one, began a new epoch; how many parts passed meanwhile is not known."""
@@ -94,7 +99,7 @@ class ResultMessage(_Header):
 class EventMessage(_Header):
     """Something to know beside the parts: an operator's command, an alarm, a drift, a start. None is ever changed."""
 
-    schema_: Literal["insp.event/1.0"] = Field(default="insp.event/1.0", alias="schema")
+    schema_: str = _schema("insp.event/1.0")
     event_id: int
     """The journal's, never reused; counted apart from message_id."""
     line: str
@@ -137,9 +142,7 @@ class Upkeep(BaseModel):
 class StatusMessage(_Header):
     """The station's pulse, once a second."""
 
-    schema_: Literal["insp.status/1.0", "insp.status/1.1", "insp.status/1.2", "insp.status/1.3"] = Field(
-        default="insp.status/1.3", alias="schema"
-    )
+    schema_: str = _schema("insp.status/1.3")
     line: str
     station: str
     agent_epoch: int
@@ -167,7 +170,7 @@ class StatusMessage(_Header):
 class ReplayRequest(_Header):
     """Asks the ROUTER endpoint for completed rows, oldest first: those that meet all that is given."""
 
-    schema_: Literal["insp.replay/1.0", "insp.replay/1.1"] = Field(default="insp.replay/1.1", alias="schema")
+    schema_: str = _schema("insp.replay/1.1")
     kind: Literal["result", "event"] = "result"
     since: int = Field(default=0, ge=0)
     """After this message_id (kind event: event_id)."""
@@ -183,7 +186,7 @@ class ReplayRequest(_Header):
 class ReplayReply(_Header):
     """Header of the answer; `count` ResultMessage (kind event: EventMessage) frames follow it."""
 
-    schema_: Literal["insp.history/1.0"] = Field(default="insp.history/1.0", alias="schema")
+    schema_: str = _schema("insp.history/1.0")
     first_message_id: int
     """Where the history starts: what lies before it has been deleted (0 = nothing recorded)."""
     last_message_id: int
@@ -194,7 +197,7 @@ class ReplayReply(_Header):
 class ControlRequest(_Header):
     """A command to the station's REP endpoint."""
 
-    schema_: Literal["insp.control/1.0", "insp.control/1.1"] = Field(default="insp.control/1.1", alias="schema")
+    schema_: str = _schema("insp.control/1.1")
     command: str
     argument: str = ""
     """job: the recipe's number or name."""
@@ -205,9 +208,7 @@ class ControlRequest(_Header):
 class ControlReply(_Header):
     """Its answer."""
 
-    schema_: Literal["insp.controlled/1.0", "insp.controlled/1.1", "insp.controlled/1.2"] = Field(
-        default="insp.controlled/1.2", alias="schema"
-    )
+    schema_: str = _schema("insp.controlled/1.2")
     error: str = ""
     """Why it was refused; '' = done."""
     plc_epoch: int | None = None

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import zmq
+from pydantic import ValidationError
 
 from agent.errors import ConfigError, Fault
 from agent.inspection import Frame, Inspection, Judgement, Reason, Verdict
@@ -251,7 +252,18 @@ def test_old_messages_keep_parsing_and_lose_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_fields_of_a_newer_minor_version_are_passed_over(name: str) -> None:
     document = json.loads((GOLDEN / f"{name}.json").read_text())[0]
-    assert SCHEMAS[name].model_validate(document | {"of_tomorrow": 1}) == SCHEMAS[name].model_validate(document)
+    of_tomorrow = {"schema": document["schema"].rpartition(".")[0] + ".99"}
+    newer = SCHEMAS[name].model_validate(document | of_tomorrow | {"new_field": 1})
+    assert newer == SCHEMAS[name].model_validate(document | of_tomorrow)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("other", ["insp.other/1.0", "{name}/2.0", "{name}/1.0x", ""])
+def test_another_kind_or_major_version_is_refused(name: str, other: str) -> None:
+    document = json.loads((GOLDEN / f"{name}.json").read_text())[0]
+    other = other.format(name=name.removesuffix("-1"))
+    with pytest.raises(ValidationError, match="schema"):
+        SCHEMAS[name].model_validate(document | {"schema": other})
 
 
 def test_line1_does_not_match_line10() -> None:
