@@ -1,19 +1,20 @@
-"""The journal's file: its table, how it is opened, and how its rows become messages."""
+"""The journal's file: how its writer opens it."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from agent.errors import ConfigError
-from agent.inspection import Verdict
+from agent.journal.history import extent as extent
+from agent.journal.history import open_reader as open_reader
+from agent.journal.history import rows_since as rows_since
+from agent.journal.history import to_event_message as to_event_message
+from agent.journal.history import to_message as to_message
 from agent.journal.schema import bring_up_to_date
-from agent.results.messages import DefectRecord, EventMessage, ResultMessage
 
 log = logging.getLogger(__name__)
 
@@ -48,63 +49,3 @@ def _whole(path: Path) -> bool:
             return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
     except sqlite3.DatabaseError:
         return False
-
-
-def to_message(row: sqlite3.Row, line: str, station: str) -> ResultMessage:
-    """A completed row as it is published, live and in every replay."""
-    values = dict(row)
-    evidence = json.loads(values.pop("evidence"))
-    del values["completed"]
-    return ResultMessage(
-        line=line,
-        station=station,
-        valid=values["verdict"] != Verdict.NO_DECISION.value,
-        defects=[DefectRecord(**defect) for defect in evidence.get("defects", [])],
-        peak_scores=evidence.get("peak_scores", {}),
-        latencies_ms=evidence.get("latencies_ms", {}) | _acknowledge_ms(values),
-        **values,
-    )
-
-
-def _acknowledge_ms(values: dict[str, Any]) -> dict[str, float]:
-    """The stages that end at the PLC: verdict → write acknowledged, and the whole way from the photo-eye."""
-    if values["acknowledged_ns"] is None:
-        return {}
-    return {
-        "write": round((values["acknowledged_ns"] - values["decided_ns"]) / 1e6, 3),
-        "total": round((values["acknowledged_ns"] - values["triggered_ns"]) / 1e6, 3),
-    }
-
-
-def to_event_message(row: sqlite3.Row, line: str, station: str) -> EventMessage:
-    """An event as it is published, live and in every replay."""
-    return EventMessage(line=line, station=station, **dict(row))
-
-
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A read-only connection beside the writer's. Raises ConfigError when there is no journal at `path`."""
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        connection.row_factory = sqlite3.Row
-        connection.execute("SELECT 1 FROM inspections LIMIT 1")
-    except sqlite3.Error as error:
-        raise ConfigError(f"journal {path}: {error}: give the journal of a station that has run") from error
-    return connection
-
-
-def rows_since(connection: sqlite3.Connection, message_id: int, limit: int) -> list[sqlite3.Row]:
-    """Completed rows after `message_id`, oldest first, up to the first that is still open."""
-    return connection.execute(
-        "SELECT * FROM inspections WHERE message_id > ? AND message_id < "
-        "(SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0) "
-        "ORDER BY message_id LIMIT ?",
-        (message_id, limit),
-    ).fetchall()
-
-
-def extent(connection: sqlite3.Connection) -> tuple[int, int]:
-    """First and last completed message_id, (0, 0) for an empty journal."""
-    row = connection.execute(
-        "SELECT coalesce(min(message_id), 0), coalesce(max(message_id), 0) FROM inspections WHERE completed = 1"
-    ).fetchone()
-    return int(row[0]), int(row[1])

@@ -1,0 +1,122 @@
+"""Reading the journal beside its writer: what a request asks for, and rows as they are published.
+
+Rows are given up to the first that is still open, so that whoever goes on after the last one misses none.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agent.errors import ConfigError
+from agent.inspection import Verdict
+from agent.results.messages import DefectRecord, EventMessage, ReplayRequest, ResultMessage
+
+_COMPLETE = "message_id < (SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0)"
+_BEGINNING, _END = "", "~"
+"""Sort before and behind every time."""
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection beside the writer's. Raises ConfigError when there is no journal at `path`."""
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        connection.row_factory = sqlite3.Row
+        connection.execute("SELECT 1 FROM inspections LIMIT 1")
+    except sqlite3.Error as error:
+        raise ConfigError(f"journal {path}: {error}: give the journal of a station that has run") from error
+    return connection
+
+
+def requested_rows(connection: sqlite3.Connection, request: ReplayRequest) -> list[sqlite3.Row]:
+    """The completed rows (`to_message`) or events (`to_event_message`) that `request` asks for, oldest first.
+
+    Raises ValueError, in words for whoever asked, for a time that is none.
+    """
+    table, key, time, whole = ("inspections", "message_id", "decided_utc", _COMPLETE)
+    if request.kind == "event":
+        table, key, time, whole = ("events", "event_id", "utc", "TRUE")
+    wanted = [f"{key} > :since", whole]
+    values: dict[str, int | str] = {"since": request.since, "limit": request.last or request.limit}
+    if request.from_utc is not None or request.to_utc is not None:
+        # the index on the time holds the ids too: all that is not asked for is never read
+        wanted.append(f"{time} >= :from_utc AND {time} < :to_utc")
+        values |= {
+            "from_utc": utc_text("from_utc", request.from_utc) if request.from_utc is not None else _BEGINNING,
+            "to_utc": utc_text("to_utc", request.to_utc) if request.to_utc is not None else _END,
+        }
+    order = "DESC" if request.last else "ASC"
+    ids = f"SELECT {key} FROM {table} WHERE {' AND '.join(wanted)} ORDER BY {key} {order} LIMIT :limit"
+    return connection.execute(f"SELECT * FROM {table} WHERE {key} IN ({ids}) ORDER BY {key}", values).fetchall()
+
+
+def utc_text(name: str, moment: str) -> str:
+    """An ISO 8601 time as the journal writes it; what is finer than a millisecond is cut off. Raises ValueError."""
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError as error:
+        raise ValueError(f"{name} '{moment}' is no time: give ISO 8601, as 2026-03-01T06:00:00+01:00") from error
+    if parsed.tzinfo is None:
+        raise ValueError(f"{name} '{moment}' has no offset: give one, as 2026-03-01T06:00:00+01:00")
+    return parsed.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def rows_since(connection: sqlite3.Connection, message_id: int, limit: int) -> list[sqlite3.Row]:
+    """Completed rows after `message_id`, oldest first, up to the first that is still open."""
+    return connection.execute(
+        f"SELECT * FROM inspections WHERE message_id > ? AND {_COMPLETE} ORDER BY message_id LIMIT ?",
+        (message_id, limit),
+    ).fetchall()
+
+
+def extent(connection: sqlite3.Connection) -> tuple[int, int]:
+    """First and last completed message_id, (0, 0) for an empty journal."""
+    ends = [
+        connection.execute(
+            f"SELECT message_id FROM inspections WHERE completed = 1 ORDER BY message_id {order} LIMIT 1"
+        ).fetchone()
+        for order in ("ASC", "DESC")
+    ]
+    return (ends[0][0], ends[1][0]) if ends[0] and ends[1] else (0, 0)
+
+
+def event_extent(connection: sqlite3.Connection) -> tuple[int, int]:
+    """First and last event_id, (0, 0) when there is none."""
+    row = connection.execute(
+        "SELECT coalesce((SELECT min(event_id) FROM events), 0), coalesce((SELECT max(event_id) FROM events), 0)"
+    ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def to_message(row: sqlite3.Row, line: str, station: str) -> ResultMessage:
+    """A completed row as it is published, live and in every replay."""
+    values = dict(row)
+    evidence = json.loads(values.pop("evidence"))
+    del values["completed"]
+    return ResultMessage(
+        line=line,
+        station=station,
+        valid=values["verdict"] != Verdict.NO_DECISION.value,
+        defects=[DefectRecord(**defect) for defect in evidence.get("defects", [])],
+        peak_scores=evidence.get("peak_scores", {}),
+        latencies_ms=evidence.get("latencies_ms", {}) | _acknowledge_ms(values),
+        **values,
+    )
+
+
+def _acknowledge_ms(values: dict[str, Any]) -> dict[str, float]:
+    """The stages that end at the PLC: verdict → write acknowledged, and the whole way from the photo-eye."""
+    if values["acknowledged_ns"] is None:
+        return {}
+    return {
+        "write": round((values["acknowledged_ns"] - values["decided_ns"]) / 1e6, 3),
+        "total": round((values["acknowledged_ns"] - values["triggered_ns"]) / 1e6, 3),
+    }
+
+
+def to_event_message(row: sqlite3.Row, line: str, station: str) -> EventMessage:
+    """An event as it is published, live and in every replay."""
+    return EventMessage(line=line, station=station, **dict(row))
