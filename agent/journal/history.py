@@ -36,21 +36,23 @@ def requested_rows(connection: sqlite3.Connection, request: ReplayRequest) -> li
 
     Raises ValueError, in words for whoever asked, for a time that is none.
     """
-    table, key, time, whole = ("inspections", "message_id", "decided_utc", _COMPLETE)
+    table, key, time, index, wanted = "inspections", "message_id", "decided_utc", "decided", _COMPLETE
     if request.kind == "event":
-        table, key, time, whole = ("events", "event_id", "utc", "TRUE")
-    wanted = [f"{key} > :since", whole]
-    values: dict[str, int | str] = {"since": request.since, "limit": request.last or request.limit}
-    if request.from_utc is not None or request.to_utc is not None:
-        # the index on the time holds the ids too: all that is not asked for is never read
-        wanted.append(f"{time} >= :from_utc AND {time} < :to_utc")
-        values |= {
-            "from_utc": utc_text("from_utc", request.from_utc) if request.from_utc is not None else _BEGINNING,
-            "to_utc": utc_text("to_utc", request.to_utc) if request.to_utc is not None else _END,
-        }
-    order = "DESC" if request.last else "ASC"
-    ids = f"SELECT {key} FROM {table} WHERE {' AND '.join(wanted)} ORDER BY {key} {order} LIMIT :limit"
-    return connection.execute(f"SELECT * FROM {table} WHERE {key} IN ({ids}) ORDER BY {key}", values).fetchall()
+        table, key, time, index, wanted = "events", "event_id", "utc", "happened", "TRUE"
+    begin = utc_text("from_utc", request.from_utc) if request.from_utc is not None else _BEGINNING
+    end = utc_text("to_utc", request.to_utc) if request.to_utc is not None else _END
+    values = {"since": request.since, "limit": request.last or request.limit, "begin": begin, "end": end}
+    wanted, order = f"{wanted} AND {key} > :since", "DESC" if request.last else "ASC"
+    rows = connection.execute(
+        f"SELECT * FROM {table} WHERE {wanted} ORDER BY {key} {order} LIMIT :limit", values
+    ).fetchall()
+    if not all(begin <= row[time] < end for row in rows):  # the index has times and ids: no other row is touched
+        ids = (
+            f"SELECT {key} FROM {table} INDEXED BY {index} WHERE {time} >= :begin AND {time} < :end AND {wanted} "
+            f"ORDER BY {key} {order} LIMIT :limit"
+        )
+        rows = connection.execute(f"SELECT * FROM {table} WHERE {key} IN ({ids})", values).fetchall()
+    return sorted(rows, key=lambda row: int(row[key]))
 
 
 def utc_text(name: str, moment: str) -> str:
