@@ -63,12 +63,26 @@ def _clock_time(value: object) -> object:
         raise ValueError("give hours and minutes, as '06:00'") from error
 
 
+RELATIVE_SHIFTS = ("current", "last")
+"""What `linegate report --shift` takes beside names."""
+
+
 class ShiftsConfig(Strict):
     """When shifts begin, by the clock on the wall; each lasts until the next one."""
 
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     starts: dict[str, Annotated[time, BeforeValidator(_clock_time)]] = Field(default={"day": time(0, 0)}, min_length=1)
     """By the shift's name."""
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> ShiftsConfig:
+        if len(set(self.starts.values())) < len(self.starts):
+            raise ValueError("shifts.starts: two shifts begin at the same time: give each its own")
+        if odd := [name for name in self.starts if not name.strip() or name in RELATIVE_SHIFTS]:
+            raise ValueError(
+                f"shifts.starts: a shift cannot be called '{odd[0]}': `linegate report --shift` could not tell it apart"
+            )
+        return self
 
     @property
     def zone(self) -> ZoneInfo:
