@@ -6,12 +6,12 @@ The number is kept outside the journal, so that a lost journal cannot bring an o
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import ConfigError
+from agent.lasting_file import write_lasting
 from agent.plc.register_map import MAX_SEQ
 
 
@@ -42,12 +42,7 @@ def next_agent_epoch(state_dir: Path) -> int:
     try:
         last = int(path.read_text()) if path.exists() else 0
         epoch = last % MAX_SEQ + 1
-        temporary = path.with_suffix(".new")
-        with temporary.open("w") as file:
-            file.write(f"{epoch}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_lasting(path, f"{epoch}\n")
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"{path}: {error}: make [station] state_dir a writable folder of this station alone"

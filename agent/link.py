@@ -8,6 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from agent.inspection import Trigger
+from agent.operators_hand import OperatorsHand
 from agent.plc.decision import Decision, Situation
 from agent.plc.register_map import Alarm
 
@@ -33,6 +34,8 @@ def each_in_time(
 
 class Link(Protocol):
     """agent/plc/link.py where there is a PLC, agent/standalone/link.py where there is none."""
+
+    operator: OperatorsHand
 
     def wait_for_triggers(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
         """Block until parts can be announced; `waiting` is told why not, about once a second. False: `stop` came."""
@@ -68,10 +71,6 @@ class Link(Protocol):
 
     def warn(self, alarm: Alarm) -> None:
         """Something beside the parts is wrong: the PLC and the pulse show `alarm` until somebody clears it."""
-        ...
-
-    def challenge_next(self) -> None:
-        """An operator sends a part through that is known to be bad: the next one to be announced."""
         ...
 
     def close(self) -> None:

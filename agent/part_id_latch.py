@@ -5,10 +5,10 @@ Kept outside the journal, beside the agent's epoch: a restart, wanted or not, mu
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from agent.errors import ConfigError
+from agent.lasting_file import write_lasting
 
 
 class PartIdLatch:
@@ -25,12 +25,7 @@ class PartIdLatch:
     def latch(self, why: str) -> None:
         """From now on, over restarts (fsync, atomic rename). Raises OSError."""
         self.set, self.why = True, why
-        temporary = self._path.with_suffix(".new")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(f"{why}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        write_lasting(self._path, f"{why}\n")
 
     def clear(self) -> None:
         """Somebody has cleared the belt. Raises OSError."""

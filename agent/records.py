@@ -41,7 +41,7 @@ class Records:
         self._publisher.on_status(link.situation)
         self._publisher.on_upkeep(self._upkeep)
         self._control.serve({
-            "challenge": link.challenge_next,
+            "challenge": link.operator.challenge_next,
             "trigger": asking(self._config.trigger.mode, link),
         })  # fmt: skip
 

@@ -199,8 +199,7 @@ def open_station(
         link = open_link(config, epoch, facts, records.journal, stages.health, camera)
         opened.callback(link.close)
     else:
-        own_job = next(iter(jobs))
-        link = opened.enter_context(standalone(config.trigger, epoch, own_job, camera, records.journal, stages.health))
+        link = opened.enter_context(standalone(config, epoch, list(jobs), camera, records.journal, stages.health))
     records.serve(link)
     link.wait_for_triggers(waiting.say, stop)
     return Station(camera, Succession(ordered_size(config.camera)), view, segmenter, jobs, link, stages), link

@@ -21,6 +21,15 @@ class AgentHandshake(Protocol):
         """Digest the PLC's image, sampled between the two times."""
         ...
 
+    @property
+    def job_of_plc(self) -> int:
+        """The job that the PLC selects; 0 = it leaves that to the station."""
+        ...
+
+    def select_job(self, job: int) -> None:
+        """An operator's choice, in use from the next image read on where the PLC selects none."""
+        ...
+
     def explain_torn(self, words: list[int]) -> str:
         """Why an image could not be used, for a person."""
         ...

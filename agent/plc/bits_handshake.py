@@ -18,7 +18,7 @@ What is weaker than in profile A, and must be in docs/plc.md:
   by itself. A wrong PASS needs three, each of a connection of its own, in this order around one trigger: PART of an
   older part; PART, RESULT and CODE of the part after that; its PASS, with TRIGGER_ACK and RESULT_TOGGLE that happen
   to fit. A PLC that does not compare PART, RESULT and CODE is fooled by one.
-- No jobs, commands, counters, challenge announced by the PLC, SET_OFFLINE or REJECT_ALL.
+- No jobs (an operator may select one), commands, counters, challenge announced by the PLC, SET_OFFLINE or REJECT_ALL.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from agent.plc.alarms import AlarmLimits
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS, WORD, ctrl_of
 from agent.plc.decision import MS, Decision, Observation, Sampled, Situation, Timing
 from agent.plc.facts import Facts
-from agent.plc.ledger import OUT_OF_STEP, Ledger
+from agent.plc.ledger import OUT_OF_STEP, PAUSED, Ledger
 from agent.plc.register_map import MAX_SEQ, Status, names_of
 
 NO_STATUS = Status(0)
@@ -62,6 +62,12 @@ class BitsHandshake:
     facts: Facts = field(default_factory=Facts)
     limits: AlarmLimits = field(default_factory=AlarmLimits)
     ledger: Ledger = field(init=False)
+    _job: int = field(init=False)
+    """In use; a part keeps the one of its trigger."""
+    _own_job: int = field(init=False)
+    """In use from the next read on: the station's own recipe, or what an operator has chosen."""
+    _job_changed: bool = False
+    """With the newest read: its part may belong to either."""
     _begun: int = 0
     """How often the link has begun anew."""
     _part: int = field(init=False)
@@ -82,6 +88,7 @@ class BitsHandshake:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.timing.guard_ms, self.limits)
         self._part = self.agent_epoch * STARTS_APART
+        self._job = self._own_job = next(iter(self.facts.recipes))
 
     # --- PLC → agent -------------------------------------------------------------------------------------------
 
@@ -89,6 +96,7 @@ class BitsHandshake:
         """Digest one read: the inputs, then the connection's number; sampled between the two times."""
         before, since = self._words, self._sampled
         self._words, self._sampled = list(words), Sampled(sent_ns, received_ns)
+        self._job_changed, self._job = self._job != self._own_job, self._own_job
         if not before or words[-1] != before[-1]:
             return self._observation(settled=self._begin_anew(), begun=True)
         changed = {bit.name for bit in PLC_BITS.bits if self._bit(bit.name) != PLC_BITS.get(before, bit.name)}
@@ -138,16 +146,20 @@ class BitsHandshake:
         trigger = self.ledger.open(
             Trigger(
                 seq, self._part, epoch, earliest_ns, now_ns, deadline_ns, now_ns,
-                bypass=bool(self._bit("BYPASS")), job=next(iter(self.facts.recipes)), counted=False,
+                bypass=bool(self._bit("BYPASS")), job=self._job, counted=False,
             )
         )  # fmt: skip
         if open_parts:
             why = "TRIGGER came while a part was open: its decision point is earlier than plc.decide_ms says"
             refused, reason = [*open_parts, trigger], Reason.RING_OVERRUN
+        elif self.ledger.paused_by:
+            why, refused, reason = PAUSED.format(self.ledger.paused_by), [trigger], Reason.OFFLINE
         elif now_ns - since.sent_ns > self.timing.capture_window_ms * MS:
             why, refused, reason = "seen too late for a photo", [trigger], Reason.CAPTURE_WINDOW
         elif self.ledger.out_of_step:
             why, refused, reason = OUT_OF_STEP, [trigger], Reason.FRAME_MISMATCH
+        elif self._job_changed:
+            why, refused, reason = "announced while the job changed", [trigger], Reason.JOB_CHANGE
         else:
             return trigger, ()
         return trigger, tuple(self.ledger.refuse(part, reason, why, now_ns) for part in refused)
@@ -159,6 +171,15 @@ class BitsHandshake:
             return
         if self._bit("RESULT_ACK") != self._ack_before:
             part.action = PlcAction.PASSED if self._bit("BYPASS") else _ACTIONS[part.decision.verdict]
+
+    @property
+    def job_of_plc(self) -> int:
+        """A PLC cannot select one in bits."""
+        return 0
+
+    def select_job(self, job: int) -> None:
+        """An operator's choice; a part that comes with the next read may be of either."""
+        self._own_job = job
 
     def explain_torn(self, words: list[int]) -> str:
         """Bits carry nothing by which a read could prove itself: none is ever discarded."""
@@ -208,7 +229,7 @@ class BitsHandshake:
 
     def _full_status(self, status: Status, alive: bool) -> Status:
         """The link's bits, and what is known here."""
-        if self.ledger.out_of_step:
+        if self.ledger.refusal():
             status &= ~(Status.ONLINE | Status.READY)
         for flag, applies in (
             (Status.SIMULATED, self.facts.simulated), (Status.BYPASSED, self._bit("BYPASS")), (Status.FAULT, not alive),

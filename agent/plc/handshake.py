@@ -13,7 +13,7 @@ from agent.plc.alarms import AlarmLimits
 from agent.plc.counters import Counters
 from agent.plc.decision import MS, Decision, Observation, Sampled, Situation, Timing
 from agent.plc.facts import Facts
-from agent.plc.ledger import OUT_OF_STEP, Ledger
+from agent.plc.ledger import OUT_OF_STEP, PAUSED, Ledger
 from agent.plc.orders import Orders
 from agent.plc.register_map import (
     AGENT_BLOCK,
@@ -151,16 +151,17 @@ class Handshake:
             if behind > NEVER_LOST or trigger is None:
                 trigger, reason = overrun_trigger(words, self._last_seq, sampled, job), Reason.RING_OVERRUN
             else:
-                reason = self._orders.refusal() or self._out_of_step() or self._photo_refusal(trigger, sampled)
+                reason = self._orders.refusal() or self.ledger.refusal() or self._photo_refusal(trigger, sampled)
             trigger = self.ledger.open(trigger, reason is Reason.OK)
             if reason is Reason.OK:
                 fresh.append(trigger)
             else:
-                refused.append(self.ledger.refuse(trigger, reason, _REFUSALS[reason], sampled.received_ns))
+                refused.append(self.ledger.refuse(trigger, reason, self._why(reason), sampled.received_ns))
         return tuple(fresh), tuple(refused)
 
-    def _out_of_step(self) -> Reason:
-        return Reason.FRAME_MISMATCH if self.ledger.out_of_step else Reason.OK
+    def _why(self, reason: Reason) -> str:
+        paused_by = self.ledger.paused_by if reason is Reason.OFFLINE else ""
+        return PAUSED.format(paused_by) if paused_by else _REFUSALS[reason]
 
     def _photo_refusal(self, trigger: Trigger, sampled: Sampled) -> Reason:
         """An old trigger's part has moved on; the answer may have been under way for the whole exchange."""
@@ -172,6 +173,15 @@ class Handshake:
     def explain_torn(self, words: list[int]) -> str:
         """Why a read could not be used, for a person."""
         return why_unusable(words)
+
+    @property
+    def job_of_plc(self) -> int:
+        """JOB_SELECT; 0 = the PLC selects none."""
+        return self._orders.selected
+
+    def select_job(self, job: int) -> None:
+        """An operator's choice, where the PLC selects none; parts that come with the next read may be of either."""
+        self._orders.own_job = job
 
     # --- decisions ---------------------------------------------------------------------------------------------
 
@@ -214,7 +224,7 @@ class Handshake:
 
     def _status(self, status: Status, alive: bool) -> Status:
         """The link's bits, and what is known here."""
-        if not self._orders.serving or self.ledger.out_of_step:
+        if not self._orders.serving or self.ledger.refusal():
             status &= ~(Status.ONLINE | Status.READY)
         for flag, applies in (
             (Status.SIMULATED, self.facts.simulated),

@@ -25,6 +25,7 @@ STANDING_PATIENCE_MS = 10_000
 """A line that stands brings no part to its decision point; but somebody wants to see the row that stopped it."""
 
 OUT_OF_STEP = "camera and PLC count differently: clear the belt, then CLEAR_FAULT"
+PAUSED = "paused by {}"
 _MISSED = {
     Reason.CAPTURE_WINDOW: Status.MISSED_ACQ,
     Reason.FRAME_TIMEOUT: Status.MISSED_ACQ,
@@ -48,6 +49,8 @@ class Ledger:
     """Errors that stay until CLEAR_FAULT."""
     error_code: Reason = Reason.OK
     """Of the newest NO_DECISION, until CLEAR_FAULT."""
+    paused_by: str = ""
+    """The operator who has taken the station out of service: no part may be inspected until somebody resumes it."""
     out_of_step: bool = False
     """Camera and PLC count differently: no part may be inspected until CLEAR_FAULT."""
     inspected: int = 0
@@ -67,6 +70,12 @@ class Ledger:
             trigger, self.challenge_next = replace(trigger, challenge=True), False
         self.parts[trigger.key] = Part(trigger, trigger.deadline_ns, self.reject_all, trigger.bypass)
         return trigger
+
+    def refusal(self) -> Reason:
+        """Why no part may be inspected now, whatever it is; OK when they may."""
+        if self.paused_by:
+            return Reason.OFFLINE
+        return Reason.FRAME_MISMATCH if self.out_of_step else Reason.OK
 
     def begin(self, trigger: Trigger) -> bool:
         """Shall it be inspected? Not if it was settled while it waited, by its deadline for one: it counts as late."""

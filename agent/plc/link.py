@@ -18,6 +18,8 @@ from agent.health import Health
 from agent.inspection import Reason, Trigger
 from agent.journal.journal import Journal
 from agent.link import IDLE_S, each_in_time
+from agent.operator_orders import OperatorOrders
+from agent.operators_hand import OperatorsHand
 from agent.part_id_latch import PartIdLatch
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.arm.reject_arm import RejectArm
@@ -43,12 +45,14 @@ class PlcLink:
     """
 
     def __init__(self, wire: Wire, handshake: AgentHandshake, journal: Journal, health: Health, lost_after_ms: float,
-                 arm: RejectArm | None = None, latch: PartIdLatch | None = None) -> None:  # fmt: skip
+                 arm: RejectArm | None = None, latch: PartIdLatch | None = None,
+                 orders: OperatorOrders | None = None) -> None:  # fmt: skip
         self._wire, self._handshake, self._journal, self._health = wire, handshake, journal, health
         self._lost_after_ns = lost_after_ms * 1e6
         self._arm = arm or RejectArm(handshake.ledger, None, None)
         self._lock = threading.Lock()
         self.in_step = InStep(handshake, self._lock, latch)
+        self.operator = OperatorsHand(handshake.ledger, handshake, self._lock, orders)
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._stopping = threading.Event()
         self._seen_map = threading.Event()
@@ -94,9 +98,10 @@ class PlcLink:
             self._handshake.exposed(trigger)
 
     def offline(self) -> str:
-        """Camera and PLC count differently, until CLEAR_FAULT."""
+        """Camera and PLC count differently, until CLEAR_FAULT; or an operator has paused the station."""
         with self._lock:
-            return "PART_ID_ERROR: clear the belt, then CLEAR_FAULT" if self._handshake.ledger.out_of_step else ""
+            lost = self._handshake.ledger.out_of_step
+        return "PART_ID_ERROR: clear the belt, then CLEAR_FAULT" if lost else self.operator.offline()
 
     def situation(self) -> Situation:
         """What the PLC is being told, and how steadily since it was last asked."""
@@ -111,11 +116,6 @@ class PlcLink:
         """Something beside the parts is wrong: `alarm` stands until somebody clears it."""
         with self._lock:
             self._handshake.ledger.alarms.latch(alarm)
-
-    def challenge_next(self) -> None:
-        """An operator sends a part through that is known to be bad: the next one to be announced."""
-        with self._lock:
-            self._handshake.ledger.challenge_next = True
 
     def deliver(self, decision: Decision) -> bool:
         """Settle, journal, send. False: the part had been settled by its deadline; this verdict is only recorded."""

@@ -7,6 +7,7 @@ from agent.cameras.line_fired import LineFiredCamera
 from agent.config import Config
 from agent.health import Health
 from agent.journal.journal import Journal
+from agent.operator_orders import OperatorOrders
 from agent.part_id_latch import PartIdLatch
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.alarms import AlarmLimits
@@ -38,8 +39,8 @@ def open_link(
         handshake = Handshake(timing, agent_epoch, facts, limits, own_arm=config.reject.timing == "agent")
     check_lanes(config.reject, facts.classes[1:])
     arm = open_arm(config, handshake.ledger)
-    latch = PartIdLatch(config.station.state_dir)
-    link = PlcLink(open_wire(config.plc), handshake, journal, health, config.plc.lost_after_ms, arm, latch)
+    latch, orders = PartIdLatch(config.station.state_dir), OperatorOrders(config.station.state_dir, facts.recipes)
+    link = PlcLink(open_wire(config.plc), handshake, journal, health, config.plc.lost_after_ms, arm, latch, orders)
     if isinstance(camera, LineFiredCamera):
         link.in_step.follow(camera)
     return link

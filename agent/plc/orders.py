@@ -19,6 +19,10 @@ class Orders:
     """Has anything been read yet? What stands in the first read was ordered of somebody else."""
     job: int = field(init=False)
     """In use; a part keeps the one of its trigger."""
+    selected: int = 0
+    """JOB_SELECT; 0 = the PLC leaves it to us …"""
+    own_job: int = field(init=False)
+    """… and this one is used, from the next read on: the station's own recipe, or what an operator has chosen."""
     cleared: bool = False
     """CLEAR_FAULT has risen with the newest read."""
     command: Command | None = None
@@ -29,14 +33,15 @@ class Orders:
     _job_changed: bool = False
 
     def __post_init__(self) -> None:
-        self.job = self.jobs[0]
+        self.job = self.own_job = self.jobs[0]
 
     def digest(self, words: list[int], newborn: bool) -> None:
         """Take in one read. `newborn`: the first of an epoch, whose command was meant for somebody else."""
         ctrl = Ctrl(PLC_BLOCK.get(words, "CTRL"))
         self.cleared = self.read and bool(ctrl & ~self.ctrl & Ctrl.CLEAR_FAULT)
         self.ctrl, self.read = ctrl, True
-        self._select(PLC_BLOCK.get(words, "JOB_SELECT") or self.jobs[0], newborn)
+        self.selected = PLC_BLOCK.get(words, "JOB_SELECT")
+        self._select(self.selected or self.own_job, newborn)
         self._take_command(words, newborn)
 
     def refusal(self) -> Reason:

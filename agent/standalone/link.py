@@ -18,6 +18,8 @@ from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger
 from agent.journal.journal import Journal
 from agent.link import each_in_time
+from agent.operator_orders import OperatorOrders
+from agent.operators_hand import OperatorsHand
 from agent.plc.decision import Closed, Decision, Situation
 from agent.plc.ledger import Ledger
 from agent.plc.parts_log import PartsLog
@@ -35,18 +37,20 @@ PROGRESS_LIMIT_S = 2.0
 class StandaloneLink:
     """Its thread runs from the start; close it when done.
 
-    `job`: the recipe of every part. `deadline_ms`: a verdict later than this after the part's trigger is NO_DECISION.
+    `job`: the recipe of every part, unless an operator selects another. `deadline_ms`: a verdict later than this after the part's trigger is NO_DECISION.
     `blind`: why whoever announces the parts cannot see any yet, "" when it can; raises Fault when it never will.
     Each start is an epoch of its own (`agent_epoch`): nobody has counted what passed while no station ran, so a gap
     row stands for it.
     """
 
     def __init__(self, agent_epoch: int, job: int, deadline_ms: float, journal: Journal, health: Health,
-                 blind: Callable[[], str]) -> None:  # fmt: skip
-        self._epoch, self._job, self._deadline_ns = agent_epoch, job, int(deadline_ms * 1e6)
+                 blind: Callable[[], str], orders: OperatorOrders | None = None) -> None:  # fmt: skip
+        self._epoch, self._deadline_ns = agent_epoch, int(deadline_ms * 1e6)
+        self._job, self._job_since_ns = job, 0
         self._journal, self._health, self._blind = journal, health, blind
         self._lock = threading.RLock()
         self._ledger = Ledger(guard_ms=0)
+        self.operator = OperatorsHand(self._ledger, self, self._lock, orders)
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._under_way: tuple[int, int] | None = None
         self._seq = self._parts = 0
@@ -59,14 +63,18 @@ class StandaloneLink:
     # --- whoever announces parts ---------------------------------------------------------------------------------
 
     def announce(self, at_ns: int) -> Trigger | None:
-        """A part was there at `at_ns`. None: nobody will ask for its photo, as the station is not READY or overrun."""
+        """A part was there at `at_ns`. None: nobody will ask for its photo; while not READY it is no part either."""
         with self._lock:
-            if not self._ready:
+            if not self._counting:
                 return None
-            overrun = self._triggers.qsize() >= MOST_WAITING
-            trigger = self._open(at_ns, inspected=not overrun)
-            if overrun:
-                self._refuse(trigger, Reason.RING_OVERRUN, f"{MOST_WAITING} parts were waiting already")
+            reason, why = Reason.OK, ""
+            if self._triggers.qsize() >= MOST_WAITING:
+                reason, why = Reason.RING_OVERRUN, f"{MOST_WAITING} parts were waiting already"
+            elif at_ns < self._job_since_ns:
+                reason, why = Reason.JOB_CHANGE, "announced while the job changed"
+            trigger = self._open(at_ns, inspected=not reason)
+            if reason:
+                self._refuse(trigger, reason, why)
                 return None
             self._triggers.put(trigger)
             return trigger
@@ -74,7 +82,7 @@ class StandaloneLink:
     def missed(self, at_ns: int, reason: Reason, detail: str) -> None:
         """A part was there at `at_ns`, and there is no photo to judge it by: NO_DECISION at once."""
         with self._lock:
-            if self._ready:
+            if self._counting:
                 self._refuse(self._open(at_ns, inspected=False), reason, detail)
 
     def ask(self) -> Trigger:
@@ -84,8 +92,12 @@ class StandaloneLink:
                 raise Fault(f"busy: {MOST_WAITING} parts are waiting already; ask more slowly")
             trigger = self.announce(time.monotonic_ns())
         if trigger is None:
-            raise Fault("the station is not READY: ask again when it is")
+            raise Fault(self.operator.offline() or "the station is not READY: ask again when it is")
         return trigger
+
+    @property
+    def _counting(self) -> bool:
+        return self._ready and not self._ledger.paused_by
 
     # --- the station's side --------------------------------------------------------------------------------------
 
@@ -135,12 +147,12 @@ class StandaloneLink:
         return time.monotonic_ns() - self._ticked_ns < PROGRESS_LIMIT_S * 1e9
 
     def offline(self) -> str:
-        """Nobody counts here but the station."""
-        return ""
+        """An operator has paused the station; nobody counts here but it."""
+        return self.operator.offline()
 
     def situation(self) -> Situation:
         """STANDALONE instead of a PLC's bits."""
-        ready = self._ready and self._health.alive(time.monotonic_ns())
+        ready = self._counting and self._health.alive(time.monotonic_ns())
         with self._lock:
             return self._ledger.situation(("STANDALONE", "READY") if ready else ("STANDALONE",))
 
@@ -149,10 +161,13 @@ class StandaloneLink:
         with self._lock:
             self._ledger.alarms.latch(alarm)
 
-    def challenge_next(self) -> None:
-        """An operator sends a part through that is known to be bad: the next one to be announced."""
-        with self._lock:
-            self._ledger.challenge_next = True
+    @property
+    def job_of_plc(self) -> None:
+        """There is no PLC."""
+
+    def select_job(self, job: int) -> None:
+        """An operator's choice, the lock held; a part that was there before may be of either."""
+        self._job, self._job_since_ns = job, time.monotonic_ns()
 
     def close(self) -> None:
         """What still waits gets NO_DECISION; then end the thread."""

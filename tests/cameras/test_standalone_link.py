@@ -140,7 +140,7 @@ def test_what_waits_when_the_station_stops_is_no_decision(line: Line) -> None:
 
 
 def test_a_challenge_is_the_next_part_that_is_inspected(line: Line) -> None:
-    line.link.challenge_next()
+    line.link.operator.challenge_next()
     line.link.missed(time.monotonic_ns(), Reason.FRAME_TIMEOUT, "never arrived")
     announced(line)
     trigger = line.next()

@@ -1,0 +1,16 @@
+"""A small file that is whole or not there, whatever befalls the process while it is written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_lasting(path: Path, text: str) -> None:
+    """Replace `path` by one that holds `text` (fsync, atomic rename). Raises OSError."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
