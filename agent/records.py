@@ -24,7 +24,7 @@ class Records:
 
     def __init__(self, config: Config, identity: Identity, opened: ExitStack) -> None:
         self._config = config
-        endpoints = Endpoints(config.publisher)
+        self._endpoints = endpoints = Endpoints(config.publisher)
         opened.callback(endpoints.close)
         path = config.station.state_dir / "journal.sqlite"
         self.journal = Journal(path, identity, config.journal.wait_ms, config.journal.required)
@@ -33,6 +33,7 @@ class Records:
         opened.callback(self.journal.close)  # before the publisher: its last rows are still to be sent
         self.journal.on_completed(self._publisher.publish)
         self.journal.on_event(self._publisher.publish_event)
+        endpoints.report_to(self.journal.record)
         self._control = ControlSocket(endpoints)
         opened.callback(self._control.close)
 
@@ -47,4 +48,4 @@ class Records:
 
     def _upkeep(self) -> Upkeep:
         """How all this gets on, once a second, in the publisher's thread."""
-        return Upkeep(rows_waiting=self.journal.rows_waiting)
+        return Upkeep(clients_refused=self._endpoints.refused, rows_waiting=self.journal.rows_waiting)

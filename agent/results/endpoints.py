@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 import zmq
 
 from agent.errors import ConfigError
+from agent.journal.event import Event
+from agent.results.authenticator import Authenticator
+from agent.results.clients import load_access
+from agent.results.exposure import exposed
 from agent.results_config import PublisherConfig
+
+log = logging.getLogger(__name__)
 
 SEND_HIGH_WATER = 64
 LINGER_MS = 200
@@ -13,31 +22,58 @@ Socket = zmq.Socket[bytes]
 
 
 class Endpoints:
-    """Close it when the threads that own its sockets have ended."""
+    """Close it when the threads that own its sockets have ended. ConfigError for keys that cannot be used."""
 
     def __init__(self, config: PublisherConfig) -> None:
         self._config = config
+        access = load_access(config)
         self._context = zmq.Context()
+        self._authenticator = Authenticator(self._context, *access) if access else None
 
     def bind(self, kind: int, what: str) -> Socket:
         """A socket of `kind` at publisher.`what`, for the one thread that will use it and close it.
 
-        ConfigError, everything closed, when it cannot be had.
+        ConfigError when it cannot be had.
         """
         endpoint: str = getattr(self._config, what)
         socket = self._context.socket(kind)
         socket.setsockopt(zmq.LINGER, LINGER_MS)
         socket.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER)
+        socket.setsockopt(zmq.IPV6, "[" in endpoint)
+        if self._authenticator:
+            self._authenticator.guard(socket, what)
         try:
             socket.bind(endpoint)
         except zmq.ZMQError as error:
-            self._context.destroy(linger=0)
+            socket.close()  # not the others: their threads are at work
             raise ConfigError(
                 f"publisher.{what} = '{endpoint}': {error.strerror.lower()}: "
                 "stop the other program or choose another endpoint"
             ) from error
         return socket
 
+    def report_to(self, record: Callable[[Event], None]) -> None:
+        """Have `record`, which must not block, write down who is refused, and that the network is open to everybody."""
+        if warning := exposed(self._config):
+            log.warning("%s", warning)
+            record(Event("access", "OPEN", warning))
+        if self._authenticator:
+            self._authenticator.report_to(record)
+
+    @property
+    def refused(self) -> int:
+        """Connections that were turned away: without a key that is known here."""
+        return self._authenticator.refused if self._authenticator else 0
+
+    def client_of(self, message: zmq.Frame, what: str) -> str:
+        """The name of the key that `message` came with at publisher.`what`; "" at a station without keys.
+
+        Raises Fault when that key has been withdrawn since. Receive with copy=False to have a Frame.
+        """
+        return self._authenticator.client_of(message, what) if self._authenticator else ""
+
     def close(self) -> None:
         """Release all of them; what is still to be sent has a moment."""
+        if self._authenticator:
+            self._authenticator.close()
         self._context.destroy(linger=LINGER_MS)

@@ -1,0 +1,128 @@
+"""Who gets in: one thread compares the key of whoever connects with the station's list, and tells who was refused.
+
+Source: ZAP, https://rfc.zeromq.org/spec/27. Not pyzmq's ThreadAuthenticator: its event loop takes three times as
+long for each connection, and holds the interpreter meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import zmq
+from zmq.utils import z85
+
+from agent.errors import Fault
+from agent.journal.event import Event
+from agent.results.clients import Client, Clients
+from agent.results.keys import Pair
+from agent.results.refusals import HANDSHAKE_MS, Refusals
+
+log = logging.getLogger(__name__)
+
+LOOK_MS = 200
+TELL_S = 60.0
+"""Refusals are told of at once if they are rarer than this."""
+COMMANDS = "control"
+UNKNOWN, NO_OPERATOR = "a key that is not known here", "a key that may listen only"
+
+
+class Authenticator:
+    """Starts at once; has to be there before anything is bound. Close it after the sockets that it guards."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], station: Pair, clients: Clients) -> None:
+        self._station, self._clients = station, clients
+        self._sockets: list[Refusals] = []
+        self._reasons = Counter[str]()
+        self._last_address = ""
+        self._told, self._tell_again_s = 0, 0.0
+        self._record: Callable[[Event], None] | None = None
+        self._zap = context.socket(zmq.REP)
+        self._zap.bind("inproc://zeromq.zap.01")
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve_forever, name="authenticator", daemon=True)
+        self._thread.start()
+
+    def guard(self, socket: zmq.Socket[bytes], what: str) -> None:
+        """Let only known clients in at publisher.`what`; before it is bound."""
+        socket.curve_server = True
+        socket.curve_secretkey = self._station.secret
+        socket.zap_domain = what.encode()
+        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without this, everybody gets in while this thread is not there
+        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        self._sockets.append(Refusals(socket, what))
+
+    def report_to(self, record: Callable[[Event], None]) -> None:
+        """Have refusals, and changes in the list of clients, written down by `record`, which must not block."""
+        self._record = record
+
+    @property
+    def refused(self) -> int:
+        """Connections turned away so far."""
+        return sum(refusals.total for refusals in self._sockets)
+
+    def client_of(self, message: zmq.Frame, what: str) -> str:
+        """The name of the key that `message` came with at publisher.`what`.
+
+        Raises Fault when that key has been taken from the list since the connection was made.
+        """
+        client = self._clients.find(str(message.get("User-Id")).encode())
+        if why := _why_not(client, what):
+            raise Fault(f"{why}: it has been taken from this station's client_keys")
+        assert client is not None
+        return client.name
+
+    def close(self) -> None:
+        """Nobody gets in any more."""
+        self._stopping.set()
+        self._thread.join(timeout=2.0)
+
+    def _serve_forever(self) -> None:
+        look_s = 0.0
+        while not self._stopping.is_set():
+            if self._zap.poll(LOOK_MS):
+                self._answer()
+            if time.monotonic() >= look_s:
+                look_s = time.monotonic() + LOOK_MS / 1000
+                self._look()
+        for refusals in self._sockets:
+            refusals.close()
+        self._zap.close()
+
+    def _answer(self) -> None:
+        version, request, what, address, _, mechanism, *credentials = self._zap.recv_multipart()
+        public = z85.encode(credentials[0]) if mechanism == b"CURVE" else b""
+        why = _why_not(self._clients.find(public), what.decode())
+        if why:
+            self._reasons[why] += 1
+            self._last_address = address.decode()
+        answer = [b"400", why.encode(), b"", b""] if why else [b"200", b"", public, b""]
+        self._zap.send_multipart([version, request, *answer])
+
+    def _look(self) -> None:
+        if changed := self._clients.follow():
+            self._tell("CLIENTS", f"client_keys changed: {changed}; a connection that is up goes on hearing results")
+        for refusals in self._sockets:
+            refusals.look()
+        now_s, refused = time.monotonic(), self.refused
+        if refused > self._told and now_s >= self._tell_again_s and self._record:
+            reasons = sum((refusals.reasons for refusals in self._sockets), self._reasons)
+            why = ", ".join(f"{count} with {reason}" for reason, count in reasons.items())
+            last = f"; the last one with a key from {self._last_address}" if self._last_address else ""
+            self._tell("REFUSED", f"{refused} connections refused since the start: {why or 'no ZeroMQ'}{last}")
+            self._told, self._tell_again_s = refused, now_s + TELL_S
+
+    def _tell(self, what: str, detail: str) -> None:
+        log.warning("%s", detail)
+        if self._record:
+            self._record(Event("access", what, detail))
+
+
+def _why_not(client: Client | None, what: str) -> str:
+    """Why this client may not use publisher.`what`; "" = it may."""
+    if client is None:
+        return UNKNOWN
+    return NO_OPERATOR if what == COMMANDS and not client.may_command else ""

@@ -1,0 +1,104 @@
+"""Who may listen to a station and who may command it: the public keys in a folder, followed while they change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import ConfigError
+from agent.results.keys import PUBLIC, Pair, load_pair, load_public
+from agent.results_config import PublisherConfig
+
+OPERATORS = "operators"
+WRITABLE_BY_ALL = 0o002
+
+
+@dataclass(frozen=True)
+class Client:
+    """`name`: its key file's, without the ending."""
+
+    name: str
+    may_command: bool
+
+    def __str__(self) -> str:
+        return f"{self.name} (operator)" if self.may_command else self.name
+
+
+class Clients:
+    """Those whose keys lie in `folder`; in its folder `operators`, those who may command as well.
+
+    Raises ConfigError when it is no folder, or all may write into it, or one of its key files cannot be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folders = {folder: False, folder / OPERATORS: True}
+        """Each with whether those in it may command."""
+        if not folder.is_dir():
+            raise ConfigError(
+                f"publisher.client_keys = '{folder}' is no folder: create it, and put clients' keys there"
+            )
+        for path in self._folders:
+            if path.is_dir() and path.stat().st_mode & WRITABLE_BY_ALL:
+                raise ConfigError(f"{path}: everybody may add a key here: chmod o-w {path}")
+        self._state = self._look()
+        self._by_key = {load_public(path): client for path, client in self._files()}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    @property
+    def operators(self) -> int:
+        """How many of them may command."""
+        return sum(client.may_command for client in self._by_key.values())
+
+    def find(self, public: bytes) -> Client | None:
+        """Whose public key this is, as Z85."""
+        return self._by_key.get(public)
+
+    def follow(self) -> str:
+        """Read the folder again if it has changed; what that changes, in a line, "" = nothing.
+
+        A file that cannot be used lets nobody in.
+        """
+        state = self._look()
+        if state == self._state:
+            return ""
+        found: dict[bytes, Client] = {}
+        unusable = []
+        for path, client in self._files():
+            try:
+                found[load_public(path)] = client
+            except ConfigError as error:
+                unusable.append(str(error))
+        before, self._by_key, self._state = self._by_key, found, state
+        changes = {
+            "may get in now": [str(client) for key, client in found.items() if before.get(key) != client],
+            "may not any more": [str(client) for key, client in before.items() if found.get(key) != client],
+            "not usable": unusable,
+        }
+        return "; ".join(f"{what}: {', '.join(who)}" for what, who in changes.items() if who)
+
+    def _files(self) -> list[tuple[Path, Client]]:
+        return [
+            (path, Client(path.stem, may_command))
+            for folder, may_command in self._folders.items()
+            for path in sorted(folder.glob(f"*{PUBLIC}"))
+        ]
+
+    def _look(self) -> dict[Path, tuple[int, int, int]]:
+        """What tells a changed file from an unchanged one."""
+        seen = {}
+        for path, _ in self._files():
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            seen[path] = (status.st_mtime_ns, status.st_ino, status.st_size)
+        return seen
+
+
+def load_access(config: PublisherConfig) -> tuple[Pair, Clients] | None:
+    """The station's own keys and its clients'; None: it has none. Raises ConfigError for files that cannot be used."""
+    if config.station_key is None or config.client_keys is None:
+        return None
+    return load_pair(config.station_key), Clients(config.client_keys)
