@@ -107,12 +107,14 @@ class ArchiveConfig(Strict):
 class DriftConfig(Strict):
     """When light, lens, parts or model have changed since the station was set up."""
 
-    baseline_parts: int = Field(default=500, ge=50)
+    baseline_parts: int = Field(default=2000, ge=100)
     """The first so many parts under a model and a recipe say what is usual."""
-    window_parts: int = Field(default=100, ge=10)
-    """Each figure is the mean of so many parts."""
-    sigmas: float = Field(default=4.0, ge=2, le=10)
-    """Control limits: so many standard deviations of that mean to either side."""
+    sigmas: float = Field(default=6.0, ge=2, le=20)
+    """Limits: so many standard errors of what was learnt to either side …"""
+    min_change: float = Field(default=0.05, ge=0, le=1)
+    """… but a change of brightness, sharpness or margin by less than this share is never news."""
+    window_parts: int = Field(default=200, ge=10)
+    """The mean of so many parts says where a figure is now, and whether it has come back."""
 
 
 def _host_port(endpoint: str) -> str:
