@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
@@ -24,14 +25,24 @@ class Handshakes:
 
     def __init__(self, socket: zmq.Socket[bytes], endpoint: str, keys: ClientKeys | None) -> None:
         self._socket, self._endpoint, self._keys = socket, endpoint, keys
-        self.monitor = socket.get_monitor_socket(FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
-        """Readable when there is something for `check` to see."""
+        self._monitor = socket.get_monitor_socket(FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
         self._hung_up = 0
 
-    def check(self) -> None:
-        """Raises Refused, with why and the remedy, once the station has turned this client away; never blocks."""
-        while self.monitor.poll(0):
-            told = recv_monitor_message(self.monitor)
+    def poll(self, timeout_ms: float) -> bool:
+        """As the socket's `poll`: is there a message? Raises Refused, with why, once the client is turned away."""
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._monitor, zmq.POLLIN)
+        end_s = time.monotonic() + timeout_ms / 1000
+        while True:
+            ready = dict(poller.poll(max(0.0, end_s - time.monotonic()) * 1000))
+            if self._socket in ready or not ready:
+                return bool(ready)
+            self._check()
+
+    def _check(self) -> None:
+        while self._monitor.poll(0):
+            told = recv_monitor_message(self._monitor)
             event, value = told["event"], told["value"]
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 raise Refused(
@@ -58,4 +69,4 @@ class Handshakes:
     def close(self) -> None:
         """Stop watching."""
         self._socket.disable_monitor()
-        self.monitor.close()
+        self._monitor.close()
