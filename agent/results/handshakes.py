@@ -25,24 +25,26 @@ class Handshakes:
 
     def __init__(self, socket: zmq.Socket[bytes], endpoint: str, keys: ClientKeys | None) -> None:
         self._socket, self._endpoint, self._keys = socket, endpoint, keys
-        self._monitor = socket.get_monitor_socket(FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self.monitor = socket.get_monitor_socket(FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        """Readable when there is something for `check` to see."""
         self._hung_up = 0
 
     def poll(self, timeout_ms: float) -> bool:
         """As the socket's `poll`: is there a message? Raises Refused, with why, once the client is turned away."""
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._monitor, zmq.POLLIN)
+        poller.register(self.monitor, zmq.POLLIN)
         end_s = time.monotonic() + timeout_ms / 1000
         while True:
-            ready = dict(poller.poll(max(0.0, end_s - time.monotonic()) * 1000))
+            ready = dict(poller.poll(max(0, round((end_s - time.monotonic()) * 1000))))
             if self._socket in ready or not ready:
                 return bool(ready)
-            self._check()
+            self.check()
 
-    def _check(self) -> None:
-        while self._monitor.poll(0):
-            told = recv_monitor_message(self._monitor)
+    def check(self) -> None:
+        """As `poll`, without waiting and whether or not there is a message."""
+        while self.monitor.poll(0):
+            told = recv_monitor_message(self.monitor)
             event, value = told["event"], told["value"]
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 raise Refused(
@@ -69,4 +71,4 @@ class Handshakes:
     def close(self) -> None:
         """Stop watching."""
         self._socket.disable_monitor()
-        self._monitor.close()
+        self.monitor.close()
