@@ -12,13 +12,15 @@ from agent.journal.event import Event
 from agent.results.authenticator import Authenticator
 from agent.results.clients import load_access
 from agent.results.exposure import exposed
+from agent.results.flood_guard import FloodGuard
+from agent.results.limits import LINGER_MS, limit
 from agent.results_config import PublisherConfig
 
 log = logging.getLogger(__name__)
 
-SEND_HIGH_WATER = 64
-LINGER_MS = 200
 Socket = zmq.Socket[bytes]
+RESULTS_THREAD, OTHERS_THREAD = 1, 2
+"""Of ZeroMQ: what floods the other endpoints does not hold up the results."""
 
 
 class Endpoints:
@@ -27,18 +29,21 @@ class Endpoints:
     def __init__(self, config: PublisherConfig) -> None:
         self._config = config
         access = load_access(config)
-        self._context = zmq.Context()
+        self._context = zmq.Context(io_threads=2)
+        self.guard = FloodGuard()
         self._authenticator = Authenticator(self._context, *access) if access else None
 
-    def bind(self, kind: int, what: str) -> Socket:
+    def bind(self, kind: int, what: str, waiting: int = 4) -> Socket:
         """A socket of `kind` at publisher.`what`, for the one thread that will use it and close it.
+
+        At most `waiting` messages wait for each peer.
 
         ConfigError when it cannot be had.
         """
         endpoint: str = getattr(self._config, what)
         socket = self._context.socket(kind)
-        socket.setsockopt(zmq.LINGER, LINGER_MS)
-        socket.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER)
+        limit(socket, waiting)
+        socket.setsockopt(zmq.AFFINITY, RESULTS_THREAD if what == "results" else OTHERS_THREAD)
         socket.setsockopt(zmq.IPV6, "[" in endpoint)
         if self._authenticator:
             self._authenticator.guard(socket, what)
@@ -50,6 +55,7 @@ class Endpoints:
                 f"publisher.{what} = '{endpoint}': {error.strerror.lower()}: "
                 "stop the other program or choose another endpoint"
             ) from error
+        self.guard.watch(endpoint)
         return socket
 
     def report_to(self, record: Callable[[Event], None]) -> None:
@@ -76,4 +82,5 @@ class Endpoints:
         """Release all of them; what is still to be sent has a moment."""
         if self._authenticator:
             self._authenticator.close()
+        self.guard.close()
         self._context.destroy(linger=LINGER_MS)

@@ -1,0 +1,116 @@
+"""Puts a peer out that sends more than any client has to say, and those that are too many.
+
+ZeroMQ has no limit for either: it stores every subscription, holds an unfinished message of many parts however long
+it gets, and accepts until no file can be opened any more. With keys nobody gets so far who is not known.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import struct
+import threading
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.1
+MOST_BYTES = 64 * 1024
+"""A peer may send so many from one look to the next: some hundred requests."""
+MOST_PEERS = 100
+"""At each endpoint."""
+_TCP_INFO_BYTES, _RECEIVED_AT = 136, 128
+"""struct tcp_info, linux/tcp.h: tcpi_bytes_received."""
+
+
+class FloodGuard:
+    """Looks at the connections to the watched ports ten times a second, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.put_out_count = 0
+        """Connections cut since the start."""
+        self._ports: set[int] = set()
+        self._received: dict[int, int] = {}
+        """Bytes by file descriptor, at the last look."""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._look_forever, name="flood guard", daemon=True)
+        self._thread.start()
+
+    def watch(self, endpoint: str) -> None:
+        """Guard a bound TCP endpoint; what is no TCP needs no guard, as files have permissions."""
+        if endpoint.startswith("tcp://"):
+            self._ports.add(int(endpoint.rpartition(":")[2]))
+
+    def put_out(self, fd: int, why: str) -> None:
+        """Cut the connection, if this is still one to a watched port."""
+        with _Connection(fd) as connection:
+            if connection.port in self._ports:
+                connection.shutdown()
+                self.put_out_count += 1
+                log.warning("a client at port %d is put out: %s", connection.port, why)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._thread.join(timeout=2.0)
+
+    def _look_forever(self) -> None:
+        while not self._stopping.wait(LOOK_S):
+            self._look()
+
+    def _look(self) -> None:
+        received: dict[int, int] = {}
+        peers = dict.fromkeys(self._ports, 0)
+        for fd in sorted(map(int, os.listdir("/proc/self/fd")), key=lambda fd: fd not in self._received):
+            with _Connection(fd) as connection:
+                if connection.port not in peers:
+                    continue
+                received[fd] = connection.received()
+                peers[connection.port] += 1
+            if received[fd] - self._received.get(fd, 0) > MOST_BYTES:
+                self.put_out(fd, f"more than {MOST_BYTES // 1024} kB in {LOOK_S:g} s")
+            elif peers[connection.port] > MOST_PEERS + 1:  # one of them is the socket that listens
+                self.put_out(fd, f"more than {MOST_PEERS} at once")
+        self._received = received
+
+
+class _Connection:
+    """A look at a file descriptor of somebody else, who may close it at any time: it is neither copied nor closed.
+
+    (Closing a copy of an SQLite file would take its locks away.)
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.port = 0
+        """The local one; 0 when this is no TCP socket."""
+
+    def __enter__(self) -> _Connection:
+        self._socket: socket.socket | None = None
+        try:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, self._fd)
+            name = self._socket.getsockname()
+            self.port = name[1] if isinstance(name, tuple) else 0
+        except OSError:
+            self.port = 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._socket is not None:
+            self._socket.detach()
+
+    def received(self) -> int:
+        """Bytes so far; 0 once it is closed."""
+        assert self._socket is not None
+        try:
+            info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+            return int(struct.unpack_from("Q", info, _RECEIVED_AT)[0])
+        except OSError:
+            return 0
+
+    def shutdown(self) -> None:
+        assert self._socket is not None
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            log.debug("it had gone by itself")
