@@ -16,6 +16,11 @@ from agent.inspection import Verdict
 from agent.results.messages import DefectRecord, EventMessage, ReplayRequest, ResultMessage
 
 _COMPLETE = "message_id < (SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0)"
+SELECT_BY_IDS = {
+    "result": "SELECT * FROM inspections WHERE message_id IN (SELECT value FROM json_each(:ids)) ORDER BY message_id",
+    "event": "SELECT * FROM events WHERE event_id IN (SELECT value FROM json_each(:ids)) ORDER BY event_id",
+}
+"""All columns of some rows, oldest first; `:ids` is a JSON array."""
 _BEGINNING, _END = "", "~"
 """Sort before and behind every time."""
 
@@ -34,6 +39,15 @@ def open_reader(path: Path) -> sqlite3.Connection:
 def requested_rows(connection: sqlite3.Connection, request: ReplayRequest) -> list[sqlite3.Row]:
     """The completed rows (`to_message`) or events (`to_event_message`) that `request` asks for, oldest first.
 
+    Raises as `requested_ids`.
+    """
+    ids = requested_ids(connection, request)
+    return connection.execute(SELECT_BY_IDS[request.kind], {"ids": json.dumps(ids)}).fetchall()
+
+
+def requested_ids(connection: sqlite3.Connection, request: ReplayRequest) -> list[int]:
+    """The ids of what `request` asks for, oldest first.
+
     Raises ValueError, in words for whoever asked, for a time that is none.
     """
     table, key, time, index, wanted = "inspections", "message_id", "decided_utc", "decided", _COMPLETE
@@ -43,16 +57,16 @@ def requested_rows(connection: sqlite3.Connection, request: ReplayRequest) -> li
     end = utc_text("to_utc", request.to_utc) if request.to_utc is not None else _END
     values = {"since": request.since, "limit": request.last or request.limit, "begin": begin, "end": end}
     wanted, order = f"{wanted} AND {key} > :since", "DESC" if request.last else "ASC"
-    rows = connection.execute(
-        f"SELECT * FROM {table} WHERE {wanted} ORDER BY {key} {order} LIMIT :limit", values
+    found = connection.execute(
+        f"SELECT {key}, {time} FROM {table} WHERE {wanted} ORDER BY {key} {order} LIMIT :limit", values
     ).fetchall()
-    if not all(begin <= row[time] < end for row in rows):  # the index has times and ids: no other row is touched
-        ids = (
+    if not all(begin <= row[1] < end for row in found):  # the index has times and ids: no row is touched
+        found = connection.execute(
             f"SELECT {key} FROM {table} INDEXED BY {index} WHERE {time} >= :begin AND {time} < :end AND {wanted} "
-            f"ORDER BY {key} {order} LIMIT :limit"
-        )
-        rows = connection.execute(f"SELECT * FROM {table} WHERE {key} IN ({ids})", values).fetchall()
-    return sorted(rows, key=lambda row: int(row[key]))
+            f"ORDER BY {key} {order} LIMIT :limit",
+            values,
+        ).fetchall()
+    return sorted(row[0] for row in found)
 
 
 def utc_text(name: str, moment: str) -> str:
@@ -114,8 +128,8 @@ def _acknowledge_ms(values: dict[str, Any]) -> dict[str, float]:
     if values["acknowledged_ns"] is None:
         return {}
     return {
-        "write": round((values["acknowledged_ns"] - values["decided_ns"]) / 1e6, 3),
-        "total": round((values["acknowledged_ns"] - values["triggered_ns"]) / 1e6, 3),
+        "write": (values["acknowledged_ns"] - values["decided_ns"]) // 1000 / 1000,
+        "total": (values["acknowledged_ns"] - values["triggered_ns"]) // 1000 / 1000,
     }
 
 

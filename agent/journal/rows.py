@@ -95,10 +95,15 @@ def seen_columns(decision: Decision) -> dict[str, Any]:
         evidence["peak_scores"] = seen.judgement.peak_scores
     return {
         "evidence": json.dumps(evidence),
-        "margin": seen.judgement.margin if judged else None,
-        "mean_grey": stats.mean_grey if stats else None,
-        "sharpness": stats.sharpness if stats else None,
+        "margin": _short(seen.judgement.margin) if judged else None,
+        "mean_grey": _short(stats.mean_grey) if stats else None,
+        "sharpness": _short(stats.sharpness) if stats else None,
     }
+
+
+def _short(value: float | None) -> float | None:
+    """With no more digits than SQLite writes out: a replay says the same as the live message."""
+    return None if value is None else round(value, 6)
 
 
 def without_images(closed: Closed) -> Closed:
