@@ -18,6 +18,8 @@ from agent.judge import Judge
 from agent.model_contract import Provider
 from agent.plc.arm.open_arm import check_lanes
 from agent.recipe import load_recipes
+from agent.results.clients import load_access
+from agent.results.exposure import exposed
 from agent.segmenter import Segmenter
 from agent.tiling_cost import tiling_cost
 from agent.view import open_view
@@ -28,6 +30,7 @@ NO_PLC = "none: verdicts go to subscribers and journal; no arm, no heartbeat"
 def check_config(path: Path) -> None:
     """Print what the station would run; ConfigError at the first thing that would stop it."""
     config = load_config(path)
+    access = load_access(config.publisher)
     _check_driver(config.camera, config.trigger.mode)
     recipes = load_recipes(config.recipe, config.other_recipes)
     segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
@@ -57,6 +60,9 @@ def check_config(path: Path) -> None:
                 style="yellow",
             )
     console.print(f"  PLC      {config.plc.where if config.has_plc else NO_PLC}")
+    if access:
+        clients = access[1]
+        console.print(f"  clients  {len(clients)} with a key, {clients.operators} of them may command")
     if config.reject.pass_coil is not None:
         watchdog_ms = config.reject.watchdog_ms(config.plc, config.trigger.min_pitch_ms)
         console.print(
@@ -80,9 +86,8 @@ def _warnings(config: Config, segmenter: Segmenter) -> Iterator[str]:
             f"trigger.period_ms = {period_ms:g} is shorter than one run of the model on this computer, "
             f"{segmenter.bare_ms:.1f} ms: parts would wait until they are too late"
         )
-    for endpoint in (config.publisher.results, config.publisher.replay):
-        if "127.0.0.1" not in endpoint and not endpoint.startswith("ipc://"):
-            yield f"{endpoint} is open to the network and results travel unencrypted"
+    if warning := exposed(config.publisher):
+        yield warning
 
 
 def _check_driver(camera: Camera, mode: Mode) -> None:
