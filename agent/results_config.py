@@ -99,7 +99,7 @@ class ArchiveConfig(Strict):
     pass_every: int = Field(default=200, ge=0)
     """Of the parts that passed, one in so many; 0 = none."""
     max_gb: float = Field(default=20.0, gt=0)
-    keep_days: int = Field(default=90, ge=1)
+    keep_days: int = Field(default=90, ge=1, le=36_500)
     min_free_gb: float = Field(default=2.0, ge=0)
     """So much of the disk stays free for everything else."""
 

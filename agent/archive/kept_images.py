@@ -8,14 +8,22 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.archive.layout import MASK, PHOTO, SIDECAR, Name, Why, days, files
+from agent.config import Config
+from agent.errors import ConfigError
 from agent.results.messages import ResultMessage
 
 log = logging.getLogger(__name__)
+
+
+def archive_folder(config: Config) -> Path:
+    """Where this station's images are; ConfigError when it keeps none."""
+    if config.archive is None:
+        raise ConfigError("no table [archive] in the station's file: it keeps no images; add the table to keep some")
+    return config.archive.folder or config.station.state_dir / "archive"
 
 
 class PictureFile(BaseModel):
@@ -34,8 +42,8 @@ class Sidecar(BaseModel):
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
-    schema_: Literal["linegate.image/1.0"] = "linegate.image/1.0"
-    why: Literal["reject", "no_decision", "uncertain", "sample"]
+    schema_: str = Field(default="linegate.image/1.0", alias="schema", pattern=r"^linegate\.image/1\.\d+$")
+    why: Why
     """The one reason it is kept for …"""
     uncertain: bool
     """… and whether a score lay near to its threshold, whatever the verdict."""
@@ -74,7 +82,7 @@ def kept_images(
     """
     for name in kept_names(folder, from_utc, to_utc):
         wanted = name.why in whys and (station is None or station == (name.line, name.station))
-        image = _read(folder / name.day, name) if wanted else None
+        image = read_image(folder, name) if wanted else None
         if image is not None:
             yield image
 
@@ -91,7 +99,9 @@ def kept_names(folder: Path, from_utc: datetime | None = None, to_utc: datetime 
                     yield name
 
 
-def _read(day: Path, name: Name) -> KeptImage | None:
+def read_image(folder: Path, name: Name) -> KeptImage | None:
+    """None: it is torn, not understood, or deleted meanwhile."""
+    day = folder / name.day
     path = day / (name.stem + SIDECAR)
     try:
         sidecar = Sidecar.model_validate_json(path.read_bytes())

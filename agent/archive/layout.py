@@ -11,7 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
@@ -27,16 +27,13 @@ _FILE = re.compile(rf"(?P<stem>{_STEM.pattern})(?:\.png|\.mask\.png|\.json)(?:{r
 _DAY_FOLDER = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-class Why(IntEnum):
+class Why(StrEnum):
     """Why an image is kept, from what is deleted first to the evidence that goes last."""
 
-    SAMPLE = 0
-    UNCERTAIN = 1
-    NO_DECISION = 2
-    REJECT = 3
-
-    def __str__(self) -> str:
-        return self.name.lower()
+    SAMPLE = "sample"
+    UNCERTAIN = "uncertain"
+    NO_DECISION = "no_decision"
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, order=True)
@@ -70,8 +67,7 @@ class Name:
             decided = datetime.strptime(f"{day} {found['time']}000", f"{_DAY} %H%M%S-%f").replace(tzinfo=UTC)
         except ValueError:  # the 31st of a short month
             return None
-        why = Why[found["why"].upper()]
-        return cls(decided, int(found["message_id"]), found["line"], found["station"], why)
+        return cls(decided, int(found["message_id"]), found["line"], found["station"], Why(found["why"]))
 
 
 def days(folder: Path) -> list[str]:

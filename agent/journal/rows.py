@@ -39,6 +39,8 @@ class Identity:
     """(name, sha256) by job number, the station's own first."""
     simulated: bool
     fail_open: bool = False
+    classes: tuple[str, ...] = ()
+    """Of the model, by their index in a mask; not in the rows."""
 
 
 def decision_row(identity: Identity, decision: Decision) -> dict[str, Any]:
