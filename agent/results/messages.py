@@ -128,6 +128,10 @@ class Upkeep(BaseModel):
     """Live messages that nobody was sent: the queue was full. A replay has them."""
     clients_refused: int = 0
     """Connections without a key that is known here."""
+    clients_put_out: int = 0
+    """Connections that were cut: they sent more than a client has to say, or were too many."""
+    replays_dropped: int = 0
+    """Requests for a replay without an answer: their client had not read the one before."""
     archive_waiting: int = 0
     archive_kept: int = 0
     archive_dropped: int = 0
@@ -188,7 +192,7 @@ class ReplayReply(_Header):
 
     schema_: str = _schema("insp.history/1.0")
     first_message_id: int
-    """Where the history starts: what lies before it has been deleted (0 = nothing recorded)."""
+    """Where the history starts: what lies before it has been deleted (0 = nothing recorded). Kind event: event_id."""
     last_message_id: int
     count: int
     error: str = ""
