@@ -1,0 +1,267 @@
+"""With keys nobody else listens or commands, and whoever is turned away hears why; without keys the station warns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import zmq
+
+from agent.errors import ConfigError, Fault
+from agent.journal.event import Event
+from agent.local_line import free_port
+from agent.results import authenticator
+from agent.results.clients import Clients
+from agent.results.endpoints import Endpoints
+from agent.results.exposure import exposed
+from agent.results.handshakes import Handshakes, Refused
+from agent.results.keys import ClientKeys, secured
+from agent.results_config import PublisherConfig
+from tests.results.key_ring import KeyRing
+
+PATIENCE_MS = 5000
+
+
+class Guarded:
+    """The endpoints of a station with keys, as they are bound for publisher and control socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ring = KeyRing(folder)
+        self.config = self.ring.config()
+        self.events: list[Event] = []
+        self.endpoints = Endpoints(self.config)
+        self.endpoints.report_to(self.events.append)
+        self.results = self.endpoints.bind(zmq.PUB, "results")
+        self.replay = self.endpoints.bind(zmq.ROUTER, "replay")
+        self.control = self.endpoints.bind(zmq.REP, "control")
+
+    @contextmanager
+    def client(self, kind: int, what: str, keys: ClientKeys | None) -> Iterator[tuple[zmq.Socket[bytes], Handshakes]]:
+        """A client's socket, connected, in a context of its own."""
+        endpoint = getattr(self.config, what)
+        with zmq.Context() as context, context.socket(kind) as socket:
+            socket.setsockopt(zmq.LINGER, 0)
+            if kind == zmq.SUB:
+                socket.subscribe(b"")
+            secured(socket, keys)
+            handshakes = Handshakes(socket, endpoint, keys)
+            socket.connect(endpoint)
+            yield socket, handshakes
+            handshakes.close()
+
+    def hears(self, socket: zmq.Socket[bytes]) -> bool:
+        """Publish until that subscriber hears of it."""
+        return wait_until(lambda: [self.results.send(b"result"), socket.poll(50)][1])
+
+    def close(self) -> None:
+        for socket in (self.results, self.replay, self.control):
+            socket.close()
+        self.endpoints.close()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Guarded]:
+    station = Guarded(tmp_path)
+    yield station
+    station.close()
+
+
+def wait_until(met: Callable[[], object]) -> bool:
+    """False: not within PATIENCE_MS."""
+    end_s = time.monotonic() + PATIENCE_MS / 1000
+    while not met():
+        if time.monotonic() > end_s:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_who_is_known_hears_results_and_has_his_questions_answered(guarded: Guarded) -> None:
+    keys = guarded.ring.keys("listener")
+    with guarded.client(zmq.SUB, "results", keys) as (live, _), guarded.client(zmq.REQ, "replay", keys) as (asking, at):
+        assert guarded.hears(live)
+        asking.send(b"since?")
+        assert guarded.replay.poll(PATIENCE_MS)
+        *route, question = guarded.replay.recv_multipart(copy=False)
+        assert guarded.endpoints.client_of(question, "replay") == "listener"
+        guarded.replay.send_multipart([*route, b"all"])
+        assert at.poll(PATIENCE_MS)
+    assert guarded.endpoints.refused == 0
+    assert not guarded.events
+
+
+def test_only_an_operator_commands(guarded: Guarded) -> None:
+    with guarded.client(zmq.REQ, "control", guarded.ring.keys("operator")) as (socket, _):
+        socket.send(b"pause")
+        assert guarded.control.poll(PATIENCE_MS)
+        assert guarded.endpoints.client_of(guarded.control.recv(copy=False), "control") == "operator"
+        guarded.control.send(b"paused")
+        assert socket.poll(PATIENCE_MS)
+    with guarded.client(zmq.REQ, "control", guarded.ring.keys("listener")) as (socket, handshakes):
+        socket.send(b"pause")
+        with pytest.raises(Refused, match=r"client_keys/operators if it gives commands"):
+            handshakes.poll(PATIENCE_MS)
+    assert not guarded.control.poll(200)
+    assert wait_until(lambda: guarded.events)
+    assert "1 with a key that may listen only" in guarded.events[0].detail
+
+
+STRANGERS: dict[str, tuple[Callable[[KeyRing], ClientKeys | None], str, str]] = {
+    "unknown key": (lambda ring: ring.keys("stranger"), "does not know this client's key", "a key that is not known"),
+    "wrong station": (lambda ring: ring.keys("listener", "stranger"), "another station", "another station's public"),
+    "no key": (lambda ring: None, "wants keys", "no key"),
+}
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_whoever_else_comes_hears_nothing_is_counted_and_told_why(guarded: Guarded, who: str) -> None:
+    keys_of, told, written = STRANGERS[who]
+    keys = keys_of(guarded.ring)
+    with (
+        guarded.client(zmq.SUB, "results", guarded.ring.keys("listener")) as (friend, _),
+        guarded.client(zmq.SUB, "results", keys) as (live, at_results),
+        guarded.client(zmq.DEALER, "replay", keys) as (asking, at_replay),
+        guarded.client(zmq.DEALER, "control", keys) as (commanding, at_control),
+    ):
+        asking.send_multipart([b"", b"since?"])
+        commanding.send_multipart([b"", b"pause"])
+        for _ in range(10):
+            assert guarded.hears(friend)
+            friend.recv()
+        assert not live.poll(0), "results leak"
+        assert not guarded.replay.poll(0)
+        assert not guarded.control.poll(0)
+        for handshakes in (at_results, at_replay, at_control):
+            with pytest.raises(Refused, match=told):
+                handshakes.poll(PATIENCE_MS)
+    assert wait_until(lambda: guarded.endpoints.refused >= 3)
+    assert wait_until(lambda: guarded.events)
+    assert (guarded.events[0].kind, guarded.events[0].what) == ("access", "REFUSED")
+    assert written in guarded.events[0].detail
+
+
+def test_a_client_is_added_and_removed_while_the_station_runs(guarded: Guarded) -> None:
+    keys = guarded.ring.keys("stranger")
+    guarded.ring.admit("stranger", guarded.ring.clients / "operators")
+    assert wait_until(lambda: guarded.events)
+    assert "may get in now: stranger (operator)" in guarded.events[0].detail
+    with (
+        guarded.client(zmq.SUB, "results", keys) as (live, _),
+        guarded.client(zmq.REQ, "control", keys) as (commanding, _),
+    ):
+        assert guarded.hears(live)
+        (guarded.ring.clients / "operators" / "stranger.key").unlink()
+        assert wait_until(lambda: len(guarded.events) == 2)
+        assert "may not any more: stranger (operator)" in guarded.events[1].detail
+        commanding.send(b"pause")
+        assert guarded.control.poll(PATIENCE_MS), "the connection stays up …"
+        with pytest.raises(Fault, match="taken from this station's client_keys"):  # … and nobody obeys
+            guarded.endpoints.client_of(guarded.control.recv(copy=False), "control")
+        guarded.control.send(b"no")
+    with guarded.client(zmq.SUB, "results", keys) as (_, handshakes), pytest.raises(Refused):
+        handshakes.poll(PATIENCE_MS)
+
+
+def test_a_bad_key_file_lets_nobody_in_and_the_others_stay(guarded: Guarded) -> None:
+    (guarded.ring.clients / "half.key").write_text('    public-key = "abc')
+    (guarded.ring.clients / "gone.key").symlink_to("/nowhere")
+    assert wait_until(lambda: guarded.events)
+    assert "half.key: damaged" in guarded.events[0].detail
+    with guarded.client(zmq.SUB, "results", guarded.ring.keys("listener")) as (live, _):
+        assert guarded.hears(live)
+
+
+def test_a_flood_of_refusals_is_counted_exactly_and_told_of_now_and_then(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticator, "TELL_S", 1.0)
+    for _ in range(25):
+        stranger = guarded.client(zmq.SUB, "results", guarded.ring.keys("stranger"))
+        with stranger as (_, handshakes), pytest.raises(Refused):
+            handshakes.poll(PATIENCE_MS)
+    assert wait_until(lambda: guarded.events and guarded.events[-1].detail.startswith("25 connections refused"))
+    assert guarded.endpoints.refused == 25
+    assert len(guarded.events) <= 3
+
+
+def test_nobody_gets_in_while_the_authenticator_is_away(guarded: Guarded) -> None:
+    """ZeroMQ's default would be to let everybody in."""
+    assert guarded.endpoints._authenticator
+    guarded.endpoints._authenticator.close()
+    with guarded.client(zmq.SUB, "results", guarded.ring.keys("listener")) as (live, _):
+        for _ in range(10):
+            guarded.results.send(b"result")
+            assert not live.poll(50)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda ring: (ring.folder / "station.key_secret").chmod(0o644), r"station\.key_secret: others may read"),
+        (lambda ring: (ring.folder / "station.key_secret").unlink(), r"station\.key_secret: no such file"),
+        (lambda ring: ring.clients.rename(ring.folder / "elsewhere"), r"publisher\.client_keys = '.*' is no folder"),
+        (lambda ring: ring.clients.chmod(0o777), "everybody may add a key here: chmod o-w"),
+        (lambda ring: (ring.clients / "operators").chmod(0o777), "everybody may add a key here: chmod o-w"),
+        (lambda ring: (ring.clients / "hmi.key").write_text("no key"), r"hmi\.key: no key file"),
+    ],
+)
+def test_a_station_with_bad_keys_does_not_start(
+    tmp_path: Path, spoil: Callable[[KeyRing], object], complaint: str
+) -> None:
+    ring = KeyRing(tmp_path)
+    spoil(ring)
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        Endpoints(ring.config())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_station_may_start_before_it_knows_anybody(tmp_path: Path) -> None:
+    assert len(Clients(tmp_path)) == 0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_open"),
+    [
+        ("tcp://127.0.0.1:5556", False),
+        ("tcp://127.8.8.8:5556", False),
+        ("tcp://localhost:5556", False),
+        ("tcp://[::1]:5556", False),
+        ("tcp://lo:5556", False),
+        ("ipc:///run/linegate/results", False),
+        ("inproc://results", False),
+        ("tcp://*:5556", True),
+        ("tcp://0.0.0.0:5556", True),
+        ("tcp://[::]:5556", True),
+        ("tcp://192.168.7.12:5556", True),
+        ("tcp://192.168.127.0.0.1:5556", True),
+        ("tcp://eth0:5556", True),
+        ("tcp://line1:5556", True),
+    ],
+)
+def test_a_station_says_what_is_open_to_the_network(endpoint: str, is_open: bool) -> None:
+    warning = exposed(PublisherConfig(replay=endpoint))
+    assert (f"replay = '{endpoint}'" in warning) == is_open
+    assert "gives commands" not in warning
+    assert ("gives commands" in exposed(PublisherConfig(control=endpoint))) == is_open
+    keyed = PublisherConfig(control=endpoint, station_key=Path("cam1.key_secret"), client_keys=Path("clients"))
+    assert not exposed(keyed)
+
+
+def test_what_is_open_is_logged_and_written_down_once(caplog: pytest.LogCaptureFixture) -> None:
+    events: list[Event] = []
+    endpoints = Endpoints(PublisherConfig(results="tcp://*:5556", control="tcp://*:5558"))
+    endpoints.report_to(events.append)
+    endpoints.close()
+    (event,) = events
+    assert (event.kind, event.what) == ("access", "OPEN")
+    assert caplog.messages == [event.detail]
+    assert "publisher.results = 'tcp://*:5556', control = 'tcp://*:5558'" in event.detail
+
+
+def test_a_station_binds_to_ipv6() -> None:
+    endpoints = Endpoints(PublisherConfig(replay=f"tcp://[::1]:{free_port()}"))
+    endpoints.bind(zmq.ROUTER, "replay").close()
+    endpoints.close()
