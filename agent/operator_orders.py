@@ -35,7 +35,9 @@ class OperatorOrders:
             self.now = Orders.model_validate_json(text)
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             why = str(error).splitlines()[0]
-            raise ConfigError(f"{self._path}: {why}: remove it, then give pause and job again as they shall be") from error
+            raise ConfigError(
+                f"{self._path}: {why}: remove it, then give pause and job again as they shall be"
+            ) from error
         if self.now.job and self.now.job not in jobs:
             raise ConfigError(
                 f"{self._path}: an operator has selected job {self.now.job}, which is no recipe of this station any "

@@ -7,15 +7,21 @@ must not block there.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 
+from agent.archive.archive import open_archive
 from agent.config import Config
 from agent.journal.journal import Journal
+from agent.journal.life import recorded_life
 from agent.journal.rows import Identity
 from agent.link import Link
+from agent.plc.register_map import Alarm
 from agent.results.control import ControlSocket
 from agent.results.endpoints import Endpoints
 from agent.results.messages import Upkeep
+from agent.results.newest_photo import NewestPhoto
 from agent.results.publisher import Publisher
+from agent.results.taken_commands import taken_commands
 from agent.standalone.open_standalone import asking
 
 
@@ -30,22 +36,32 @@ class Records:
         self.journal = Journal(path, identity, config.journal.wait_ms, config.journal.required)
         self._publisher = Publisher(config.publisher, endpoints, identity, path)
         opened.callback(self._publisher.close)
+        self._archive = open_archive(config, identity, self.journal, opened)
         opened.callback(self.journal.close)  # before the publisher: its last rows are still to be sent
         self.journal.on_completed(self._publisher.publish)
         self.journal.on_event(self._publisher.publish_event)
+        opened.enter_context(recorded_life(identity, self.journal.record))
         endpoints.report_to(self.journal.record)
-        self._control = ControlSocket(endpoints)
+        self._recipes, self._photo = identity.recipes, NewestPhoto()
+        self.journal.on_completed(self._photo.completed)
+        self._control = ControlSocket(endpoints, self.journal.record)
         opened.callback(self._control.close)
 
     def serve(self, link: Link) -> None:
         """The link is open: its state goes into the pulse, and commands are taken."""
         self._publisher.on_status(link.situation)
+        self._operator = link.operator
+        if self._archive is not None:
+            self._archive.warn_by(partial(link.warn, Alarm.EVIDENCE))
         self._publisher.on_upkeep(self._upkeep)
-        self._control.serve({
-            "challenge": link.operator.challenge_next,
-            "trigger": asking(self._config.trigger.mode, link),
-        })  # fmt: skip
+        ask = asking(self._config.trigger.mode, link)
+        self._control.serve(taken_commands(link.operator, ask, self._recipes, self._photo))
 
     def _upkeep(self) -> Upkeep:
         """How all this gets on, once a second, in the publisher's thread."""
-        return Upkeep(clients_refused=self._endpoints.refused, rows_waiting=self.journal.rows_waiting)
+        return Upkeep(
+            clients_refused=self._endpoints.refused,
+            rows_waiting=self.journal.rows_waiting,
+            paused_by=self._operator.paused_by,
+            **(self._archive.upkeep() if self._archive else {}),
+        )

@@ -34,7 +34,7 @@ def challenge(
 ) -> None:
     """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control import give_command
+        from agent.results.control_client import give_command
 
         give_command(control, "challenge", who)
         print("the next part the PLC announces is a challenge: out of yield, and a PASS for it stops the line")
@@ -46,7 +46,7 @@ def trigger(
 ) -> None:
     """Have a station with trigger.mode = "software" inspect a part now.  Example: linegate trigger --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control import give_command
+        from agent.results.control_client import give_command
 
         made = give_command(control, "trigger", who)
         print(f"part {made.part_id} accepted: its one result goes to subscribers and journal (linegate watch)")
@@ -55,7 +55,7 @@ def trigger(
 def pause(who: Who, control: Control = CONTROL) -> None:
     """Take a station out of service: no part is inspected, none passes.  Example: linegate pause --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control import give_command
+        from agent.results.control_client import give_command
 
         print(give_command(control, "pause", who).detail)
 
@@ -63,7 +63,7 @@ def pause(who: Who, control: Control = CONTROL) -> None:
 def resume(who: Who, control: Control = CONTROL) -> None:
     """Put a paused station into service again.  Example: linegate resume --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control import give_command
+        from agent.results.control_client import give_command
 
         print(give_command(control, "resume", who).detail)
 
@@ -75,7 +75,7 @@ def job(
 ) -> None:
     """Have parts judged by another recipe, where no PLC selects it.  Example: linegate job 3 --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control import give_command
+        from agent.results.control_client import give_command
 
         print(give_command(control, "job", who, recipe).detail)
 
@@ -87,7 +87,7 @@ def snapshot(
 ) -> None:
     """Store the newest photo as the station saw it.  Example: linegate snapshot -o now.png --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control import take_snapshot
+        from agent.results.control_client import take_snapshot
 
         print(take_snapshot(control, who, output))
 
@@ -95,7 +95,7 @@ def snapshot(
 def clear(who: Who, control: Control = CONTROL) -> None:
     """Clear the alarms of a station without a PLC.  Example: linegate clear --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control import give_command
+        from agent.results.control_client import give_command
 
         print(give_command(control, "clear", who).detail)
 

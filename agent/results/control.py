@@ -1,33 +1,55 @@
-"""The operator's hand on a running station: a REP socket, one command a message, each with the name of who gave it."""
+"""The operator's hand on a running station: a REP socket, one command a message, each with the name of who gave it.
+
+Every command is written down with who, when and what came of it, refused ones too, before it is answered.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 
 import zmq
 from pydantic import ValidationError
 
-from agent.errors import Fault, UsageError
+from agent.errors import Fault
 from agent.inspection import Trigger
+from agent.journal.event import Event
 from agent.results.endpoints import Endpoints
-from agent.results.messages import ControlReply, ControlRequest
+from agent.results.messages import ControlReply, ControlRequest, PayloadPart
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 100
-ANSWER_MS = 3000
+PACE_S = 0.005
+"""After each command: whoever asks without end gets his turn no oftener, and leaves the rows of parts their disk."""
+LONGEST_TEXT = 100
+"""Of a name, a command, an argument: they go into log, journal and the service's status."""
 
-Command = Callable[[], Trigger | None]
-"""What an operator may ask for; gives the trigger that it made, if any. Raises Fault when it is refused."""
+
+@dataclass(frozen=True)
+class Done:
+    """What a command has done: for a person, the part that it has made, and the images behind the answer."""
+
+    detail: str = ""
+    trigger: Trigger | None = None
+    images: tuple[tuple[PayloadPart, bytes], ...] = ()
+
+
+Command = Callable[[ControlRequest], Done]
+"""What an operator may ask for. Raises Fault when it is refused."""
 
 
 class ControlSocket:
-    """Binds at once (ConfigError when the endpoint is taken) and serves in a thread of its own."""
+    """Binds at once (ConfigError when the endpoint is taken) and serves in a thread of its own.
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    `record`: writes an event down without waiting for the disk.
+    """
+
+    def __init__(self, endpoints: Endpoints, record: Callable[[Event], None]) -> None:
+        self._endpoints, self._record = endpoints, record
         self._commands: Mapping[str, Command] = {}
         self._socket = endpoints.bind(zmq.REP, "control")
         self._stopping = threading.Event()
@@ -46,46 +68,54 @@ class ControlSocket:
     def _serve_forever(self) -> None:
         while not self._stopping.is_set():
             if self._socket.poll(POLL_MS):
-                message, *more = self._socket.recv_multipart()
-                reply = ControlReply(error="not understood: one part a message") if more else self._obey(message)
-                self._socket.send(reply.to_bytes())
+                begun_s = time.monotonic()
+                self._socket.send_multipart(self._answer(self._socket.recv_multipart(copy=False)))
+                time.sleep(max(PACE_S, time.monotonic() - begun_s))
         self._socket.close()
 
-    def _obey(self, message: bytes) -> ControlReply:
+    def _answer(self, message: list[zmq.Frame]) -> list[bytes]:
+        """The reply's frames; what is no command at all is told so and not written down."""
         try:
-            request = ControlRequest.model_validate_json(message)
-        except ValidationError as error:
-            return ControlReply(error=f"not understood: {error.errors()[0]['msg']}")
-        command = self._commands.get(request.command)
+            request = _understood(message)
+        except Fault as error:
+            return [ControlReply(error=f"not understood: {error}").to_bytes()]
+        key, done, why_not = "", Done(), ""
+        try:
+            key = self._endpoints.client_of(message[0], "control")
+            done = self._find(request.command)(request)
+        except Fault as refused:
+            why_not = str(refused)
+        self._write_down(request, f"refused: {why_not}" if why_not else done.detail, key)
+        reply = ControlReply(error=why_not, detail=done.detail, parts=[part for part, _ in done.images])
+        if done.trigger:
+            made = done.trigger
+            reply.plc_epoch, reply.trigger_seq, reply.part_id = made.plc_epoch, made.seq, made.part_id
+        return [reply.to_bytes(), *(data for _, data in done.images)]
+
+    def _write_down(self, request: ControlRequest, came_of_it: str, key: str) -> None:
+        argument = f"{request.argument}: " if request.argument else ""
+        detail = f"{argument}{came_of_it}{f' (key {key})' if key else ''}"
+        log.warning("command '%s' by %s: %s", request.command, request.who, detail)
+        self._record(Event("command", request.command, detail, request.who))
+
+    def _find(self, name: str) -> Command:
+        command = self._commands.get(name)
         if command is None:
             known = ", ".join(self._commands) or "none yet, the station is starting"
-            return ControlReply(error=f"no command '{request.command}': {known}")
-        log.warning("command '%s' by %s", request.command, request.who)
-        try:
-            made = command()
-        except Fault as refused:
-            return ControlReply(error=str(refused))
-        if made is None:
-            return ControlReply()
-        return ControlReply(plc_epoch=made.plc_epoch, trigger_seq=made.seq, part_id=made.part_id)
+            raise Fault(f"no command '{name}': {known}")
+        return command
 
 
-def take_snapshot(endpoint: str, who: str, output: Path) -> str:
-    raise NotImplementedError
-
-
-def give_command(endpoint: str, command: str, who: str, argument: str = "") -> ControlReply:
-    """Ask a running station for `command`; its answer. Raises Fault when nobody answers or it is refused."""
-    with zmq.Context() as context, context.socket(zmq.REQ) as socket:
-        socket.setsockopt(zmq.LINGER, 0)
-        try:
-            socket.connect(endpoint)
-        except zmq.ZMQError as error:
-            raise UsageError(f"--control {endpoint} is no endpoint: give tcp://host:port") from error
-        socket.send(ControlRequest(command=command, who=who, argument=argument).to_bytes())
-        if not socket.poll(ANSWER_MS):
-            raise Fault(f"no station answers at {endpoint}: is it running, and is this its publisher.control endpoint?")
-        reply = ControlReply.model_validate_json(socket.recv())
-    if reply.error:
-        raise Fault(f"the station at {endpoint} refused: {reply.error}")
-    return reply
+def _understood(message: list[zmq.Frame]) -> ControlRequest:
+    """Raises Fault for whatever no `linegate` sends."""
+    if len(message) != 1:
+        raise Fault("one part a message")
+    try:
+        request = ControlRequest.model_validate_json(message[0].bytes)
+    except ValidationError as error:
+        raise Fault(error.errors()[0]["msg"]) from error
+    for name in ("command", "who", "argument"):
+        text: str = getattr(request, name)
+        if len(text) > LONGEST_TEXT or not text.isprintable():
+            raise Fault(f"'{name}' has more than {LONGEST_TEXT} characters, or some that cannot be printed")
+    return request

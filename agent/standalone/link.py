@@ -37,7 +37,8 @@ PROGRESS_LIMIT_S = 2.0
 class StandaloneLink:
     """Its thread runs from the start; close it when done.
 
-    `job`: the recipe of every part, unless an operator selects another. `deadline_ms`: a verdict later than this after the part's trigger is NO_DECISION.
+    `job`: the recipe of every part, unless an operator selects another. `deadline_ms`: a verdict later than this
+    after the part's trigger is NO_DECISION.
     `blind`: why whoever announces the parts cannot see any yet, "" when it can; raises Fault when it never will.
     Each start is an epoch of its own (`agent_epoch`): nobody has counted what passed while no station ran, so a gap
     row stands for it.

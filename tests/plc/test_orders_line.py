@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.local_line import LineOptions
-from agent.results.control import give_command
+from agent.results.control_client import give_command
 from agent.results.subscriber import subscribe_status
 from tests.conftest import ROOT
 from tests.faults.observed_line import ObservedLine, wait_until

@@ -9,7 +9,8 @@ import zmq
 
 from agent.errors import ConfigError, Fault
 from agent.local_line import free_port
-from agent.results.control import ControlSocket, give_command
+from agent.results.control import ControlSocket, Done
+from agent.results.control_client import give_command
 from agent.results.endpoints import Endpoints
 from agent.results.messages import ControlReply
 from agent.results_config import PublisherConfig
@@ -21,8 +22,8 @@ def station() -> Iterator[tuple[str, list[str]]]:
     """(endpoint, what has been commanded so far)"""
     endpoint, done = f"tcp://127.0.0.1:{free_port()}", list[str]()
     endpoints = Endpoints(PublisherConfig(control=endpoint))
-    control = ControlSocket(endpoints)
-    control.serve({"challenge": lambda: done.append("challenge")})
+    control = ControlSocket(endpoints, lambda _: None)
+    control.serve({"challenge": lambda request: done.append(request.command) or Done()})
     yield endpoint, done
     control.close()
     endpoints.close()
@@ -63,11 +64,11 @@ def test_a_refused_command_and_a_silent_station_are_faults(
 ) -> None:
     with pytest.raises(Fault, match="refused: no command 'explode'"):
         give_command(station[0], "explode", "R. Diaz")
-    monkeypatch.setattr("agent.results.control.ANSWER_MS", 100)
+    monkeypatch.setattr("agent.results.control_client.ANSWER_MS", 100)
     with pytest.raises(Fault, match="no station answers"):
         give_command(f"tcp://127.0.0.1:{free_port()}", "challenge", "R. Diaz")
 
 
 def test_an_endpoint_in_use_is_refused(station: tuple[str, list[str]]) -> None:
     with pytest.raises(ConfigError, match=r"publisher\.control = .*in use"):
-        ControlSocket(Endpoints(PublisherConfig(control=station[0])))
+        ControlSocket(Endpoints(PublisherConfig(control=station[0])), lambda _: None)

@@ -1,0 +1,66 @@
+"""A command to a running station, and its answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import zmq
+
+from agent.errors import Fault, UsageError
+from agent.results.handshakes import Handshakes
+from agent.results.keys import ClientKeys, secured
+from agent.results.messages import ControlReply, ControlRequest
+
+ANSWER_MS = 3000
+
+
+def give_command(
+    endpoint: str, command: str, who: str, argument: str = "", keys: ClientKeys | None = None
+) -> ControlReply:
+    """Ask the station for `command`; its answer. Raises Fault when nobody answers or it is refused."""
+    return _ask(endpoint, ControlRequest(command=command, who=who, argument=argument), keys)[0]
+
+
+def take_snapshot(endpoint: str, who: str, output: Path, keys: ClientKeys | None = None) -> str:
+    """Write the newest photo to `output`, its mask beside it as NAME.mask.png; what it shows, for a person.
+
+    Raises UsageError when one of the files is there already or the name is none for a PNG.
+    """
+    if output.suffix != ".png":
+        raise UsageError(f"--output {output}: the photo is written as PNG: give a name that ends in .png")
+    paths = {"frame": output, "mask": output.with_suffix(".mask.png")}
+    for path in paths.values():
+        if path.exists():
+            raise UsageError(f"--output {output}: {path} is there already: give another name, or remove it")
+    reply, *images = _ask(endpoint, ControlRequest(command="snapshot", who=who), keys)
+    try:
+        for part, data in zip(reply.parts, images, strict=True):
+            paths[part.name].write_bytes(data)
+    except OSError as error:
+        raise Fault(f"--output {output}: {error.strerror}: nothing useful was written") from error
+    written = " and ".join(str(paths[part.name]) for part in reply.parts)
+    return f"{written}: {reply.detail}"
+
+
+def _ask(endpoint: str, request: ControlRequest, keys: ClientKeys | None) -> tuple[ControlReply, *tuple[bytes, ...]]:
+    """The reply and the payload frames behind it."""
+    with zmq.Context() as context, context.socket(zmq.REQ) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        secured(socket, keys)
+        handshakes = Handshakes(socket, endpoint, keys)
+        try:
+            socket.connect(endpoint)
+            socket.send(request.to_bytes())
+            if not handshakes.poll(ANSWER_MS):
+                raise Fault(
+                    f"no station answers at {endpoint}: is it running, and is this its publisher.control endpoint?"
+                )
+            header, *images = socket.recv_multipart()
+        except zmq.ZMQError as error:
+            raise UsageError(f"--control {endpoint} is no endpoint: give tcp://host:port") from error
+        finally:
+            handshakes.close()
+    reply = ControlReply.model_validate_json(header)
+    if reply.error:
+        raise Fault(f"the station at {endpoint} refused: {reply.error}")
+    return reply, *images
