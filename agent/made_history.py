@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ REJECTS, NO_DECISIONS = 0.08, 0.01
 CLASSES = {"blowhole": 0.46, "crack": 0.24, "break": 0.16, "fray": 0.09, "uneven": 0.05}
 """How often each is the defect of a reject."""
 WHY_NOT = {Reason.FRAME_TIMEOUT: 0.5, Reason.FRAME_QUALITY: 0.3, Reason.DEADLINE: 0.15, Reason.PLC_LINK: 0.05}
-STAGES_MS = {"check": 0.06, "segment": 9.0, "run": 8.2, "judge": 0.25}
+STAGES_MS = {"grab": 12.0, "segment": 9.0, "run": 8.2, "judge": 0.25}
 ACTIONS = {"pass": "passed", "reject": "rejected", "no_decision": "rejected_no_decision"}
 OUTAGE_EVERY, OUTAGE_PARTS = 200_000, 40
 CHALLENGE_EVERY = 50_000
@@ -139,6 +140,6 @@ def _one_of(random: np.random.Generator, shares: dict[Choice, float]) -> Choice:
 
 def _events(rows: list[Row]) -> Iterator[tuple[int, str, str, str, str, str]]:
     """A start after each outage."""
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         if before["reason"] == "agent_down" != row["reason"]:
             yield row["agent_epoch"], row["decided_utc"], "start", "READY", "", ""

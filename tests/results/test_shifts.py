@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,16 +15,10 @@ from agent.report.shifts import Shifts, first_instant
 BERLIN = ZoneInfo("Europe/Berlin")
 THREE = {"early": time(6), "late": time(14), "night": time(22)}
 ZONES = (
-    "UTC",
-    "Europe/Berlin",
-    "America/Sao_Paulo",
-    "Australia/Lord_Howe",
-    "Pacific/Apia",
-    "Asia/Kolkata",
+    *("UTC", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kolkata"),
     "Africa/Cairo",
 )
 """Half hours, leaps at midnight, half an hour of summer time, and a day that never was."""
-MINUTE = timedelta(minutes=1)
 
 
 def starts() -> st.SearchStrategy[dict[str, time]]:
@@ -48,7 +43,7 @@ def test_the_shifts_of_a_day_follow_each_other_into_the_next(named: dict[str, ti
     shifts = Shifts(named, ZoneInfo(zone))
     days = shifts.of(day) + shifts.of(day + timedelta(days=1))
     assert all(shift.begins <= shift.ends for shift in days)
-    assert all(shift.ends == after.begins for shift, after in zip(days, days[1:], strict=False))
+    assert all(shift.ends == after.begins for shift, after in pairwise(days))
 
 
 @pytest.mark.parametrize(("day", "hours"), [((2026, 3, 28), 7), ((2026, 10, 24), 9), ((2026, 6, 1), 8)])
