@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.results.messages import ResultMessage
-from agent.results.watch import STYLES, result_line
+from agent.results.watch_lines import STYLES, result_line
 
 VERDICTS = ("pass", "reject", "no_decision")
 OUTCOME_VERDICT = {"passed": "pass", "rejected": "reject", "no_decision": "no_decision", "no_verdict": "no_decision",

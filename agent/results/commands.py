@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent.arguments import person
-from agent.errors import exit_on_error
+from agent.errors import UsageError, exit_on_error
+from agent.inspection import Verdict
 
 Who = Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)]
 Control = Annotated[str, typer.Option(help="The station's publisher.control endpoint.")]
+StationKey = Annotated[Path | None, typer.Option(help="A station with keys: its public one, NAME.key …")]
+Key = Annotated[Path | None, typer.Option(help="… and your own secret one, NAME.key_secret.")]
 CONTROL = "tcp://127.0.0.1:5558"
 
 
@@ -19,13 +23,36 @@ def watch(
     results: Annotated[str, typer.Option(help="The station's publisher.results endpoint.")] = "tcp://127.0.0.1:5556",
     replay: Annotated[str, typer.Option(help="The station's publisher.replay endpoint.")] = "tcp://127.0.0.1:5557",
     since: Annotated[int | None, typer.Option(min=0, help="Begin after this message_id; default: from now on.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, max=1000, help="Begin with the newest so many.")] = None,
+    verdict: Annotated[list[Verdict] | None, typer.Option(help="Show these alone; may be repeated.")] = None,
+    defect: Annotated[
+        list[str] | None, typer.Option("--class", help="Show parts with such a defect alone; may be repeated.")
+    ] = None,
+    as_lines: Annotated[bool, typer.Option("--lines", help="A line each instead of the table.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, results alone.")] = False,
+    station_key: StationKey = None,
+    key: Key = None,
 ) -> None:
-    """Print results live, without a gap, and the station's state when it changes.  Example: linegate watch --since 0"""
-    with exit_on_error():
-        from agent.results.watch import print_results
+    """Watch a station live: its state, counts and newest parts.  Example: linegate watch --last 20 --verdict reject
 
-        print_results(results, replay, since, json)
+    A table at a terminal, lines elsewhere; Ctrl-C ends. It outlives the station's restarts and misses no result.
+    """
+    with exit_on_error():
+        from agent.results import watch
+        from agent.results.keys import load_client_keys
+
+        if since is not None and last is not None:
+            raise UsageError("--since and --last: give one of them")
+        keys = load_client_keys(station_key, key)
+        watched = watch.Watched(
+            results, replay, keys, since, last, frozenset(map(str, verdict or ())), frozenset(defect or ())
+        )
+        if json:
+            watch.watch_json(watched)
+        elif as_lines or not sys.stdout.isatty():
+            watch.watch_lines(watched)
+        else:
+            watch.watch_table(watched)
 
 
 def challenge(

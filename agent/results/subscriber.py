@@ -1,109 +1,140 @@
-"""Follow a station's results without a gap: live messages, and the journal's replay for whatever was missed."""
+"""Follow a station's results without a gap: live messages, and the journal's replay for whatever was missed.
+
+from agent.results import subscribe
+
+for result in subscribe(position=Path("mes.position")):
+    book(result.part_id, result.verdict)
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from threading import Event
 
-import zmq
+from agent.results.chain import Break, Chain, Kind, Seen
+from agent.results.follower import PATIENCE_S, POLL_MS, Follower, Heard, Trouble, open_live, parsed
+from agent.results.keys import ClientKeys
+from agent.results.messages import EventMessage, ResultMessage, StatusMessage
+from agent.results.position import Position
+from agent.results.replay_client import history, request_since
 
-from agent.errors import Fault, UsageError
-from agent.results.messages import MAJOR, ReplayReply, ReplayRequest, ResultMessage, StatusMessage
+__all__ = ["Break", "Heard", "Trouble", "follow", "history", "request_since", "subscribe", "subscribe_events"]
 
-REPLAY_TIMEOUT_MS = 3000
+log = logging.getLogger(__name__)
+
+RESULTS, REPLAY = "tcp://127.0.0.1:5556", "tcp://127.0.0.1:5557"
 
 
-def subscribe(results: str, replay: str, since: int | None = None) -> Iterator[ResultMessage]:
-    """Yield completed results in order of message_id, each once, for ever.
+def subscribe(
+    results: str = RESULTS,
+    replay: str = REPLAY,
+    since: int | None = None,
+    *,
+    position: Path | None = None,
+    keys: ClientKeys | None = None,
+    stop: Event | None = None,
+) -> Iterator[ResultMessage]:
+    """Yield completed results in order of message_id, each once, until `stop` is set or the loop is left.
 
     `results`, `replay`: the station's two endpoints. `since`: begin after this message_id; None: from now on.
-    Raises UsageError for an endpoint that is none, Fault when the station does not answer a replay request.
+    `position`: a file for how far this subscriber has come; where it says so, that comes before `since`. It moves on
+    when the next result is asked for: what was being handled when the subscriber died comes once more.
+    What keeps results from coming, and what is lost, is logged as a warning, once; `follow` yields it.
+    Raises UsageError for an endpoint that is none, another station's, or a position that is not ours; ConfigError for
+    a damaged position; Refused when the station does not let us in from the start.
     """
-    for heard in follow(results, replay, since):
+    for heard in follow(results, replay, since, position=position, keys=keys, stop=stop):
         if isinstance(heard, ResultMessage):
             yield heard
+        elif isinstance(heard, Break | Trouble):
+            log.warning("%s", heard)
+
+
+def subscribe_events(
+    results: str = RESULTS,
+    replay: str = REPLAY,
+    since: int | None = None,
+    *,
+    position: Path | None = None,
+    keys: ClientKeys | None = None,
+    stop: Event | None = None,
+) -> Iterator[EventMessage]:
+    """As `subscribe`, the station's events instead: commands, alarms, drift, starts. `since`: an event_id."""
+    chain: dict[Kind, Chain] = {"event": Chain("event", None if since is None else Seen(since))}
+    for heard in _followed("event", chain, results, replay, position, keys, stop, PATIENCE_S):
+        if isinstance(heard, EventMessage):
+            yield heard
+        elif isinstance(heard, Break | Trouble):
+            log.warning("%s", heard)
 
 
 def follow(
-    results: str, replay: str, since: int | None = None, patience_s: float | None = None
-) -> Iterator[ResultMessage | StatusMessage | None]:
-    """As `subscribe`, and the station's pulses between its results; None each time nothing came for `patience_s`."""
-    live = _open(zmq.SUB, results)
-    live.subscribe(f"insp/{MAJOR}/".encode())
-    seen = since
-    try:
-        while True:
-            if patience_s is not None and not live.poll(int(patience_s * 1000)):
-                yield None
-                continue
-            message = _receive(live)
-            if seen is None:
-                seen = message.last_message_id if isinstance(message, StatusMessage) else None
-            elif isinstance(message, ResultMessage) and message.message_id == seen + 1:
-                yield message
-                seen = message.message_id
-            else:
-                for missed in _missed(replay, seen, message):
-                    yield missed
-                    seen = missed.message_id
-            if isinstance(message, StatusMessage):
-                yield message
-    finally:
-        live.close()
+    results: str = RESULTS,
+    replay: str = REPLAY,
+    since: int | None = None,
+    *,
+    position: Path | None = None,
+    keys: ClientKeys | None = None,
+    stop: Event | None = None,
+    patience_s: float = PATIENCE_S,
+) -> Iterator[Heard]:
+    """As `subscribe`, and everything else there is to hear of a station.
+
+    Its events from now on, gap-free too; its pulse (StatusMessage) about once a second; a Break where results or
+    events are lost; a Trouble when no pulse has come for `patience_s`, or the journal cannot be asked: each once.
+    """
+    chains: dict[Kind, Chain] = {
+        "result": Chain("result", None if since is None else Seen(since)),
+        "event": Chain("event", None),
+    }
+    return _followed("result", chains, results, replay, position, keys, stop, patience_s)
 
 
-def subscribe_status(results: str) -> Iterator[StatusMessage]:
+def subscribe_status(results: str = RESULTS, keys: ClientKeys | None = None) -> Iterator[StatusMessage]:
     """Yield the station's pulse, once a second, for ever. Raises UsageError for an endpoint that is none."""
-    live = _open(zmq.SUB, results)
-    live.subscribe(f"insp/{MAJOR}/".encode())
+    live, handshakes = open_live(results, keys)
     try:
         while True:
-            message = _receive(live)
-            if isinstance(message, StatusMessage):
+            if live.poll(POLL_MS) and isinstance(message := parsed(live.recv_multipart()), StatusMessage):
                 yield message
+            handshakes.check()
     finally:
+        handshakes.close()
         live.close()
 
 
-def request_since(endpoint: str, message_id: int, limit: int = 500) -> list[ResultMessage]:
-    """One replay request: up to `limit` completed results after `message_id`. Raises Fault without an answer."""
-    socket = _open(zmq.REQ, endpoint)
-    try:
-        socket.send(ReplayRequest(since=message_id, limit=limit).to_bytes())
-        if not socket.poll(REPLAY_TIMEOUT_MS):
-            raise Fault(f"no station answers at {endpoint}: is it running, and is this its publisher.replay endpoint?")
-        header, *messages = socket.recv_multipart()
-    finally:
-        socket.close()
-    reply = ReplayReply.model_validate_json(header)
-    if reply.error:
-        raise Fault(f"replay at {endpoint} refused: {reply.error}")
-    return [ResultMessage.model_validate_json(message) for message in messages]
+def _followed(
+    kind: Kind,
+    chains: dict[Kind, Chain],
+    results: str,
+    replay: str,
+    position: Path | None,
+    keys: ClientKeys | None,
+    stop: Event | None,
+    patience_s: float,
+) -> Iterator[Heard]:
+    with ExitStack() as opened:
+        stored = opened.enter_context(closing(Position(position, kind))) if position else None
+        if stored and stored.seen:
+            chains[kind] = Chain(kind, stored.seen)
+        station = stored.station if stored else None
+        follower = opened.enter_context(closing(Follower(results, replay, chains, keys, station, patience_s)))
+        while stop is None or not stop.is_set():
+            for heard in follower.next():
+                yield heard
+                if stored:
+                    _note(stored, chains[kind], heard)
+                if stop is not None and stop.is_set():
+                    return
 
 
-def _missed(replay: str, seen: int, message: ResultMessage | StatusMessage) -> Iterator[ResultMessage]:
-    """What the journal holds between `seen` and the newest id that `message` tells of."""
-    newest = message.message_id if isinstance(message, ResultMessage) else message.last_message_id
-    while newest > seen and (batch := request_since(replay, seen)):
-        yield from batch
-        seen = batch[-1].message_id
-
-
-def _receive(live: zmq.Socket[bytes]) -> ResultMessage | StatusMessage:
-    """The next result or status; other kinds of a newer station are passed over."""
-    while True:
-        topic, header = live.recv_multipart()[:2]
-        if topic.endswith(b"/result/"):
-            return ResultMessage.model_validate_json(header)
-        if topic.endswith(b"/status/"):
-            return StatusMessage.model_validate_json(header)
-
-
-def _open(kind: int, endpoint: str) -> zmq.Socket[bytes]:
-    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
-    socket.setsockopt(zmq.LINGER, 0)
-    try:
-        socket.connect(endpoint)
-    except zmq.ZMQError as error:
-        socket.close()
-        raise UsageError(f"'{endpoint}' is no endpoint: give the station's, as tcp://127.0.0.1:5556") from error
-    return socket
+def _note(stored: Position, chain: Chain, heard: Heard) -> None:
+    """The consumer has come back for more: `heard` is handled."""
+    if isinstance(heard, ResultMessage | EventMessage):
+        if chain.kind == ("result" if isinstance(heard, ResultMessage) else "event"):
+            stored.handled(heard)
+    elif isinstance(heard, StatusMessage) and stored.seen is None and chain.seen is not None:
+        stored.store(chain.seen, heard.line, heard.station)  # from now on: also if we die before the first result

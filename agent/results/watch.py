@@ -1,85 +1,137 @@
-"""Print a station's results live, one line each, and between them how the station stands whenever that changes."""
+"""Watch a station: a live table at a terminal, a line each elsewhere, JSON for other programs."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rich.console import Console
+from rich.live import Live
 from rich.text import Text
 
+from agent.errors import Fault
+from agent.results.chain import Break
+from agent.results.follower import PATIENCE_S, Heard, Trouble
+from agent.results.handshakes import Refused
+from agent.results.keys import ClientKeys
 from agent.results.messages import ResultMessage, StatusMessage
-from agent.results.subscriber import follow, subscribe
+from agent.results.subscriber import follow, history
+from agent.results.watch_lines import note, result_line, state, status_line
+from agent.results.watch_table import Board
 
-STYLES = {"pass": "green", "reject": "red", "no_decision": "yellow"}
-PATIENCE_S = 3.0
-"""A pulse comes once a second."""
-SILENT = "no pulse for {:g} s: station down, or still waiting for camera or PLC: systemctl status 'linegate@*'"
-EACH_PARTS_OWN = {"ACQUIRING", "BUSY", "RESULT_PENDING"}
-"""Bits of STATUS that come and go with every part."""
-GOOD = {"ONLINE", "READY", "STANDALONE", "SIMULATED"}
-"""What may stand in STATUS while all is well."""
+REDRAW_S = 0.25
+RETRY_S = 1.0
 
 
-def print_results(results: str, replay: str, since: int | None, as_json: bool) -> None:
-    """Follow the station until interrupted; `as_json`: one JSON object a line, results alone, for other programs."""
-    if as_json:
-        for message in subscribe(results, replay, since):
-            print(message.model_dump_json(by_alias=True), flush=True)
+@dataclass(frozen=True)
+class Watched:
+    """Which station, and what of it."""
+
+    results: str
+    replay: str
+    keys: ClientKeys | None = None
+    since: int | None = None
+    """Begin after this message_id; None: from now on …"""
+    last: int | None = None
+    """… after the newest so many."""
+    verdicts: frozenset[str] = frozenset()
+    """Show results of these alone; none: all."""
+    classes: frozenset[str] = frozenset()
+    """Show results with a counting defect of one of these alone; none: all."""
+    patience_s: float = PATIENCE_S
+
+    def heard(self) -> Iterator[Heard]:
+        """What is heard of it, gap-free."""
+        since, told = self.since, False
+        while since is None and self.last is not None:
+            try:
+                newest = list(history(self.replay, last=self.last, keys=self.keys))
+            except Refused:
+                raise
+            except Fault as error:
+                if not told:
+                    yield Trouble(self.replay, str(error))
+                told = True
+                time.sleep(RETRY_S)
+                continue
+            yield from newest
+            since = newest[-1].message_id if newest else 0
+        yield from follow(self.results, self.replay, since, keys=self.keys, patience_s=self.patience_s)
+
+    def shows(self, message: ResultMessage) -> bool:
+        """Is it one of those wanted?"""
+        names = {defect.name for defect in message.defects if defect.counts}
+        return (not self.verdicts or message.verdict in self.verdicts) and (
+            not self.classes or not self.classes.isdisjoint(names)
+        )
+
+
+def watch_json(watched: Watched) -> None:
+    """One JSON object a line, results alone; what keeps them from coming or is lost, on stderr."""
+    for heard in watched.heard():
+        if isinstance(heard, ResultMessage) and watched.shows(heard):
+            print(heard.model_dump_json(by_alias=True), flush=True)
+        elif isinstance(heard, Break | Trouble):
+            print(f"warning: {heard}", file=sys.stderr, flush=True)
+
+
+def watch_lines(watched: Watched) -> None:
+    """A line each, until interrupted."""
     console = Console(highlight=False)
-    console.print(f"watching {results} (replay from {replay}); Ctrl-C ends", style="dim")
-    for line in lines(results, replay, since):
+    console.print(f"watching {watched.results} (replay from {watched.replay}); Ctrl-C ends", style="dim")
+    for line in lines(watched):
         console.print(line, soft_wrap=True)
 
 
-def lines(results: str, replay: str, since: int | None, patience_s: float = PATIENCE_S) -> Iterator[Text]:
-    """For a person: each result, the station's state when it changes, and when its pulse ceases or has yet to come."""
+def lines(watched: Watched) -> Iterator[Text]:
+    """Each result and event, the station's state when it changes, and what keeps them from coming."""
     told: object = ()
-    for heard in follow(results, replay, since, patience_s):
+    standalone: bool | None = None
+    lives = Lives()
+    for heard in watched.heard():
         if isinstance(heard, ResultMessage):
-            yield result_line(heard)
-            continue
-        state = _state(heard) if heard else None
-        if state != told:
-            told = state
-            yield status_line(heard) if heard else Text(SILENT.format(patience_s), "bold red")
+            if watched.shows(heard):
+                yield result_line(heard, standalone)
+        elif isinstance(heard, StatusMessage):
+            standalone = "STANDALONE" in heard.plc_status
+            if restarted := lives.restarted(heard):
+                yield restarted
+            if state(heard) != told:
+                told = state(heard)
+                yield status_line(heard)
+        else:
+            yield note(heard)
+            told = () if isinstance(heard, Trouble) else told  # its state is news again once it is back
 
 
-def _state(status: StatusMessage) -> tuple[object, ...]:
-    """What an operator is to be told of when it changes."""
-    return _standing(status), status.alarms, set(status.no_decisions), status.unsolicited_frames
+def watch_table(watched: Watched) -> None:
+    """A live table, until interrupted."""
+    console = Console(highlight=False)
+    board, lives, drawn_s = Board(), Lives(), 0.0
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        live.update(board.view(console.height), refresh=True)
+        for heard in watched.heard():
+            if isinstance(heard, StatusMessage) and (restarted := lives.restarted(heard)):
+                board.say(restarted)
+            board.take(heard, isinstance(heard, ResultMessage) and watched.shows(heard))
+            if isinstance(heard, Trouble) or time.monotonic() - drawn_s >= REDRAW_S:
+                live.update(board.view(console.height), refresh=True)
+                drawn_s = time.monotonic()
 
 
-def _standing(status: StatusMessage) -> list[str]:
-    return [bit for bit in status.plc_status if bit not in EACH_PARTS_OWN]
+class Lives:
+    """Notices that another process of the station speaks."""
 
+    def __init__(self) -> None:
+        self._agent_epoch: int | None = None
 
-def status_line(status: StatusMessage) -> Text:
-    """How the station stands, for a person."""
-    standing = _standing(status)
-    well = "READY" in standing and GOOD.issuperset(standing)
-    missed = ", ".join(f"{reason} {count}" for reason, count in status.no_decisions.items())
-    return Text.assemble(
-        ("station ", "dim"),
-        (" ".join(standing) or "OFFLINE", "green" if well else "bold red"),
-        (f"  alarms: {', '.join(status.alarms)}", "bold red") if status.alarms else "",
-        (f"  no decision so far: {missed}", "yellow") if missed else "",
-        (f"  frames of no part: {status.unsolicited_frames}", "yellow") if status.unsolicited_frames else "",
-    )
-
-
-def result_line(message: ResultMessage) -> Text:
-    """One result for a person."""
-    counting = [defect for defect in message.defects if defect.counts]
-    found = ", ".join(f"{d.name} {d.area_mm2:.2f} mm² at {d.x_mm:.1f}/{d.y_mm:.1f}" for d in counting[:3])
-    total = message.latencies_ms.get("total")
-    return Text.assemble(
-        (f"{message.message_id:>7} ", "dim"),
-        f"{message.decided_utc[11:23]}  part {message.part_id:<7} ",
-        (f"{message.verdict:<12}", STYLES[message.verdict]),
-        f"PLC {message.plc_action:<22}",
-        (f"{total:6.1f} ms  " if total is not None else "     –     ", "dim"),
-        ("BYPASS ", "bold red") if message.bypass else "",
-        ("FAIL OPEN ", "bold red") if message.fail_open else "",
-        ("challenge ", "cyan") if message.challenge else "",
-        found or (message.detail or message.reason if not message.valid else ""),
-    )
+    def restarted(self, status: StatusMessage) -> Text | None:
+        """A line, if this is the first pulse of another life."""
+        before, self._agent_epoch = self._agent_epoch, status.agent_epoch
+        if before in (None, status.agent_epoch):
+            return None
+        return Text(
+            f"station {status.line}/{status.station} has been restarted: agent_epoch {status.agent_epoch}", "bold"
+        )

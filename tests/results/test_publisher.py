@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from pydantic import ValidationError
 
 from agent.errors import ConfigError, Fault
 from agent.inspection import Frame, Inspection, Judgement, Reason, Verdict
+from agent.journal.history import newest_ids
 from agent.journal.journal import Journal
 from agent.local_line import free_port
 from agent.plc.decision import Decision
 from agent.results.endpoints import Endpoints
+from agent.results.history_server import HistoryServer
 from agent.results.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, StatusMessage, json_schema, topic
 from agent.results.publisher import Publisher
 from agent.results.subscriber import request_since, subscribe
@@ -46,11 +49,15 @@ class Outlet:
         self.agent_epoch += 1
         self.journal: Journal = journal_at(self.path, self.agent_epoch)
         self.sockets = Endpoints(self.endpoints)
-        self.publisher = Publisher(self.endpoints, self.sockets, identity(self.agent_epoch), self.path)
+        self.publisher = Publisher(self.endpoints, self.sockets, identity(self.agent_epoch))
+        self.history = HistoryServer(self.sockets, identity(self.agent_epoch), self.path)
         self.journal.on_completed(self.publisher.publish)
+        self.journal.on_event(self.publisher.publish_event)
+        self.publisher.record_reaches(*newest_ids(self.path))
 
     def stop(self) -> None:
         self.publisher.close()
+        self.history.close()
         self.sockets.close()
         self.journal.close()
 
@@ -212,9 +219,17 @@ def test_what_is_published_after_close_stays_in_the_journal(outlet: Outlet) -> N
     """The station closes its parts one by one: rows may still be completed when the publisher is gone."""
     outlet.publisher.close()
     inspect(outlet.journal, 1, 2)
-    outlet.journal.close()
+    outlet.stop()
     assert [row["completed"] for row in rows_of(outlet.path)] == [1, 1]
     outlet.start()
+
+
+def open_both(config: PublisherConfig, journal_path: Path) -> None:
+    endpoints = Endpoints(config)
+    with ExitStack() as opened:
+        opened.callback(endpoints.close)
+        opened.callback(Publisher(config, endpoints, identity()).close)
+        opened.callback(HistoryServer(endpoints, identity(), journal_path).close)
 
 
 @pytest.mark.parametrize("which", ["results", "replay"])
@@ -223,12 +238,12 @@ def test_an_endpoint_in_use_is_one_clear_line(outlet: Outlet, which: str) -> Non
         results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}"
     ).model_copy(update={which: getattr(outlet.endpoints, which)})
     with pytest.raises(ConfigError, match=rf"publisher\.{which} = .*in use.*choose another endpoint") as caught:
-        Publisher(other, Endpoints(other), identity(), outlet.path)
+        open_both(other, outlet.path)
     assert "\n" not in str(caught.value)
 
 
 def test_nobody_at_the_replay_endpoint_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.results.subscriber.REPLAY_TIMEOUT_MS", 100)
+    monkeypatch.setattr("agent.results.replay_client.REPLAY_TIMEOUT_MS", 100)
     with pytest.raises(Fault, match="no station answers"):
         request_since(f"tcp://127.0.0.1:{free_port()}", 0)
 

@@ -14,11 +14,11 @@ from agent.local_line import free_port
 from agent.plc.decision import Situation
 from agent.results.endpoints import Endpoints
 from agent.results.publisher import Publisher
-from agent.results.watch import lines
+from agent.results.watch import Watched, lines
 from agent.results_config import PublisherConfig
 from tests.results.records import identity, inspect, journal_at
 
-SILENT = "no pulse for 1 s: station down, or still waiting for camera or PLC: systemctl status 'linegate@*'"
+SILENT = ": no pulse for 1 s: station down, or still waiting for camera or PLC: systemctl status 'linegate@*'"
 
 
 def said(watched: Iterator[Text], count: int) -> list[str]:
@@ -28,8 +28,8 @@ def said(watched: Iterator[Text], count: int) -> list[str]:
 def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.results.publisher.STATUS_S", 0.05)
     endpoints = PublisherConfig(results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}")
-    watched = lines(endpoints.results, endpoints.replay, 0, patience_s=1)
-    assert said(watched, 1) == [SILENT], "nobody is there yet"
+    watched = lines(Watched(endpoints.results, endpoints.replay, since=0, patience_s=1))
+    assert said(watched, 1) == [endpoints.results + SILENT], "nobody is there yet"
 
     journal = journal_at(tmp_path / "journal.sqlite")
     sockets = Endpoints(endpoints)
@@ -51,4 +51,4 @@ def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatc
     publisher.close()
     sockets.close()
     journal.close()
-    assert said(watched, 1) == [SILENT], "once, when it ceases"
+    assert said(watched, 1) == [endpoints.results + SILENT], "once, when it ceases"
