@@ -42,8 +42,9 @@ class DiskBudget:
 
     def add(self, why: Why, day: str, nbytes: int) -> None:
         """These lie there now."""
-        self._shelves[why][day] += nbytes
-        self.total_bytes += nbytes
+        if nbytes:
+            self._shelves[why][day] += nbytes
+            self.total_bytes += nbytes
 
     def remove(self, why: Why, day: str, nbytes: int) -> None:
         """These are gone."""
@@ -52,7 +53,7 @@ class DiskBudget:
             self.forget(why, day)
 
     def forget(self, why: Why, day: str) -> None:
-        """Nothing of it is there any more, whoever took it."""
+        """Nothing of it is there, as far as is known."""
         self.total_bytes -= self._shelves[why].pop(day, 0)
 
     def fits(self, need_bytes: int, free_bytes: float) -> bool:

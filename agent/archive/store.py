@@ -102,11 +102,14 @@ class Store:
         return found.f_bavail * found.f_frsize
 
     def _delete_oldest(self, why: Why, day: str) -> int:
-        """One image of that shelf; how many bytes that was, 0 where nothing was left of it."""
+        """One image of that shelf; how many bytes that was. 0: the shelf had to be looked into first.
+
+        What is found there counts: somebody else may have deleted some.
+        """
         if self._shelf != (why, day) or not self._going:
             self._shelf, self._going = (why, day), self._listed(why, day)
-        if not self._going:
             self._budget.forget(why, day)
+            self._budget.add(why, day, sum(nbytes for _, nbytes in self._going))
             return 0
         name, nbytes = self._going[-1]
         folder = self._folder / day
