@@ -11,13 +11,16 @@ from functools import partial
 
 from agent.archive.archive import open_archive
 from agent.config import Config
+from agent.journal.history import newest_ids
 from agent.journal.journal import Journal
 from agent.journal.life import recorded_life
 from agent.journal.rows import Identity
 from agent.link import Link
+from agent.monitor.monitor import open_monitor
 from agent.plc.register_map import Alarm
 from agent.results.control import ControlSocket
 from agent.results.endpoints import Endpoints
+from agent.results.history_server import HistoryServer
 from agent.results.messages import Upkeep
 from agent.results.newest_photo import NewestPhoto
 from agent.results.publisher import Publisher
@@ -34,12 +37,16 @@ class Records:
         opened.callback(endpoints.close)
         path = config.station.state_dir / "journal.sqlite"
         self.journal = Journal(path, identity, config.journal.wait_ms, config.journal.required)
-        self._publisher = Publisher(config.publisher, endpoints, identity, path)
+        self._publisher = Publisher(config.publisher, endpoints, identity)
         opened.callback(self._publisher.close)
+        self._history = HistoryServer(endpoints, identity, path)
+        opened.callback(self._history.close)
         self._archive = open_archive(config, identity, self.journal, opened)
+        self._monitor = open_monitor(config, identity, self.journal, opened)
         opened.callback(self.journal.close)  # before the publisher: its last rows are still to be sent
         self.journal.on_completed(self._publisher.publish)
         self.journal.on_event(self._publisher.publish_event)
+        self._publisher.record_reaches(*newest_ids(path))
         opened.enter_context(recorded_life(identity, self.journal.record))
         endpoints.report_to(self.journal.record)
         self._recipes, self._photo = identity.recipes, NewestPhoto()
@@ -49,11 +56,12 @@ class Records:
 
     def serve(self, link: Link) -> None:
         """The link is open: its state goes into the pulse, and commands are taken."""
-        self._publisher.on_status(link.situation)
+        self._publisher.on_status(self._monitor.pulse.situation_of(link.situation))
+        self._monitor.on_drift(link.warn)
         self._operator = link.operator
         if self._archive is not None:
             self._archive.warn_by(partial(link.warn, Alarm.EVIDENCE))
-        self._publisher.on_upkeep(self._upkeep)
+        self._publisher.on_upkeep(self._monitor.pulse.upkeep_of(self._upkeep))
         ask = asking(self._config.trigger.mode, link)
         self._control.serve(taken_commands(link.operator, ask, self._recipes, self._photo))
 
@@ -62,6 +70,10 @@ class Records:
         return Upkeep(
             clients_refused=self._endpoints.refused,
             rows_waiting=self.journal.rows_waiting,
+            live_dropped=self._publisher.dropped,
+            clients_put_out=self._endpoints.guard.put_out_count,
+            replays_dropped=self._history.dropped,
             paused_by=self._operator.paused_by,
+            drifting=self._monitor.drifting,
             **(self._archive.upkeep() if self._archive else {}),
         )

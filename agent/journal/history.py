@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,13 @@ _BEGINNING, _END = "", "~"
 """Sort before and behind every time."""
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A read-only connection beside the writer's. Raises ConfigError when there is no journal at `path`."""
+def open_reader(path: Path, wait_s: float = 5.0) -> sqlite3.Connection:
+    """A read-only connection beside the writer's, which waits so long for a lock.
+
+    Raises ConfigError when there is no journal at `path`.
+    """
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", wait_s, uri=True)
         connection.row_factory = sqlite3.Row
         connection.execute("SELECT 1 FROM inspections LIMIT 1")
     except sqlite3.Error as error:
@@ -105,6 +109,12 @@ def event_extent(connection: sqlite3.Connection) -> tuple[int, int]:
         "SELECT coalesce((SELECT min(event_id) FROM events), 0), coalesce((SELECT max(event_id) FROM events), 0)"
     ).fetchone()
     return int(row[0]), int(row[1])
+
+
+def newest_ids(path: Path) -> tuple[int, int]:
+    """Newest completed message_id and newest event_id of the journal at `path`. Raises as `open_reader`."""
+    with closing(open_reader(path)) as reader:
+        return extent(reader)[1], event_extent(reader)[1]
 
 
 def to_message(row: sqlite3.Row, line: str, station: str) -> ResultMessage:

@@ -1,79 +1,80 @@
-"""Results over ZeroMQ: a lossy PUB for everybody, and a ROUTER that answers "since message_id N" from the journal.
+"""Results, events and the station's pulse over ZeroMQ: a lossy XPUB for everybody. A gap is filled by the replay.
 
-One thread owns both sockets and encodes the images; a full queue drops the live message, never the row.
+One thread owns the socket and encodes the images. Nobody waits for it, and it waits for no peer: when it is behind,
+images are left out first, then the oldest messages, never a row of the journal.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
-import cv2
 import zmq
-from pydantic import ValidationError
 
-from agent.inspection import Image
-from agent.journal.file import extent, open_reader, rows_since, to_message
+from agent.inspection import Inspection
 from agent.journal.rows import Identity
 from agent.plc.decision import Closed, Situation
 from agent.results.endpoints import Endpoints
-from agent.results.messages import (
-    EventMessage,
-    PayloadPart,
-    ReplayReply,
-    ReplayRequest,
-    ResultMessage,
-    StatusMessage,
-    Upkeep,
-    topic,
-)
+from agent.results.live_images import LiveImages
+from agent.results.messages import EventMessage, ResultMessage, StatusMessage, Upkeep, topic
+from agent.results.subscriptions import Subscriptions
 from agent.results_config import PublisherConfig
 
-log = logging.getLogger(__name__)
-
-QUEUE_LIMIT = 256
-STATUS_S = 1.0
+QUEUE_LIMIT = 1000
+QUEUED_IMAGE_BYTES = 64_000_000
+"""Of photos as the camera gave them."""
+FOR_EACH_PEER, FOR_EACH_PEER_WITH_IMAGES = 1000, 32
+"""Messages that may wait in ZeroMQ: about 1 kB each, or 1 MB with the photo of a 5 MP camera."""
+STATUS_S, GREETING_S = 1.0, 0.1
 
 
 class Publisher:
-    """Binds both endpoints at once (ConfigError when one is taken) and starts its thread."""
+    """Binds at once (ConfigError when the endpoint is taken) and starts its thread."""
 
-    def __init__(self, config: PublisherConfig, endpoints: Endpoints, identity: Identity, journal_path: Path) -> None:
-        self._config, self._line, self._station = config, identity.line, identity.station
-        self._agent_epoch = identity.agent_epoch
-        self._journal_path = journal_path
-        self._results, self._replay = endpoints.bind(zmq.PUB, "results"), endpoints.bind(zmq.ROUTER, "replay")
+    def __init__(self, config: PublisherConfig, endpoints: Endpoints, identity: Identity) -> None:
+        self.dropped = 0
+        """Messages that gave way to newer ones."""
+        self._identity = identity
+        self._topics = {
+            kind: topic(identity.line, identity.station, kind).encode() for kind in ("result", "event", "status")
+        }
+        self._images = LiveImages(config.images)
         self._situation: Callable[[], Situation] = Situation
         self._upkeep: Callable[[], Upkeep] = Upkeep
-        self._queue: deque[tuple[ResultMessage | EventMessage, Closed | None]] = deque(maxlen=QUEUE_LIMIT)
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK)
-        self._bell_lock = threading.Lock()
-        """A number of a closed file may be another file's by then: nobody rings after `close`."""
+        self._lock = threading.Lock()
+        """Over all down to the bell. (Nobody rings after `close`: its number may be another file's by then.)"""
+        self._last_message_id = self._last_event_id = 0
+        self._queue: deque[tuple[ResultMessage | EventMessage, Inspection | None]] = deque()
+        self._queued_bytes = 0
         self._stopping = threading.Event()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK)
+        waiting = FOR_EACH_PEER if config.images == "none" else FOR_EACH_PEER_WITH_IMAGES
+        self._socket = endpoints.bind(zmq.XPUB, "results", waiting)
+        self._subscriptions = Subscriptions(self._socket, endpoints.guard)
         self._thread = threading.Thread(target=self._serve_forever, name="publisher", daemon=True)
         self._thread.start()
 
     def publish(self, message: ResultMessage, closed: Closed | None) -> None:
-        """Queue a completed row; never blocks. The oldest queued one gives way (the journal still has it)."""
-        self._enqueue(message, closed)
+        """Queue a completed row; never blocks."""
+        self.record_reaches(message.message_id, 0)
+        self._enqueue(message, self._images.of(closed))
 
     def publish_event(self, event: EventMessage) -> None:
         """As `publish`."""
+        self.record_reaches(0, event.event_id)
         self._enqueue(event, None)
 
-    def _enqueue(self, message: ResultMessage | EventMessage, closed: Closed | None) -> None:
-        self._queue.append((message, closed))
-        with self._bell_lock:
-            if not self._stopping.is_set():
-                os.eventfd_write(self._bell, 1)
+    def record_reaches(self, message_id: int, event_id: int) -> None:
+        """The journal holds what has these ids, and what came before."""
+        with self._lock:
+            self._last_message_id = max(self._last_message_id, message_id)
+            self._last_event_id = max(self._last_event_id, event_id)
 
     def on_status(self, situation: Callable[[], Situation]) -> None:
         """Ask `situation` what the PLC is being told whenever the pulse goes out."""
@@ -84,64 +85,66 @@ class Publisher:
         self._upkeep = upkeep
 
     def close(self) -> None:
-        """Send what is queued and release the endpoints; what is published after this stays in the journal."""
-        with self._bell_lock:
+        """Send what is queued and release the endpoint; what is published after this stays in the journal."""
+        with self._lock:
             self._stopping.set()
             os.eventfd_write(self._bell, 1)
         self._thread.join(timeout=2.0)
         if not self._thread.is_alive():
             os.close(self._bell)
 
+    def _enqueue(self, message: ResultMessage | EventMessage, seen: Inspection | None) -> None:
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            if self._queued_bytes and self._queued_bytes + _nbytes(seen) > QUEUED_IMAGE_BYTES:
+                seen = None
+            if len(self._queue) >= QUEUE_LIMIT:
+                self._queued_bytes -= _nbytes(self._queue.popleft()[1])
+                self.dropped += 1
+            self._queue.append((message, seen))
+            self._queued_bytes += _nbytes(seen)
+            os.eventfd_write(self._bell, 1)
+
     # --- the publisher's thread --------------------------------------------------------------------------------
 
     def _serve_forever(self) -> None:
-        history = open_reader(self._journal_path)
         poller = zmq.Poller()
         poller.register(self._bell, zmq.POLLIN)
-        poller.register(self._replay, zmq.POLLIN)
-        next_status_s = 0.0
+        poller.register(self._socket, zmq.POLLIN)
+        status, sent_s = self._status(), 0.0
         while not self._stopping.is_set():
-            events = dict(poller.poll(100))
+            poller.poll(100)
+            self._subscriptions.take()
             self._send_queued()
-            if self._replay in events:
-                self._answer(history)
-            if time.monotonic() >= next_status_s:
-                self._send_status(history)
-                next_status_s = time.monotonic() + STATUS_S
+            since_s = time.monotonic() - sent_s
+            greet = since_s >= GREETING_S and self._subscriptions.any_new(self._topics["status"])
+            if since_s >= STATUS_S:
+                status = self._status()
+            elif not greet:
+                continue
+            self._socket.send_multipart([self._topics["status"], status.model_copy(update=self._reach()).to_bytes()])
+            sent_s = time.monotonic()
         self._send_queued()
-        history.close()
-        self._results.close()
-        self._replay.close()
+        self._socket.close()
 
     def _send_queued(self) -> None:
         with suppress(BlockingIOError):  # nothing rang: the poll timed out or the other socket woke us
             os.eventfd_read(self._bell)
         while self._queue:
-            message, closed = self._queue.popleft()
-            payload = self._payload(closed) if closed else []
-            kind = "event"
-            if isinstance(message, ResultMessage):
-                kind, message.parts = "result", [part for part, _ in payload]
-            head = topic(self._line, self._station, kind).encode()
-            self._results.send_multipart([head, message.to_bytes(), *(data for _, data in payload)])
+            with self._lock:
+                message, seen = self._queue.popleft()
+                self._queued_bytes -= _nbytes(seen)
+            if isinstance(message, EventMessage):
+                self._socket.send_multipart([self._topics["event"], message.to_bytes()])
+                continue
+            payload = self._images.encode(seen) if seen and self._subscriptions.include(self._topics["result"]) else []
+            header = message.model_copy(update={"parts": [part for part, _ in payload]})
+            self._socket.send_multipart([self._topics["result"], header.to_bytes(), *(frame for _, frame in payload)])
 
-    def _payload(self, closed: Closed) -> list[tuple[PayloadPart, bytes]]:
-        seen = closed.decision.evidence
-        wanted = self._config.images
-        if seen is None or wanted == "none" or (wanted == "not_passed" and closed.verdict.value == "pass"):
-            return []
-        payload = []
-        if seen.frame is not None:
-            data = _encode(".jpg", seen.frame.image)
-            payload.append((PayloadPart(name="frame", mime="image/jpeg", nbytes=len(data)), data))
-        if seen.mask is not None:
-            data = _encode(".png", seen.mask())
-            payload.append((PayloadPart(name="mask", mime="image/png", nbytes=len(data)), data))
-        return payload
-
-    def _send_status(self, history: sqlite3.Connection) -> None:
+    def _status(self) -> StatusMessage:
         situation = self._situation()
-        status = StatusMessage(
+        return StatusMessage(
             plc_status=list(situation.status),
             alarms=list(situation.alarms),
             plc_write_gap_ms=round(situation.write_gap_ms, 3),
@@ -150,31 +153,20 @@ class Publisher:
             no_decisions=dict(situation.no_decisions),
             unsolicited_frames=situation.unsolicited_frames,
             upkeep=self._upkeep(),
-            line=self._line,
-            station=self._station,
-            agent_epoch=self._agent_epoch,
-            last_message_id=extent(history)[1],
-            utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            line=self._identity.line,
+            station=self._identity.station,
+            agent_epoch=self._identity.agent_epoch,
+            **self._reach(),
         )
-        self._results.send_multipart([topic(self._line, self._station, "status").encode(), status.to_bytes()])
 
-    def _answer(self, history: sqlite3.Connection) -> None:
-        """One request, one answer; a request that is not understood is told so."""
-        identity, *rest = self._replay.recv_multipart()
-        first, last = extent(history)
-        try:
-            request = ReplayRequest.model_validate_json(rest[-1] if rest else b"")
-        except ValidationError as error:
-            refusal = ReplayReply(
-                first_message_id=first, last_message_id=last, count=0, error=str(error).splitlines()[0]
-            )
-            self._replay.send_multipart([identity, b"", refusal.to_bytes()])
-            return
-        rows = rows_since(history, request.since, request.limit)
-        reply = ReplayReply(first_message_id=first, last_message_id=last, count=len(rows))
-        messages = [to_message(row, self._line, self._station).to_bytes() for row in rows]
-        self._replay.send_multipart([identity, b"", reply.to_bytes(), *messages])
+    def _reach(self) -> dict[str, Any]:
+        """How far the record goes, now."""
+        return {
+            "last_message_id": self._last_message_id,
+            "last_event_id": self._last_event_id,
+            "utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
 
 
-def _encode(suffix: str, image: Image) -> bytes:
-    return bytes(cv2.imencode(suffix, image)[1])
+def _nbytes(seen: Inspection | None) -> int:
+    return seen.frame.image.nbytes if seen and seen.frame else 0
