@@ -184,7 +184,8 @@ def open_station(
     opened.callback(camera.close)
     recipes = {number: (job.recipe.name, job.recipe.sha256) for number, job in jobs.items()}
     identity = Identity(config.station.line, config.station.name, epoch, segmenter.sha256, recipes,
-                        camera.simulated, config.reject.fail_open, segmenter.contract.classes)  # fmt: skip
+                        camera.simulated, config.reject.fail_open, segmenter.contract.classes,
+                        segmenter.contract.precision)  # fmt: skip
     records = Records(config, identity, opened)
     stages = open_stages(config, segmenter)
     facts = Facts(

@@ -41,6 +41,8 @@ class Identity:
     fail_open: bool = False
     classes: tuple[str, ...] = ()
     """Of the model, by their index in a mask; not in the rows."""
+    model_precision: str = ""
+    """Not in the rows either."""
 
 
 def decision_row(identity: Identity, decision: Decision) -> dict[str, Any]:

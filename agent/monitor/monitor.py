@@ -1,0 +1,133 @@
+"""Follows the station's own results in a thread of its own: drift, and counts for Prometheus.
+
+What it is told of it only puts aside; it looks twice a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+
+from agent.config import Config
+from agent.journal.event import Event
+from agent.journal.journal import Journal
+from agent.journal.rows import Identity
+from agent.monitor.baselines import Baselines
+from agent.monitor.drift import Change, Drift
+from agent.monitor.parts import part_of
+from agent.monitor.pulse import Pulse
+from agent.plc.decision import Closed
+from agent.plc.register_map import Alarm
+from agent.results.messages import ResultMessage
+from agent.results_config import DriftConfig
+
+log = logging.getLogger(__name__)
+
+ROUND_S = 0.5
+MOST_WAITING = 10_000
+"""At 200 parts/s some fifty seconds; then the oldest are not counted."""
+
+
+def open_monitor(config: Config, identity: Identity, journal: Journal, opened: ExitStack) -> Monitor:
+    """It follows `journal` until `opened` is closed. ConfigError when the endpoint for Prometheus cannot be had."""
+    monitor = Monitor(config.drift, config.station.state_dir, journal.record)
+    opened.callback(monitor.close)
+    journal.on_completed(monitor.heard)
+    if config.metrics is not None:  # its library is not imported where nobody wants it
+        import_module("agent.monitor.open_metrics").open_metrics(config.metrics, config, identity, monitor, opened)
+    return monitor
+
+
+class Monitor:
+    """`record` writes an event down. Its thread runs from the start; close it after the journal."""
+
+    def __init__(self, config: DriftConfig, state_dir: Path, record: Callable[[Event], None]) -> None:
+        self._record = record
+        self.pulse = Pulse(record)
+        self._file = Baselines(state_dir / "drift.json")
+        self._baselines = self._file.read()
+        self._unsaved = False
+        self._warn: Callable[[Alarm], None] = lambda _: None
+        self._count: Callable[[ResultMessage], None] = lambda _: None
+        self._waiting: deque[ResultMessage] = deque(maxlen=MOST_WAITING)
+        self._lock = threading.Lock()
+        """Held while `drift` is changed."""
+        self.drift = Drift(config, self._baselines)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._look_forever, name="monitor", daemon=True)
+        self._thread.start()
+
+    def heard(self, message: ResultMessage, closed: Closed | None) -> None:
+        """A completed row; takes no time."""
+        self._waiting.append(message)
+
+    def on_drift(self, warn: Callable[[Alarm], None]) -> None:
+        """Call `warn` when a figure leaves its limits."""
+        self._warn = warn
+
+    def on_part(self, count: Callable[[ResultMessage], None]) -> None:
+        """Call `count`, in this thread, with every completed row."""
+        self._count = count
+
+    @property
+    def drifting(self) -> list[str]:
+        """Figures outside their limits, now."""
+        return self.drift.drifting
+
+    def begin_anew(self) -> str:
+        """An operator says that all is as it should be: what is usual is learnt from the next parts."""
+        with self._lock:
+            self.drift.begin_anew()
+            self._unsaved = True
+        return f"what is usual is learnt from the next {self.drift.learning_parts} parts"
+
+    def close(self) -> None:
+        """Look at what is still waiting, and keep what has been learnt."""
+        self._stopping.set()
+        self._thread.join(timeout=2.0)
+
+    # --- the monitor's thread ------------------------------------------------------------------------------------
+
+    def _look_forever(self) -> None:
+        while not self._stopping.wait(ROUND_S):
+            self._look()
+            if self._unsaved:
+                self._save()
+        self._look()
+        self._save()
+
+    def _look(self) -> None:
+        while self._waiting:
+            message = self._waiting.popleft()
+            self._count(message)
+            part = part_of(message)
+            if part is not None:
+                with self._lock:
+                    learning = self.drift.learning_parts
+                    changes = self.drift.observe(part)
+                    learnt = bool(learning) and not self.drift.learning_parts
+                if learnt:
+                    self._tell_what_is_usual()
+                for change in changes:
+                    self._tell(change)
+
+    def _tell_what_is_usual(self) -> None:
+        self._unsaved = True
+        learnt = ", ".join(f"{figure.name} {figure.usual:.4g}" for figure in self.drift.figures)
+        self._record(Event("drift", "baseline", f"learnt what is usual: {learnt}"))
+
+    def _tell(self, change: Change) -> None:
+        verb = "left its limits" if change.left else "came back within its limits"
+        log.warning("drift: %s %s: %s", change.figure, verb, change)
+        self._record(Event("drift", change.figure, f"{verb}: {change}"))
+        if change.left:
+            self._warn(Alarm.DRIFT)
+
+    def _save(self) -> None:
+        with self._lock:
+            self._unsaved = not self._file.write(self._baselines)
