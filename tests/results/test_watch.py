@@ -33,7 +33,7 @@ def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatc
 
     journal = journal_at(tmp_path / "journal.sqlite")
     sockets = Endpoints(endpoints)
-    publisher = Publisher(endpoints, sockets, identity(), tmp_path / "journal.sqlite")
+    publisher = Publisher(endpoints, sockets, identity())
     journal.on_completed(publisher.publish)
     now = Situation(("ONLINE", "READY"))
     publisher.on_status(lambda: now)
