@@ -47,7 +47,7 @@ journal_app.command("export")(journal_export)
 app.add_typer(keys_app, name="keys")
 keys_app.command("new")(results.keys_new)
 for command in (results.watch, report, collect, results.challenge, results.trigger, results.pause, results.resume,
-                results.job, results.snapshot, results.clear):  # fmt: skip
+                results.job, results.snapshot, results.clear, results.relearn):  # fmt: skip
     app.command()(command)
 app.command("record")(record)
 app.command("calibrate")(calibrate)

@@ -18,7 +18,7 @@ from agent.journal.rows import Identity
 from agent.link import Link
 from agent.monitor.monitor import open_monitor
 from agent.plc.register_map import Alarm
-from agent.results.control import ControlSocket
+from agent.results.control import ControlSocket, Done
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
 from agent.results.messages import Upkeep
@@ -63,7 +63,8 @@ class Records:
             self._archive.warn_by(partial(link.warn, Alarm.EVIDENCE))
         self._publisher.on_upkeep(self._monitor.pulse.upkeep_of(self._upkeep))
         ask = asking(self._config.trigger.mode, link)
-        self._control.serve(taken_commands(link.operator, ask, self._recipes, self._photo))
+        commands = taken_commands(link.operator, ask, self._recipes, self._photo)
+        self._control.serve(commands | {"relearn": lambda _: Done(self._monitor.begin_anew())})
 
     def _upkeep(self) -> Upkeep:
         """How all this gets on, once a second, in the publisher's thread."""

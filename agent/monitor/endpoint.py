@@ -62,11 +62,11 @@ class MetricsEndpoint:
         while True:
             try:
                 connection, _ = await self._loop.sock_accept(self._socket)
+                reader, writer = await asyncio.open_connection(sock=connection, limit=MOST_HEADER_BYTES)
             except OSError as error:  # no file left for it, or gone before it was let in
                 log.warning("metrics: no connection: %s", error.strerror)
                 await asyncio.sleep(1.0)
                 continue
-            reader, writer = await asyncio.open_connection(sock=connection, limit=MOST_HEADER_BYTES)
             while len(self._open) >= MOST_CONNECTIONS:
                 oldest = next(iter(self._open))
                 oldest.cancel()

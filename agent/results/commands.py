@@ -127,6 +127,14 @@ def clear(who: Who, control: Control = CONTROL) -> None:
         print(give_command(control, "clear", who).detail)
 
 
+def relearn(who: Who, control: Control = CONTROL) -> None:
+    """All is as it should be now: the next parts say what is usual.  Example: linegate relearn --who 'R. Diaz'"""
+    with exit_on_error():
+        from agent.results.control_client import give_command
+
+        print(give_command(control, "relearn", who).detail)
+
+
 def keys_new(
     name: Annotated[str, typer.Argument(help="Whose keys: a station or a client.")],
     out: Annotated[Path, typer.Option(help="The folder to write NAME.key and NAME.key_secret into.")] = Path("keys"),
