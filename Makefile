@@ -35,8 +35,11 @@ lint: .venv/all
 	$(BIN)/lint-imports --no-cache
 
 test: lint
-	@echo "== tests"
-	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest
+	@echo "== tests, two at a time"
+	export PATH="$$PWD/$(BIN):$$PATH"
+	$(BIN)/python -m pytest -m "not faults and not alone" -n 2 --dist loadfile
+	echo "== tests that need the machine for themselves"
+	$(BIN)/python -m pytest -m "alone and not faults"
 	echo "== make test: lint and tests passed"
 
 faults: .venv/all

@@ -6,6 +6,7 @@ What the demo shows, the bench measures and the end-to-end test checks.
 from __future__ import annotations
 
 import json
+import random
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import tempfile
 import threading
 import time
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -200,10 +202,16 @@ class LocalLine:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A TCP port of the loopback interface that nobody listens on now.
+
+    Below those that the kernel gives to connections: it would be taken again before its new owner comes.
+    """
+    draw = random.SystemRandom()  # a test may have seeded the other
+    while True:
+        port = draw.randrange(20_000, 32_000)
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def to_toml(settings: dict[str, Any]) -> str:

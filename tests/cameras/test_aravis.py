@@ -26,6 +26,8 @@ from tests.cameras.fake_gige import FakeCamera, asked, driver, now
 from tests.cameras.gige_process import GigeProcess
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def camera() -> Iterator[FakeCamera]:

@@ -30,6 +30,8 @@ from tests.cameras.gentl_camera import build_producer, viky
 from tests.cameras.gige_process import GigeProcess
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.alone
+
 MS = 1_000_000
 
 

@@ -33,6 +33,8 @@ from tests.cameras.gige_process import GigeProcess, Host
 gi.require_version("Aravis", "0.8")
 from gi.repository import Aravis, GLib  # noqa: E402
 
+pytestmark = pytest.mark.alone
+
 RNG = np.random.default_rng(1)
 SIDE_PX = 64
 ADDRESS_OF = addresses(features(SIDE_PX, SIDE_PX))

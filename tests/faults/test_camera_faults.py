@@ -9,11 +9,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+import pytest
+
 from tests.faults.gige_line import GigeLine
 from tests.faults.observed_line import wait_until
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.sizes import SEED, sized
+
+pytestmark = pytest.mark.alone
 
 SHARE = 0.1
 FAULTS = ("lose", "duplicate", "stale", "swap", "black", "saturated", "resized")

@@ -31,6 +31,8 @@ from tests.faults.report import Finding, Report
 from tests.faults.sizes import sized
 from tests.hanging_model import HANGS_AT_GREY, write_hanging_model
 
+pytestmark = pytest.mark.alone
+
 RATE_PER_S = 20
 STANDS_S = 0.4
 SIDE_PX = 64

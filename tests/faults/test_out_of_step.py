@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 from subprocess import Popen
 
+import pytest
+
 from agent.plc.register_map import AGENT_BLOCK, Alarm, Status
 from agent.results.subscriber import subscribe_status
 from tests.faults.observed_line import ObservedLine, line_of, wait_until
 from tests.systemd import statuses, told_to_systemd
+
+pytestmark = pytest.mark.alone
 
 GOOD = Status.ONLINE | Status.READY
 MORE = 400

@@ -10,11 +10,15 @@ from contextlib import ExitStack, contextmanager
 from statistics import median
 from typing import Any
 
+import pytest
+
 from tests.faults.plc_memory import HeartbeatWatch
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.scripted_line import CYCLE_MS, MS, RATE_PER_S, ScriptedLine
 from tests.faults.sizes import SEED, sized
+
+pytestmark = pytest.mark.alone
 
 MISSED = ("capture_window", "frame_timeout", "camera_lost", "frame_mismatch", "ring_overrun")
 """Reasons that MISSED_CNT counts."""

@@ -7,12 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pymodbus.client import ModbusTcpClient
 
 from agent.plc.register_map import PLC_BLOCK
 from tests.faults.chaos_proxy import ChaosProxy
 from tests.faults.observed_line import ObservedLine, line_of, wait_until
 from tests.plc.cable import Cable
+
+pytestmark = pytest.mark.alone
 
 BAUD_RATE = 115_200
 
