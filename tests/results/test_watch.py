@@ -13,6 +13,7 @@ from rich.text import Text
 from agent.local_line import free_port
 from agent.plc.decision import Situation
 from agent.results.endpoints import Endpoints
+from agent.results.history_server import HistoryServer
 from agent.results.publisher import Publisher
 from agent.results.watch import Watched, lines
 from agent.results_config import PublisherConfig
@@ -34,6 +35,7 @@ def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatc
     journal = journal_at(tmp_path / "journal.sqlite")
     sockets = Endpoints(endpoints)
     publisher = Publisher(endpoints, sockets, identity())
+    history = HistoryServer(sockets, identity(), tmp_path / "journal.sqlite")
     journal.on_completed(publisher.publish)
     now = Situation(("ONLINE", "READY"))
     publisher.on_status(lambda: now)
@@ -49,6 +51,7 @@ def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatc
         "station PART_ID_ERROR  alarms: UNSOLICITED_FRAME  no decision so far: frame_timeout 7  frames of no part: 2"
     ]
     publisher.close()
+    history.close()
     sockets.close()
     journal.close()
     assert said(watched, 1) == [endpoints.results + SILENT], "once, when it ceases"
