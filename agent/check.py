@@ -19,7 +19,7 @@ from agent.model_contract import Provider
 from agent.plc.arm.open_arm import check_lanes
 from agent.recipe import load_recipes
 from agent.results.clients import load_access
-from agent.results.exposure import exposed
+from agent.results.exposure import exposed, figures_exposed
 from agent.segmenter import Segmenter
 from agent.tiling_cost import tiling_cost
 from agent.view import open_view
@@ -63,6 +63,8 @@ def check_config(path: Path) -> None:
     if access:
         clients = access[1]
         console.print(f"  clients  {len(clients)} with a key, {clients.operators} of them may command")
+    if config.metrics:
+        console.print(f"  figures  for Prometheus at http://{config.metrics.endpoint}/metrics")
     if config.reject.pass_coil is not None:
         watchdog_ms = config.reject.watchdog_ms(config.plc, config.trigger.min_pitch_ms)
         console.print(
@@ -87,6 +89,8 @@ def _warnings(config: Config, segmenter: Segmenter) -> Iterator[str]:
             f"{segmenter.bare_ms:.1f} ms: parts would wait until they are too late"
         )
     if warning := exposed(config.publisher):
+        yield warning
+    if config.metrics and (warning := figures_exposed(config.metrics)):
         yield warning
 
 

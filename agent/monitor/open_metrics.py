@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,10 @@ from agent.monitor.endpoint import MetricsEndpoint
 from agent.monitor.monitor import Monitor
 from agent.monitor.part_metrics import PartMetrics
 from agent.monitor.station_metrics import StationMetrics
+from agent.results.exposure import figures_exposed
 from agent.results_config import MetricsConfig
+
+log = logging.getLogger(__name__)
 
 FRESH_S = 1.0
 """Whoever asks again within it gets the same page: writing one takes the interpreter some milliseconds."""
@@ -42,6 +46,9 @@ def open_metrics(
     page = Page(registry, {"line": identity.line, "station": identity.station})
     endpoint = MetricsEndpoint(wanted.endpoint, page.read)
     opened.callback(endpoint.close)
+    log.info("figures for Prometheus at http://%s/metrics", wanted.endpoint)
+    if warning := figures_exposed(wanted):
+        log.warning("%s", warning)
     registry.register(Scrapes(endpoint))
 
 

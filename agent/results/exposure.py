@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from agent.results_config import PublisherConfig
+from agent.results_config import MetricsConfig, PublisherConfig
 
 ENDPOINTS = ("results", "replay", "control")
 
@@ -20,6 +20,16 @@ def exposed(config: PublisherConfig) -> str:
         f"publisher.{', '.join(wide)}: open to the network without keys, so whoever reaches it reads along"
         f"{' and gives commands' if not _is_local(config.control) else ''}: set station_key and client_keys "
         "(`linegate keys new`), or bind to 127.0.0.1"
+    )
+
+
+def figures_exposed(config: MetricsConfig) -> str:
+    """As `exposed`: figures for Prometheus know no keys."""
+    if _is_local(f"tcp://{config.endpoint}"):
+        return ""
+    return (
+        f"metrics.endpoint = '{config.endpoint}': whoever reaches it reads the figures: let only the Prometheus server "
+        "through the firewall, or bind to 127.0.0.1"
     )
 
 
