@@ -65,6 +65,12 @@ def check_config(path: Path) -> None:
         console.print(f"  clients  {len(clients)} with a key, {clients.operators} of them may command")
     if config.metrics:
         console.print(f"  figures  for Prometheus at http://{config.metrics.endpoint}/metrics")
+    _print_arm(config, console)
+    for warning in _warnings(config, segmenter):
+        console.print(f"  warning  {warning}", style="yellow")
+
+
+def _print_arm(config: Config, console: Console) -> None:
     if config.reject.pass_coil is not None:
         watchdog_ms = config.reject.watchdog_ms(config.plc, config.trigger.min_pitch_ms)
         console.print(
@@ -77,8 +83,6 @@ def check_config(path: Path) -> None:
             "valve or station lets every part pass",
             style="bold red",
         )
-    for warning in _warnings(config, segmenter):
-        console.print(f"  warning  {warning}", style="yellow")
 
 
 def _warnings(config: Config, segmenter: Segmenter) -> Iterator[str]:
