@@ -1,0 +1,70 @@
+"""A journal and its publisher, as the station wires them; can be stopped and started again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+from agent.journal.history import newest_ids
+from agent.journal.journal import Journal
+from agent.local_line import free_port
+from agent.results.endpoints import Endpoints
+from agent.results.history_server import HistoryServer
+from agent.results.messages import ResultMessage
+from agent.results.publisher import Publisher
+from agent.results.subscriber import subscribe
+from agent.results_config import PublisherConfig
+from tests.results.records import identity, journal_at
+
+PATIENCE_S = 20
+
+
+class Outlet:
+    """A journal and its publisher, as the station wires them; can be stopped and started again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.agent_epoch = path, 0
+        self.endpoints = PublisherConfig(
+            results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}", images="all"
+        )
+        self.start()
+
+    def start(self) -> None:
+        self.agent_epoch += 1
+        self.journal: Journal = journal_at(self.path, self.agent_epoch)
+        self.sockets = Endpoints(self.endpoints)
+        self.publisher = Publisher(self.endpoints, self.sockets, identity(self.agent_epoch))
+        self.history = HistoryServer(self.sockets, identity(self.agent_epoch), self.path)
+        self.journal.on_completed(self.publisher.publish)
+        self.journal.on_event(self.publisher.publish_event)
+        self.publisher.record_reaches(*newest_ids(self.path))
+
+    def stop(self) -> None:
+        self.stop_sockets()
+        self.journal.close()
+
+    def stop_sockets(self) -> None:
+        self.publisher.close()
+        self.history.close()
+        self.sockets.close()
+
+    def subscribe(self, count: int, since: int | None = 0) -> Callable[[], list[ResultMessage]]:
+        """Start a subscriber; the call returned waits for the `count` messages it wants."""
+        messages: list[ResultMessage] = []
+
+        def receive() -> None:
+            stream = subscribe(self.endpoints.results, self.endpoints.replay, since)
+            messages.extend(islice(stream, count))
+            stream.close()  # type: ignore[attr-defined]
+
+        thread = threading.Thread(target=receive, daemon=True)
+        thread.start()
+
+        def wait() -> list[ResultMessage]:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive(), "the subscriber still waits for messages"
+            return messages
+
+        return wait
