@@ -12,7 +12,21 @@ from agent.errors import exit_on_error
 Config = Annotated[Path, typer.Argument(help="The station's TOML file.")]
 
 
-def report(config: Config) -> None:
-    """What a shift has made.  Example: linegate report config/line.toml --shift late"""
+def report(
+    config: Config,
+    shift: Annotated[str | None, typer.Option(help="One of [shifts], or current or last; default: current.")] = None,
+    date: Annotated[str | None, typer.Option(help="The day on which --shift began; default: the newest.")] = None,
+    begins: Annotated[str | None, typer.Option("--from", help="Instead of a shift: local time, ISO 8601.")] = None,
+    ends: Annotated[str | None, typer.Option("--to", help="With --from; default: now.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="For programs: config/schemas/linegate.report-1.json.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write one HTML file, with pictures.")] = None,
+    journal: Annotated[Path | None, typer.Option(help="A copy of the journal instead of the station's own.")] = None,
+) -> None:
+    """What a shift has made: yield, defects, latencies, trend.  Example: linegate report config/line.toml --shift late
+
+    For paper or e-mail:  linegate report config/line.toml --shift last --html last.html
+    """
     with exit_on_error():
-        raise NotImplementedError
+        from agent.report.run import run_report
+
+        run_report(config, (shift, date, begins, ends), journal, json, html)

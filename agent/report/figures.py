@@ -191,6 +191,8 @@ class Picture(BaseModel):
     photo: str
     """Its path."""
     mask: str | None
+    mask_classes: list[str]
+    """Class names by the index in the mask; 0 = background."""
 
 
 class Report(BaseModel):

@@ -73,4 +73,5 @@ def _picture(image: KeptImage, zone: ZoneInfo) -> Picture:
         defects=[f"{defect.name} {defect.area_mm2:.2f} mm²" for defect in largest],
         photo=str(image.photo),
         mask=str(image.mask) if image.mask else None,
+        mask_classes=image.sidecar.classes,
     )

@@ -6,7 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -133,8 +133,3 @@ def _unproven(tally: Tally) -> bool:
     """As Closed.passed_unproven."""
     told = tally.bypass and not tally.challenge
     return tally.plc_action == "passed" and tally.verdict != "pass" and not told
-
-
-def now_utc() -> datetime:
-    """This instant."""
-    return datetime.now(UTC)
