@@ -4,48 +4,72 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import time
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import ConfigError
+from agent.journal.damage import find_damage, keep_broken_log, set_aside
 from agent.journal.history import extent as extent
 from agent.journal.history import open_reader as open_reader
 from agent.journal.history import rows_since as rows_since
 from agent.journal.history import to_event_message as to_event_message
 from agent.journal.history import to_message as to_message
-from agent.journal.schema import bring_up_to_date
+from agent.journal.ids import Ids, ids_beside
+from agent.journal.schema import bring_up_to_date, require_known
 
 log = logging.getLogger(__name__)
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+@dataclass(frozen=True)
+class Opened:
+    """The writer's connection, in autocommit, and what was found."""
+
+    db: sqlite3.Connection
+    ids: Ids
+    trouble: str
+    """What was damaged and where it is now; "" = nothing."""
+    checked: bool
+    """All of the file has been looked at."""
+
+
+def open_journal(path: Path) -> Opened:
     """Open or create the file; a damaged one is set aside, never overwritten. Raises ConfigError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        damaged = path.exists() and not _whole(path)
-        if damaged:
-            aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
-            path.rename(aside)
-            log.error("journal %s is damaged: set aside as %s, a new one begins", path, aside.name)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        bring_up_to_date(connection)
-        if damaged:
-            # ids are never reused: go on beyond any id the lost file can have given at less than 1000 parts/s
-            beyond = time.time_ns() // 1_000_000
-            first = [(table, beyond) for table in ("inspections", "events")]
-            connection.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", first)
+        damage, checked = find_damage(path, given=ids_beside(path).exists())
+        trouble = f"{damage}: set aside as {set_aside(path)}, a new one begins" if damage else ""
+        new = not path.exists()
+        db = _connect(path)
+        broken_log = "" if new else keep_broken_log(path, _frames_read(db))
+        bring_up_to_date(db, path)
+        ids = Ids(ids_beside(path), db, new)
+        if broken_log and not ids.power_was_cut:
+            trouble = f"its log was damaged, kept as {broken_log}: the newest rows are missing"
     except (OSError, sqlite3.Error) as error:
-        raise ConfigError(f"journal {path}: {error}: make [station] state_dir a folder this user may write") from error
-    return connection
+        raise ConfigError(
+            f"journal {path}: {error}: make [station] state_dir a folder this user may write, with space on its disk"
+        ) from error
+    if trouble:
+        log.error("journal %s: %s", path, trouble)
+    return Opened(db, ids, trouble, checked)
 
 
-def _whole(path: Path) -> bool:
-    try:
-        with sqlite3.connect(path) as connection:
-            return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
-    except sqlite3.DatabaseError:
-        return False
+def open_writer(path: Path) -> sqlite3.Connection:
+    """As `open_journal`, where nothing but the connection is wanted."""
+    return open_journal(path).db
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
+    db.row_factory = sqlite3.Row
+    require_known(db, path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA secure_delete = OFF")
+    db.execute("PRAGMA wal_autocheckpoint = 0")  # a commit never waits for the disk: the housekeeping does
+    return db
+
+
+def _frames_read(db: sqlite3.Connection) -> int:
+    """How many frames of the log SQLite found good."""
+    return int(db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1])

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from agent.inspection import Verdict
@@ -18,6 +17,9 @@ _COLUMNS = (
     *("fail_open", "model_sha256", "recipe", "recipe_sha256", "job", "simulated"),
 )
 INSERT = f"INSERT INTO inspections ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
+COMPLETE_AT_ONCE = (
+    f"INSERT INTO inspections (completed, {', '.join(_COLUMNS)}) VALUES (1, {', '.join(':' + c for c in _COLUMNS)})"
+)
 
 _COMPLETED = (
     *("evidence", "margin", "mean_grey", "sharpness", "verdict", "reason"),
@@ -46,12 +48,16 @@ class Identity:
 
 
 def decision_row(identity: Identity, decision: Decision) -> dict[str, Any]:
-    """All columns that are known before the part has ended; without the images."""
+    """The decision itself, and whose it is: what must be on disk before the verdict goes out. The rest comes later."""
     trigger = decision.trigger
     job = trigger.job or next(iter(identity.recipes))
     recipe, recipe_sha256 = identity.recipes[job]
     ago_ns = time.monotonic_ns() - decision.settled_ns
-    return seen_columns(decision) | {
+    return {
+        "evidence": "{}",
+        "margin": None,
+        "mean_grey": None,
+        "sharpness": None,
         "kind": "inspection",
         "plc_epoch": trigger.plc_epoch,
         "agent_epoch": identity.agent_epoch,
@@ -75,7 +81,7 @@ def decision_row(identity: Identity, decision: Decision) -> dict[str, Any]:
 
 
 def completion(closed: Closed) -> dict[str, Any]:
-    """The columns that are known once the part has ended; a late look at it belongs to them."""
+    """The columns that are known once the part has ended, and what was seen of it, however late."""
     return seen_columns(closed.decision) | {
         "verdict": closed.verdict.value,
         "reason": closed.reason.name.lower(),
@@ -120,4 +126,5 @@ def without_images(closed: Closed) -> Closed:
 
 def utc_of(realtime_ns: int) -> str:
     """ISO 8601 with milliseconds: sorts as time does."""
-    return datetime.fromtimestamp(realtime_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+    seconds, rest_ns = divmod(realtime_ns, 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest_ns // 1_000_000:03d}+00:00"

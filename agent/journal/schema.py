@@ -6,6 +6,9 @@ A new file takes all of them, so that new and grown files are the same. None is 
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
+
+from agent.errors import ConfigError
 
 _VERSION_1 = """
 CREATE TABLE inspections (
@@ -40,8 +43,19 @@ SCRIPTS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 SCHEMA_VERSION = len(SCRIPTS)
 
 
-def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Run the scripts that this file lacks, each with its version in one transaction."""
+def require_known(connection: sqlite3.Connection, path: Path) -> int:
+    """The file's version; ConfigError, and nothing touched, when a newer Linegate has written it."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found > SCHEMA_VERSION:
+        raise ConfigError(
+            f"journal {path} has version {found}, this Linegate knows {SCHEMA_VERSION}: install the newer one again, "
+            "or move the file away and a new one begins"
+        )
+    return found
+
+
+def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    """Run the scripts that this file lacks, each with its version in one transaction. Raises ConfigError."""
+    found = require_known(connection, path)
     for version, script in enumerate(SCRIPTS[found:], start=found + 1):
         connection.executescript(f"BEGIN; {script} PRAGMA user_version = {version}; COMMIT;")
