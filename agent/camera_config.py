@@ -244,8 +244,6 @@ def wrong_company(camera: Camera, trigger: TriggerConfig, tables: Set[str]) -> I
     if trigger.mode in SELF_TRIGGERED and not has_plc:
         for table in sorted({"reject", "alarm"} & tables):
             yield f"table [{table}] needs a PLC, and trigger.mode = '{trigger.mode}' has none: take it out"
-        if "other_recipes" in tables:
-            yield f"other_recipes: with trigger.mode = '{trigger.mode}' there is no PLC whose JOB_SELECT asks for them"
     if trigger.mode not in SELF_TRIGGERED and "deadline_ms" in trigger.model_fields_set:
         yield f"trigger.deadline_ms does not go with trigger.mode = '{trigger.mode}': the PLC says how long there is"
     if trigger.mode not in SELF_TRIGGERED and not has_plc:

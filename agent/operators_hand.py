@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -22,7 +23,7 @@ class Announcer(Protocol):
         """The job that the PLC selects, 0 = it selects none; None: there is no PLC."""
         ...
 
-    def select_job(self, job: int) -> None:
+    def select_job(self, job: int, now_ns: int) -> None:
         """By this one, where no PLC selects one; a part that may belong to either gets NO_DECISION(job_change)."""
         ...
 
@@ -38,7 +39,7 @@ class OperatorsHand:
             ledger.paused_by = orders.now.paused_by
             if orders.now.job:
                 log.warning("job %d is in use where no PLC selects one: an operator has said so", orders.now.job)
-                announcer.select_job(orders.now.job)
+                announcer.select_job(orders.now.job, time.monotonic_ns())
 
     @property
     def paused_by(self) -> str:
@@ -79,7 +80,7 @@ class OperatorsHand:
         except OSError as error:
             raise Fault(f"the job stays as it was: a restart would forget the new one: {error}") from error
         with self._lock:
-            self._announcer.select_job(job)
+            self._announcer.select_job(job, time.monotonic_ns())
 
     def challenge_next(self) -> None:
         """A part is sent through that is known to be bad: the next one to be announced."""

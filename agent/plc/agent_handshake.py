@@ -26,8 +26,8 @@ class AgentHandshake(Protocol):
         """The job that the PLC selects; 0 = it leaves that to the station."""
         ...
 
-    def select_job(self, job: int) -> None:
-        """An operator's choice, in use from the next image read on where the PLC selects none."""
+    def select_job(self, job: int, now_ns: int) -> None:
+        """An operator's choice, where the PLC selects none; a part that may be of either recipe is not inspected."""
         ...
 
     def explain_torn(self, words: list[int]) -> str:

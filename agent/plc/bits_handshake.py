@@ -64,10 +64,8 @@ class BitsHandshake:
     ledger: Ledger = field(init=False)
     _job: int = field(init=False)
     """In use; a part keeps the one of its trigger."""
-    _own_job: int = field(init=False)
-    """In use from the next read on: the station's own recipe, or what an operator has chosen."""
-    _job_changed: bool = False
-    """With the newest read: its part may belong to either."""
+    _job_since_ns: int = 0
+    """When an operator chose it: a part that may have been there before could be of either."""
     _begun: int = 0
     """How often the link has begun anew."""
     _part: int = field(init=False)
@@ -88,7 +86,7 @@ class BitsHandshake:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.timing.guard_ms, self.limits)
         self._part = self.agent_epoch * STARTS_APART
-        self._job = self._own_job = next(iter(self.facts.recipes))
+        self._job = next(iter(self.facts.recipes))
 
     # --- PLC → agent -------------------------------------------------------------------------------------------
 
@@ -96,7 +94,6 @@ class BitsHandshake:
         """Digest one read: the inputs, then the connection's number; sampled between the two times."""
         before, since = self._words, self._sampled
         self._words, self._sampled = list(words), Sampled(sent_ns, received_ns)
-        self._job_changed, self._job = self._job != self._own_job, self._own_job
         if not before or words[-1] != before[-1]:
             return self._observation(settled=self._begin_anew(), begun=True)
         changed = {bit.name for bit in PLC_BITS.bits if self._bit(bit.name) != PLC_BITS.get(before, bit.name)}
@@ -158,7 +155,7 @@ class BitsHandshake:
             why, refused, reason = "seen too late for a photo", [trigger], Reason.CAPTURE_WINDOW
         elif self.ledger.out_of_step:
             why, refused, reason = OUT_OF_STEP, [trigger], Reason.FRAME_MISMATCH
-        elif self._job_changed:
+        elif earliest_ns <= self._job_since_ns:
             why, refused, reason = "announced while the job changed", [trigger], Reason.JOB_CHANGE
         else:
             return trigger, ()
@@ -177,9 +174,9 @@ class BitsHandshake:
         """A PLC cannot select one in bits."""
         return 0
 
-    def select_job(self, job: int) -> None:
-        """An operator's choice; a part that comes with the next read may be of either."""
-        self._own_job = job
+    def select_job(self, job: int, now_ns: int) -> None:
+        """An operator's choice."""
+        self._job, self._job_since_ns = job, now_ns
 
     def explain_torn(self, words: list[int]) -> str:
         """Bits carry nothing by which a read could prove itself: none is ever discarded."""

@@ -92,8 +92,8 @@ class Handshake:
         epoch = PLC_BLOCK.get(words, "PLC_EPOCH")
         newborn = epoch != self._plc_epoch or seq_distance(self._last_seq, head) > MAX_SEQ // 2
         dropped, born = self._enter_epoch(epoch, head, received_ns) if newborn else ((), None)
-        self._obey(words, newborn)
         sampled = Sampled(sent_ns, received_ns)
+        self._obey(words, newborn, sent_ns)
         self._update_parts(words, sampled)
         fresh, refused = self._new_triggers(words, head, sampled)
         return Observation(fresh, dropped + refused, False, born, self._heartbeat_echo, self._orders.ctrl)
@@ -115,8 +115,8 @@ class Handshake:
         self._words = [0] * AGENT_BLOCK.count
         return dropped, (epoch, head)
 
-    def _obey(self, words: list[int], newborn: bool) -> None:
-        self._orders.digest(words, newborn)
+    def _obey(self, words: list[int], newborn: bool, sent_ns: int) -> None:
+        self._orders.digest(words, newborn, sent_ns)
         self.ledger.reject_all = bool(self._orders.ctrl & Ctrl.REJECT_ALL)
         if self._orders.cleared:
             self.ledger.clear_faults()
@@ -179,9 +179,9 @@ class Handshake:
         """JOB_SELECT; 0 = the PLC selects none."""
         return self._orders.selected
 
-    def select_job(self, job: int) -> None:
-        """An operator's choice, where the PLC selects none; parts that come with the next read may be of either."""
-        self._orders.own_job = job
+    def select_job(self, job: int, now_ns: int) -> None:
+        """An operator's choice, where the PLC selects none."""
+        self._orders.choose(job, now_ns)
 
     # --- decisions ---------------------------------------------------------------------------------------------
 

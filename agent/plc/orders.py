@@ -23,6 +23,10 @@ class Orders:
     """JOB_SELECT; 0 = the PLC leaves it to us …"""
     own_job: int = field(init=False)
     """… and this one is used, from the next read on: the station's own recipe, or what an operator has chosen."""
+    _chosen_ns: int | None = None
+    """When that was; None: every part that the PLC has yet to announce passed the photo-eye after it."""
+    _scan: int | None = None
+    """PLC_HB of the first read asked for since."""
     cleared: bool = False
     """CLEAR_FAULT has risen with the newest read."""
     command: Command | None = None
@@ -35,13 +39,18 @@ class Orders:
     def __post_init__(self) -> None:
         self.job = self.own_job = self.jobs[0]
 
-    def digest(self, words: list[int], newborn: bool) -> None:
+    def choose(self, job: int, now_ns: int) -> None:
+        """An operator's choice, where the PLC selects none."""
+        self.own_job, self._chosen_ns, self._scan = job, now_ns, None
+
+    def digest(self, words: list[int], newborn: bool, sent_ns: int) -> None:
         """Take in one read. `newborn`: the first of an epoch, whose command was meant for somebody else."""
         ctrl = Ctrl(PLC_BLOCK.get(words, "CTRL"))
         self.cleared = self.read and bool(ctrl & ~self.ctrl & Ctrl.CLEAR_FAULT)
         self.ctrl, self.read = ctrl, True
         self.selected = PLC_BLOCK.get(words, "JOB_SELECT")
         self._select(self.selected or self.own_job, newborn)
+        self._job_changed |= self._choosing(PLC_BLOCK.get(words, "PLC_HB"), sent_ns)
         self._take_command(words, newborn)
 
     def refusal(self) -> Reason:
@@ -70,6 +79,17 @@ class Orders:
         self._job_changed = wanted != self.job and not newborn
         if self._job_known:
             self.job = wanted
+
+    def _choosing(self, scan: int, sent_ns: int) -> bool:
+        """May a part of this read have passed the photo-eye before the choice? The next scan brings the last of those:
+        so it may until a read, asked for afterwards, is of another scan than the first such one; that one still."""
+        if self._chosen_ns is None:
+            return False
+        if sent_ns >= self._chosen_ns:
+            if self._scan not in (None, scan):
+                self._chosen_ns = None
+            self._scan = scan
+        return True
 
     def _take_command(self, words: list[int], newborn: bool) -> None:
         seq, self.command = PLC_BLOCK.get(words, "CMD_SEQ"), None

@@ -71,7 +71,7 @@ class StandaloneLink:
             reason, why = Reason.OK, ""
             if self._triggers.qsize() >= MOST_WAITING:
                 reason, why = Reason.RING_OVERRUN, f"{MOST_WAITING} parts were waiting already"
-            elif at_ns < self._job_since_ns:
+            elif at_ns <= self._job_since_ns:
                 reason, why = Reason.JOB_CHANGE, "announced while the job changed"
             trigger = self._open(at_ns, inspected=not reason)
             if reason:
@@ -166,9 +166,9 @@ class StandaloneLink:
     def job_of_plc(self) -> None:
         """There is no PLC."""
 
-    def select_job(self, job: int) -> None:
+    def select_job(self, job: int, now_ns: int) -> None:
         """An operator's choice, the lock held; a part that was there before may be of either."""
-        self._job, self._job_since_ns = job, time.monotonic_ns()
+        self._job, self._job_since_ns = job, now_ns
 
     def close(self) -> None:
         """What still waits gets NO_DECISION; then end the thread."""

@@ -105,6 +105,10 @@ class World:
         """Under which job the PLC has announced each part; None: while it was changing it."""
         self.job_read = True
         """Has the agent read the job that the PLC asks for?"""
+        self.own_job, self.paused_by = OWN_JOB, ""
+        """An operator's standing orders: a new life of the agent has them too."""
+        self.own_job_of: dict[int, int] = {}
+        """What was in use for each part at its edge, where the PLC selected none."""
         self.overruled: set[PartKey] = set()
         """Parts with which the PLC did otherwise than the verdict said: BYPASS, REJECT_ALL, a challenge."""
         self.part_of: dict[tuple[int, int], int] = {}
@@ -131,6 +135,7 @@ class World:
         self.parts += 1
         self.edge_ms[self.parts] = self.now_ms
         self.edge_counts[self.parts] = self.encoder
+        self.own_job_of[self.parts] = self.own_job
         if challenge:
             self.challenges.add(self.parts)
         self.plc.edges.append(Edge(self.parts, self.now_ms, int(self.encoder) & 0xFFFF_FFFF, challenge))
@@ -149,6 +154,15 @@ class World:
         """Somebody asks for another job; not before the agent has read of the last one."""
         self.panel.job, self.job_read = job, False
 
+    def pause(self, who: str) -> None:
+        """An operator pauses the station, or resumes ("")."""
+        self.paused_by = self.agent.handshake.ledger.paused_by = who
+
+    def select_own_job(self, job: int) -> None:
+        """An operator has parts judged by another recipe, where the PLC selects none."""
+        self.own_job = job
+        self.agent.handshake.select_job(job, self.now_ns)
+
     def advance(self, ms: int) -> None:
         """Let time pass; the PLC scans unless it stalls."""
         for _ in range(ms):
@@ -162,8 +176,9 @@ class World:
         plc = self.plc
         had = {part.seq for part in plc.program.queue if part.outcome is OutcomeCode.PASSED}
         edges, plc.edges = plc.edges, []
-        changing = (PLC_BLOCK.get(plc.program.words, "JOB_SELECT") or OWN_JOB) != (self.panel.job or OWN_JOB)
-        self.job_of |= {edge.part_id: None if changing else self.panel.job or OWN_JOB for edge in edges}
+        changing = (PLC_BLOCK.get(plc.program.words, "JOB_SELECT") or self.own_job) != (self.panel.job or self.own_job)
+        for edge in edges:
+            self.job_of[edge.part_id] = None if changing else self.panel.job or self.own_job_of[edge.part_id]
         belt = BeltInputs(int(self.encoder) & 0xFFFF_FFFF, self.counts_per_s)
         decided = plc.program.scan(self.now_ms, edges, list(plc.agent_words), belt)
         plc.scanned_ms = self.now_ms
@@ -236,6 +251,7 @@ class World:
             self._release(decision)
         for trigger in seen.triggers:
             assert not seen.ctrl & Ctrl.SET_OFFLINE, "a photo would be taken although the PLC has set us offline"
+            assert not self.paused_by, "a photo would be taken although an operator has paused the station"
             if seen.ctrl & Ctrl.REJECT_ALL:
                 agent.rejects_all.add(trigger.key)
             self._check_trigger(trigger, sampled_late_ms)
@@ -297,6 +313,7 @@ class World:
     def write(self, cut: int | None = None, new_first: bool = True, acknowledged: bool = True) -> None:
         """The agent writes its block; with `cut` only one side of it arrives, and no acknowledgement comes back."""
         block = self.agent.handshake.block(GOOD, True)
+        assert not self.paused_by or not Status(AGENT_BLOCK.get(block, "STATUS")) & GOOD, "READY although paused"
         self.writes.append(block)
         before = self.plc.agent_words
         if cut is None:
@@ -354,6 +371,8 @@ class World:
     def restart_agent(self) -> None:
         """kill -9 and a new start: the old one's verdicts that are not on the wire are gone."""
         self.agent = Agent.started(self.agent.epoch + 1)
+        self.pause(self.paused_by)
+        self.select_own_job(self.own_job)
         self.reads.clear()
 
     def _settled(self, decision: Decision) -> None:
@@ -388,6 +407,7 @@ class World:
         """Let everything open come to its end over a good wire, then draw up the balance."""
         self.plc.stalled = False
         self.panel.set_offline = self.panel.reject_all = self.panel.bypass = False
+        self.pause("")
         self.counts_per_s = COUNTS_PER_S
         self.release()
         agent = self.agent

@@ -156,6 +156,18 @@ class HandshakeMachine(RuleBasedStateMachine):
     def operator_changes_the_job(self, job: int) -> None:
         self.world.select_job(job)
 
+    @rule()
+    def operator_pauses_or_resumes(self) -> None:
+        self.world.pause("" if self.world.paused_by else "R. Diaz")
+
+    @rule(job=st.sampled_from([OWN_JOB, OTHER_JOB]), parts_before=st.integers(0, 2), scanned=st.booleans())
+    def operator_selects_a_recipe(self, job: int, parts_before: int, scanned: bool) -> None:
+        """At the station itself, while parts pass: that takes no job of the PLC away."""
+        for _ in range(parts_before if self.world.job_is_set() else 0):
+            self.world.part()
+            self.world.advance(SCAN_MS if scanned else 1)
+        self.world.select_own_job(job)
+
     @rule(code=st.sampled_from([*Command, 99]))
     def plc_gives_a_command(self, code: int) -> None:
         self.world.command(code)

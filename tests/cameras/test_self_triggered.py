@@ -144,7 +144,6 @@ TIMER = (ROOT / "config" / "timer.toml").read_text()
         ('mode = "timer"', 'mode = "software"', "trigger.period_ms goes with trigger.mode = 'timer'"),
         ('mode = "timer"\nperiod_ms = 500', 'mode = "announced"', "missing table [plc]"),
         ("period_ms = 500", "period_ms = 500\npresence = {}", "[trigger.presence] goes with trigger.mode = 'presence'"),
-        ("[station]", "other_recipes = []\n[station]", "there is no PLC whose JOB_SELECT asks for them"),
     ],
 )
 def test_what_needs_a_plc_is_one_clear_line_without_one(tmp_path: Path, old: str, new: str, complaint: str) -> None:

@@ -9,8 +9,10 @@ from typing import Literal
 from agent.inspection import Trigger
 from agent.plc.bits_handshake import BitsHandshake
 from agent.plc.decision import Closed, Decision, Timing
+from agent.plc.facts import Facts
 
 SCAN_MS, DECIDE_MS, WINDOW_MS, GUARD_MS = 5, 200, 40, 25
+FACTS = Facts({1: 0x11, 2: 0x22})
 Fault = Literal["lost", "left over", "answer lost"]
 FAULTS: tuple[Fault, ...] = ("lost", "left over", "answer lost")
 
@@ -31,7 +33,7 @@ class Agent:
 
     @staticmethod
     def started(epoch: int) -> Agent:
-        return Agent(epoch, BitsHandshake(Timing(WINDOW_MS, GUARD_MS, SCAN_MS), DECIDE_MS, epoch))
+        return Agent(epoch, BitsHandshake(Timing(WINDOW_MS, GUARD_MS, SCAN_MS), DECIDE_MS, epoch, FACTS))
 
 
 @dataclass

@@ -40,6 +40,10 @@ class BitsWorld:
         self.left_over: list[Write] = []
         self.parts = 0
         self.edge_ms: dict[int, int] = {}
+        self.own_job, self.paused_by = 1, ""
+        """An operator's standing orders: a new life of the agent has them too."""
+        self.own_job_of: dict[int, int] = {}
+        """What was in use for each part at its edge."""
         self.outcomes: dict[int, OutcomeCode] = {}
         self.dropped: set[int] = set()
         self.passes: set[int] = set()
@@ -57,8 +61,18 @@ class BitsWorld:
         """A part reaches the photo-eye now."""
         self.parts += 1
         self.edge_ms[self.parts] = self.now_ms
+        self.own_job_of[self.parts] = self.own_job
         self.edges.append(Edge(self.parts, self.now_ms))
         return self.parts
+
+    def pause(self, who: str) -> None:
+        """An operator pauses the station, or resumes ("")."""
+        self.paused_by = self.agent.handshake.ledger.paused_by = who
+
+    def select_job(self, job: int) -> None:
+        """An operator has parts judged by another recipe."""
+        self.own_job = job
+        self.agent.handshake.select_job(job, self.now_ns)
 
     def advance(self, ms: int) -> None:
         """Let time pass; the PLC scans unless it is stalled."""
@@ -113,6 +127,9 @@ class BitsWorld:
             agent.handshake.release(decision)
         for trigger in seen.triggers:
             assert self.now_ns - trigger.earliest_ns <= (WINDOW_MS + 2 * SCAN_MS) * MS, "a photo would come too late"
+            assert not self.paused_by, "a photo would be taken although an operator has paused the station"
+            part = self.photographed(trigger)
+            assert part is None or self.own_job_of[part] == trigger.job, "would be judged by another recipe"
             agent.seen.append(trigger)
             agent.waiting.append(trigger)
         self.tick()
@@ -130,6 +147,8 @@ class BitsWorld:
     def write(self, between_ms: int = 0, fault: Fault | None = None, at_coils: bool = False, cut: int = 3) -> None:
         """Registers, then coils. `fault` befalls one of the two; `cut`: a scan finds that many registers written."""
         image = self.agent.handshake.block(GOOD, True)
+        ready = AGENT_BITS.get(image, "ONLINE") or AGENT_BITS.get(image, "TRIGGER_READY")
+        assert not (self.paused_by and ready), "ready although paused"
         requests = [Write(COILS, image[COILS:]), Write(0, image[:COILS])]
         if cut < len(requests[0].values):
             self._execute(Write(COILS, requests[0].values[:cut]))
@@ -208,6 +227,8 @@ class BitsWorld:
     def restart_agent(self) -> None:
         """kill -9 and a new start: the old one's verdicts that are not on the wire are gone."""
         self.agent = Agent.started(self.agent.epoch + 1)
+        self.pause(self.paused_by)
+        self.select_job(self.own_job)
         self.connection += 1
 
     def _settled(self, decision: Decision) -> None:
@@ -235,6 +256,7 @@ class BitsWorld:
     def finish(self) -> None:
         """Let everything open come to its end over a good wire, then draw up the balance."""
         self.stalled = False
+        self.pause("")
         self.release()
         agent = self.agent
         for _ in range(150):

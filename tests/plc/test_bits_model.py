@@ -133,6 +133,20 @@ class BitsMachine(RuleBasedStateMachine):
         self.world.cycle(ms) if exchanged else self.world.advance(ms)
         self.world.stalled = False
 
+    @rule(pauses=st.booleans(), idle_cycles=st.sampled_from([0, 3, 25]), scanned=st.booleans())
+    def operator_gives_an_order_while_a_part_passes(self, pauses: bool, idle_cycles: int, scanned: bool) -> None:
+        """Pause and resume, or the other one of two recipes; the PLC may have announced the part by then."""
+        for _ in range(idle_cycles):
+            self.world.cycle()
+        self.world.part()
+        self.world.advance(SCAN_MS if scanned else 1)
+        if pauses:
+            self.world.pause("" if self.world.paused_by else "R. Diaz")
+        else:
+            self.world.select_job(3 - self.world.own_job)
+        self.world.advance(SCAN_MS)
+        self.world.read()
+
     @rule()
     def agent_is_killed(self) -> None:
         self.world.restart_agent()
