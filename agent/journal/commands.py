@@ -24,7 +24,15 @@ def journal_check(config: Config) -> None:
         raise NotImplementedError
 
 
-def journal_export(config: Config, parquet: Annotated[Path, typer.Option(help="The file to write.")]) -> None:
+def journal_export(
+    config: Config,
+    parquet: Annotated[Path, typer.Option(help="The file to write.")],
+    begins: Annotated[str | None, typer.Option("--from", help="Parts decided from this local time on.")] = None,
+    ends: Annotated[str | None, typer.Option("--to", help="And before this one.")] = None,
+    journal: Annotated[Path | None, typer.Option(help="A copy of the journal instead of the station's own.")] = None,
+) -> None:
     """Write the parts as a table.  Example: linegate journal export config/line.toml --parquet parts.parquet"""
     with exit_on_error():
-        raise NotImplementedError
+        from agent.journal.export import run_export
+
+        run_export(config, parquet, begins, ends, journal)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import jinja2
 
 from agent.demo_view import STAGES
-from agent.errors import Fault, UsageError
+from agent.new_file import new_file
 from agent.report import wording
 from agent.report.charts import heat_chart, pareto_chart, trend_chart
 from agent.report.figures import Report
@@ -21,17 +20,8 @@ HEAT = "#c2410c"
 
 def write_html(report: Report, path: Path) -> None:
     """A new file, whole or not at all. Raises UsageError for a place where none can be, Fault when the disk fails."""
-    if path.exists():
-        raise UsageError(f"--html {path} exists: name a new file, or remove it first")
-    if not path.parent.is_dir():
-        raise UsageError(f"--html {path}: no such folder: make it first")
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
+    with new_file("--html", path) as unfinished:
         unfinished.write_text(to_html(report), encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise Fault(f"--html {path}: {error.strerror}: free the disk, or choose another folder") from error
 
 
 def to_html(report: Report) -> str:
