@@ -58,7 +58,7 @@ class Chain:
 
     def pulse(self, newest: int, agent_epoch: int, utc: str) -> None:
         """The station says how far it is."""
-        self._life = agent_epoch
+        self._hears_of(agent_epoch)
         if self.seen is None:
             self.seen = Seen(newest, agent_epoch, utc)
             self._proven_in = agent_epoch
@@ -67,7 +67,7 @@ class Chain:
 
     def live(self, message: Numbered) -> list[Numbered]:
         """What can be handed on now that this one has come."""
-        self._life = message.agent_epoch
+        self._hears_of(message.agent_epoch)
         if self.seen is not None:
             self._ahead[number(message)] = message
             if len(self._ahead) > AHEAD_LIMIT:
@@ -83,6 +83,8 @@ class Chain:
 
     def answer(self, reply: ReplayReply, messages: Sequence[Numbered]) -> list[Numbered | Break]:
         """What can be handed on now that the station has answered."""
+        if messages and self._life and _is_later(messages[-1].agent_epoch, self._life):
+            self._hears_of(messages[-1].agent_epoch)
         if self._looking_after is not None:
             return self._look_back(self._looking_after, reply, messages)
         if self._ran_back(reply, messages):
@@ -90,13 +92,14 @@ class Chain:
                 return self._go_on_after(Seen(0))
             self._looking_after, self._proven_in = max(reply.last_message_id - LOOK_BACK, 0), 0
             return []
+        if messages or not self._last.number or reply.first_message_id > self._last.number:
+            self._proven_in = self._asked_in  # not by an empty journal: who knows how it begins
         if messages and number(messages[0]) == self._last.number:
             self.seen = seen(messages[0])
         messages = [message for message in messages if number(message) > self._last.number]
         heard = list(self._followed(messages, reply.first_message_id))
-        self._proven_in = self._asked_in
         heard += self._in_order()
-        self.behind = self._proven_in != self._life or (bool(messages) and self._last.number < reply.last_message_id)
+        self.behind = self._asked_in != self._life or (bool(messages) and self._last.number < reply.last_message_id)
         return heard
 
     @property
@@ -108,6 +111,10 @@ class Chain:
     def _last(self) -> Seen:
         assert self.seen is not None, "nothing to ask for before the first pulse"
         return self.seen
+
+    def _hears_of(self, agent_epoch: int) -> None:
+        if agent_epoch != self._life:  # what an earlier life has told is in the journal, or was lost with it
+            self._life, self._ahead = agent_epoch, {}
 
     def _in_order(self) -> Iterator[Numbered]:
         """Live messages whose turn has come, unless another life of the station may count anew."""
@@ -135,13 +142,13 @@ class Chain:
         """As of when it was asked: live messages may have come since."""
         if messages and number(messages[0]) == self._asked_at.number:
             return not self._known(messages[0])
-        return 0 < reply.last_message_id < self._asked_at.number  # 0: a new one, nobody knows yet where it begins
+        return 0 < reply.last_message_id < self._asked_at.number
 
     def _known(self, message: Numbered) -> bool:
         """Can it have been handled? Every life of the station has a later agent_epoch, also with an old journal."""
         if not self._asked_at.utc:
             return True
-        later = 0 < (message.agent_epoch - self._asked_at.agent_epoch) % EPOCHS < EPOCHS // 2
+        later = _is_later(message.agent_epoch, self._asked_at.agent_epoch)
         return not later and utc(message) <= self._asked_at.utc
 
     def _look_back(self, after: int, reply: ReplayReply, messages: Sequence[Numbered]) -> list[Numbered | Break]:
@@ -158,7 +165,6 @@ class Chain:
         why = "the station's journal was exchanged for an older one, or a power cut took its newest rows"
         broken = Break(self.kind, self._last.number, fork.number + 1, why)
         self.seen, self._looking_after, self.behind = fork, None, True
-        self._ahead = {key: message for key, message in self._ahead.items() if message.agent_epoch == self._life}
         return [broken]
 
 
@@ -175,3 +181,8 @@ def utc(message: Numbered) -> str:
 def seen(message: Numbered) -> Seen:
     """It as the last one handled."""
     return Seen(number(message), message.agent_epoch, utc(message))
+
+
+def _is_later(agent_epoch: int, than: int) -> bool:
+    """They wrap."""
+    return 0 < (agent_epoch - than) % EPOCHS < EPOCHS // 2

@@ -141,5 +141,5 @@ def history(
             if isinstance(message, ResultMessage):
                 yield message
                 since = message.message_id
-        if last is not None or len(messages) < PAGE:
+        if last is not None or not messages:
             return
