@@ -47,7 +47,7 @@ ALARM = {
     Alarm.MISSED_REJECT: "a reject pulse came late or not at all",
     Alarm.UNCONFIRMED_REJECT: "a reject that the confirm sensor did not see",
     Alarm.DEADLINES: "more than 1 of the last 1000 parts got no verdict before the deadline",
-    Alarm.JOURNAL: "a verdict was not in the journal in time and became NO_DECISION (journal.required)",
+    Alarm.JOURNAL: "rows wait for the disk, a verdict became NO_DECISION for it, or the journal was damaged",
     Alarm.UNSOLICITED_FRAME: "a photo was taken although the photo-eye saw no part: bad trigger wire, or bouncing",
     Alarm.DRIFT: "light, sharpness, defect rate or scores have left their usual range: linegate watch says which",
     Alarm.EVIDENCE: "images that should be kept were lost: the disk is full, or too slow",
@@ -91,7 +91,7 @@ REASON = {
     Reason.JOB_UNKNOWN: "JOB_SELECT is no recipe of this station",
     Reason.RING_OVERRUN: "the trigger was overwritten before it was read",
     Reason.JOB_CHANGE: "announced while the job changed",
-    Reason.OFFLINE: "SET_OFFLINE is on",
+    Reason.OFFLINE: "SET_OFFLINE is on or an operator has paused the station",
     Reason.JOURNAL: "not in the journal in time (journal.required)",
     Reason.AGENT_DOWN: "the agent was not running; filled in at its restart",
 }
