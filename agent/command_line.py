@@ -106,12 +106,19 @@ def bench(
     frame: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT: no line, but tiling such a frame instead.")] = None,
     overlap: Annotated[int, typer.Option(min=0, help="With --frame: model.tiling.overlap_px.")] = 32,
     scale: Annotated[float, typer.Option(min=0.01, max=1, help="With --frame: model.tiling.scale.")] = 1.0,
+    rows: Annotated[int | None, typer.Option(min=1000, help="No line: the record, on a journal of so many.")] = None,
 ) -> None:
     """Measure the deadline path on this machine, at real cadence.  Example: linegate bench --rate 20
 
     What a frame larger than the model's input costs:  linegate bench --frame 2448x2048 --overlap 32
+    What journal, results and reports cost:  linegate bench --rows 1000000
     """
     with exit_on_error():
+        if rows is not None:
+            from agent.results_bench import run_results_bench
+
+            run_results_bench(rows, seconds, rate)
+            return
         if frame is not None:
             from agent.config import TilingConfig
             from agent.tiling_bench import run_tiling_bench

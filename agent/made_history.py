@@ -43,6 +43,7 @@ def make_history(
     random = np.random.default_rng(seed)
     db = open_writer(path)
     db.execute("PRAGMA synchronous = OFF")
+    db.execute("PRAGMA wal_autocheckpoint = 1000")
     for first in range(0, rows, BATCH):
         made = list(_rows(random, first, min(BATCH, rows - first), ends - timedelta(seconds=rows / RATE_PER_S)))
         columns = ", ".join(made[0])

@@ -12,7 +12,6 @@ from agent.errors import UsageError
 from agent.journal.parquet import export_parquet
 from agent.report.period import local_time
 
-
 NICENESS = 10
 """The station comes first."""
 
