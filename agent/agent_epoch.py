@@ -45,6 +45,6 @@ def next_agent_epoch(state_dir: Path) -> int:
         write_lasting(path, f"{epoch}\n")
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{path}: {error}: make [station] state_dir a writable folder of this station alone"
+            f"{path}: {error}: make [station] state_dir a writable folder of this station alone, with space on its disk"
         ) from error
     return epoch

@@ -12,9 +12,11 @@ from functools import partial
 from agent.archive.archive import open_archive
 from agent.config import Config
 from agent.journal.history import newest_ids
+from agent.journal.housekeeping import Housekeeping
 from agent.journal.journal import Journal
 from agent.journal.life import recorded_life
 from agent.journal.rows import Identity
+from agent.journal.watch import Watch
 from agent.link import Link
 from agent.monitor.monitor import open_monitor
 from agent.plc.register_map import Alarm
@@ -44,6 +46,9 @@ class Records:
         self._archive = open_archive(config, identity, self.journal, opened)
         self._monitor = open_monitor(config, identity, self.journal, opened)
         opened.callback(self.journal.close)  # before the publisher: its last rows are still to be sent
+        self._watch = Watch(self.journal)
+        opened.callback(self._watch.close)
+        opened.callback(Housekeeping(self.journal, config.journal).close)
         self.journal.on_completed(self._publisher.publish)
         self.journal.on_event(self._publisher.publish_event)
         self._publisher.record_reaches(*newest_ids(path))
@@ -59,6 +64,7 @@ class Records:
         self._publisher.on_status(self._monitor.pulse.situation_of(link.situation))
         self._monitor.on_drift(link.warn)
         self._operator = link.operator
+        self._watch.warn_by(partial(link.warn, Alarm.JOURNAL))
         if self._archive is not None:
             self._archive.warn_by(partial(link.warn, Alarm.EVIDENCE))
         self._publisher.on_upkeep(self._monitor.pulse.upkeep_of(self._upkeep))
@@ -71,6 +77,7 @@ class Records:
         return Upkeep(
             clients_refused=self._endpoints.refused,
             rows_waiting=self.journal.rows_waiting,
+            journal_trouble=self._watch.trouble or self.journal.damage,
             live_dropped=self._publisher.dropped,
             clients_put_out=self._endpoints.guard.put_out_count,
             replays_dropped=self._history.dropped,

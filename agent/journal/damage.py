@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,22 +47,24 @@ def find_damage(path: Path, given: bool) -> tuple[str, bool]:
         return ("the file is empty" if given or _beside(path, "-wal").exists() else ""), True
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as reader:
-            return check_whole(reader, time.monotonic() + CHECK_S)
+            until_s = time.monotonic() + CHECK_S
+            return check_whole(reader, lambda: time.monotonic() > until_s)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
         return str(error), True
 
 
-def check_whole(reader: sqlite3.Connection, until_s: float, pause_s: float = 0.0) -> tuple[str, bool]:
-    """(first thing wrong, "" = nothing; did the check come to its end before `until_s`?).
+def check_whole(reader: sqlite3.Connection, give_up: Callable[[], bool], pause_s: float = 0.0) -> tuple[str, bool]:
+    """(first thing wrong, "" = nothing; did the check come to its end before `give_up` said so?).
 
     `pause_s`: rest so long after every few thousand steps. Raises sqlite3.DatabaseError as SQLite does.
     """
 
     def step() -> bool:
-        time.sleep(pause_s)
-        return time.monotonic() > until_s
+        if pause_s:
+            time.sleep(pause_s)
+        return give_up()
 
     reader.set_progress_handler(step, _STEPS)
     try:

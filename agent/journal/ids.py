@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from agent.durable_file import write_durably
+from agent.lasting_file import write_lasting
 
 AHEAD = 10_000
 """So many ids are reserved at once; half of them are kept in hand."""
@@ -55,7 +55,7 @@ class Ids:
             self._write(self.given, "")
 
     def _write(self, reserved: dict[str, int], boot: str) -> None:
-        write_durably(self._path, json.dumps(reserved | {"boot": boot}) + "\n")
+        write_lasting(self._path, json.dumps(reserved | {"boot": boot}) + "\n")
 
     def _read(self) -> dict[str, int | str]:
         """A file that is damaged says nothing: beyond any id that can have been given at less than 1000 parts/s."""

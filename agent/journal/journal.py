@@ -49,6 +49,8 @@ class Journal:
         opened = open_journal(path)
         self._db, self.ids = opened.db, opened.ids
         self.found_damaged, self.checked = opened.trouble, opened.checked
+        self.damage = ""
+        """What has been found since: the next start will set the file aside."""
         self._open_rows: dict[tuple[int, int], int] = {}
         """message_id by trigger key."""
         self._queue = Backlog()

@@ -1,0 +1,144 @@
+"""What the journal needs now and then, in a thread of its own: checkpoints, ids in hand, retention, rest of the check.
+
+It waits for the disk so that the writer need not. What it has to write it gives the writer to do, in small turns.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+
+from agent.journal.damage import check_whole, is_damage, mark_damaged
+from agent.journal.event import Event
+from agent.journal.history import open_reader
+from agent.journal.journal import Journal
+from agent.journal.retention import Retention
+from agent.results_config import JournalConfig
+
+log = logging.getLogger(__name__)
+
+ROUND_S = 1.0
+CHECKPOINT_S = 10.0
+"""A power cut takes at most the rows of so long …"""
+CHECKPOINT_SHARE = 100
+"""… or, on a disk that takes long to sync, of so many times what that takes: each makes one commit wait as well."""
+RETENTION_S = 60.0
+TURN_S = 10.0
+"""A turn that the writer has not taken by then: the disk has other troubles."""
+BETWEEN_TURNS_S = 0.02
+CHECK_PAUSE_S = 0.002
+"""The check rests so long after each few thousand steps: half of the time."""
+BYTES_PER_GB = 1e9
+
+
+@dataclass
+class Schedule:
+    """When what is due next, on any clock that never goes back."""
+
+    checkpoint_s: float = 0.0
+    retention_s: float = 0.0
+
+    def checkpointed(self, now_s: float, took_s: float) -> None:
+        """The next is due after a while."""
+        self.checkpoint_s = now_s + max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s)
+
+    def pruned(self, now_s: float) -> None:
+        """As `checkpointed`."""
+        self.retention_s = now_s + RETENTION_S
+
+
+class Housekeeping:
+    """Its thread runs from the start; close it before the journal."""
+
+    def __init__(self, journal: Journal, config: JournalConfig) -> None:
+        self._journal = journal
+        self._retention = Retention(config.keep_days, config.max_gb * BYTES_PER_GB)
+        self._schedule = Schedule()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep_house, name="journal-housekeeping", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """After the turn under way."""
+        self._stopping.set()
+        self._thread.join(TURN_S)
+
+    def _keep_house(self) -> None:
+        if not self._journal.checked:
+            self._check_the_rest()
+        with closing(sqlite3.connect(self._journal.path, isolation_level=None, timeout=0.0)) as db:
+            db.execute("PRAGMA synchronous = NORMAL")
+            while not self._stopping.wait(ROUND_S):
+                try:
+                    self._round(db)
+                except (sqlite3.OperationalError, OSError) as error:
+                    log.debug("journal housekeeping: %s", error)  # the writer meets the same, and tells of it
+                except sqlite3.DatabaseError as error:
+                    if not is_damage(error):
+                        raise
+                    self._found(str(error))
+                    return
+
+    def _round(self, db: sqlite3.Connection) -> None:
+        self._journal.ids.keep_ahead()
+        begun_s = time.monotonic()
+        if begun_s >= self._schedule.checkpoint_s:
+            self.checkpoint(db)
+            self._schedule.checkpointed(time.monotonic(), time.monotonic() - begun_s)
+        if begun_s >= self._schedule.retention_s:
+            self.prune(db)
+            self._schedule.pruned(time.monotonic())
+
+    def checkpoint(self, db: sqlite3.Connection) -> None:
+        """Sync the log and fold it into the file, beside the writer.
+
+        The first commit after it begins the log anew and syncs its head: an empty one does, so that no decision waits.
+        """
+        _, frames, folded = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if frames > 0 and frames == folded:
+            self._journal.run(_empty_commit, TURN_S)
+
+    def prune(self, db: sqlite3.Connection) -> None:
+        """Batch after batch until nothing is too old or too much."""
+        first_day = self._retention.first_day(db)
+        more = True
+        while more and not self._stopping.is_set():
+            more = False
+
+            def turn(writer: sqlite3.Connection) -> None:
+                nonlocal more
+                with suppress(sqlite3.OperationalError):  # a full disk: rows go first
+                    more = self._retention.prune(writer, first_day)
+
+            if not self._journal.run(turn, TURN_S):
+                return
+            self._stopping.wait(BETWEEN_TURNS_S)
+
+    def _check_the_rest(self) -> None:
+        """The file was too large to be looked at in whole before the start."""
+        try:
+            with closing(open_reader(self._journal.path)) as reader:
+                damage, _ = check_whole(reader, self._stopping.is_set, CHECK_PAUSE_S)
+        except sqlite3.OperationalError as error:
+            log.warning("journal %s could not be checked: %s", self._journal.path, error)
+            return
+        except sqlite3.DatabaseError as error:
+            damage = str(error)
+        if damage:
+            self._found(damage)
+
+    def _found(self, damage: str) -> None:
+        """Parts go on: what can be read and written still is."""
+        self._journal.damage = damage
+        mark_damaged(self._journal.path, damage)
+        self._journal.record(Event("journal", "DAMAGED", f"{damage}: the next start sets the file aside"))
+
+
+def _empty_commit(writer: sqlite3.Connection) -> None:
+    with suppress(sqlite3.OperationalError):
+        (version,) = writer.execute("PRAGMA user_version").fetchone()
+        writer.execute(f"PRAGMA user_version = {version}")
