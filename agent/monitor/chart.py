@@ -84,7 +84,7 @@ class RateChart:
 
     def steps(self, value: float) -> tuple[float, float]:
         """What this value adds to the evidence, up and down."""
-        seen = value > 0
+        seen = int(value > 0)
         return self._up[seen], self._down[seen]
 
 

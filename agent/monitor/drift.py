@@ -127,6 +127,8 @@ class Drift:
 
     def __init__(self, config: DriftConfig, baselines: dict[str, Baseline]) -> None:
         self._config, self._baselines = config, baselines
+        self.learnt = 0
+        """So many baselines have been completed here."""
         self._product = ""
         self._watched: dict[str, dict[str, Watched]] = {}
         """By product: jobs that take turns each go on where they were."""
@@ -181,6 +183,7 @@ class Drift:
         baseline = self._baselines[part.product]
         baseline.learn(part, self._config.baseline_parts)
         if baseline.complete:
+            self.learnt += 1
             self._watched[part.product] = self._charts(baseline)
 
     def _charts(self, baseline: Baseline) -> dict[str, Watched]:

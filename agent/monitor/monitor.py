@@ -108,10 +108,9 @@ class Monitor:
             part = part_of(message)
             if part is not None:
                 with self._lock:
-                    learning = self.drift.learning_parts
+                    before = self.drift.learnt
                     changes = self.drift.observe(part)
-                    learnt = bool(learning) and not self.drift.learning_parts
-                if learnt:
+                if self.drift.learnt > before:
                     self._tell_what_is_usual()
                 for change in changes:
                     self._tell(change)
