@@ -123,6 +123,41 @@ def test_set_offline_takes_the_station_off_and_refuses_photos(desk: Desk) -> Non
     assert desk.inspect(Verdict.PASS).verdict is Verdict.PASS
 
 
+def test_an_operators_pause_takes_the_station_off_as_set_offline_does(desk: Desk) -> None:
+    limits = AlarmLimits(consecutive_no_decisions=2)
+    desk = Desk(limits)
+    under_way = desk.part()
+    assert under_way is not None
+    desk.handshake.ledger.paused_by = "R. Diaz"
+    for _ in range(3):
+        assert desk.part() is None
+        assert (desk.settled[-1].reason, desk.settled[-1].detail) == (Reason.OFFLINE, "paused by R. Diaz")
+    assert not desk.status & GOOD
+    assert not desk.alarms, "it was ordered: no sign of a fault"
+    assert desk.deliver(under_way, Verdict.PASS).verdict is Verdict.PASS
+    desk.handshake.ledger.paused_by = ""
+    desk.cycle()
+    assert desk.status & GOOD == GOOD
+    assert desk.inspect(Verdict.PASS).verdict is Verdict.PASS
+
+
+def test_an_operators_recipe_is_in_use_where_the_plc_selects_none(desk: Desk) -> None:
+    before = desk.part()
+    desk.handshake.select_job(2, desk.now_ns)
+    assert [desk.part(), desk.part()] == [None, None]
+    assert {decision.reason for decision in desk.settled[-2:]} == {Reason.JOB_CHANGE}
+    after = desk.part()
+    assert before is not None
+    assert after is not None
+    assert (before.job, after.job) == (1, 2)
+    assert (desk.word("JOB_CURRENT"), desk.word("RECIPE_ID")) == (2, 0x2222)
+    assert desk.handshake.job_of_plc == 0
+    desk.program.panel.job = 1
+    desk.cycle()
+    desk.cycle()
+    assert (desk.word("JOB_CURRENT"), desk.handshake.job_of_plc) == (1, 1), "the PLC's word goes before the operator's"
+
+
 @pytest.mark.parametrize("ordered_at", ["trigger", "verdict"])
 def test_under_reject_all_no_part_is_pass(desk: Desk, ordered_at: str) -> None:
     desk.program.panel.reject_all = ordered_at == "trigger"
