@@ -13,12 +13,13 @@ from agent.config import load_config
 from agent.health import Health, Stage
 from agent.inspection import Defect, FrameStats, Inspection, Judgement, Reason, Verdict
 from agent.journal.rows import Identity
-from agent.local_line import free_port, to_toml
+from agent.local_line import to_toml
 from agent.plc.decision import Decision
 from agent.records import Records
 from agent.standalone.link import StandaloneLink
 from tests.conftest import ROOT
 
+NAMES = ("results", "replay", "control")
 CLASSES = ("background", "crack", "fray")
 STAGES_MS = {"grab": 5.0, "run": 7.0, "segment": 8.0, "judge": 0.4}
 REASONS = {Verdict.PASS: Reason.OK, Verdict.REJECT: Reason.DEFECT, Verdict.NO_DECISION: Reason.FRAME_TIMEOUT}
@@ -28,7 +29,7 @@ class MonitoredStation:
     """`with MonitoredStation(folder) as station`: READY; a second one in the same folder is a restart."""
 
     def __init__(self, folder: Path, model: str = "ab", **tables: dict[str, Any]) -> None:
-        self.folder, self.ports = folder, {name: free_port() for name in ("results", "replay", "control")}
+        self.folder, self.endpoints = folder, {name: f"ipc://{folder}/{name}" for name in NAMES}
         settings: dict[str, Any] = {
             "recipe": str(ROOT / "config/recipes/magnetic_tile.toml"),
             "station": {"line": "line1", "name": "cam1", "state_dir": str(folder / "state")},
@@ -36,7 +37,7 @@ class MonitoredStation:
             "trigger": {"mode": "software", "min_pitch_ms": 10, "deadline_ms": 20_000},
             "calibration": {"x_mm_per_px": 0.1, "y_mm_per_px": 0.1},
             "model": {"path": str(ROOT / "models/magnetic_tile.onnx"), "provider": "cpu"},
-            "publisher": {name: f"tcp://127.0.0.1:{port}" for name, port in self.ports.items()},
+            "publisher": self.endpoints,
             "journal": {"wait_ms": 5000},
         }
         path = folder / "station.toml"
