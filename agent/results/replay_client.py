@@ -84,7 +84,6 @@ def connected(
         zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
         zmq.HEARTBEAT_TIMEOUT: HEARTBEAT_TIMEOUT_MS,
         zmq.CONNECT_TIMEOUT: HEARTBEAT_TIMEOUT_MS,
-        zmq.RECONNECT_IVL_MAX: 1000,
     }.items():
         socket.setsockopt(option, value)
     secured(socket, keys)

@@ -24,9 +24,9 @@ PATIENCE_S = 20
 class Outlet:
     """A journal and its publisher, as the station wires them; can be stopped and started again."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.agent_epoch = path, 0
-        self.endpoints = PublisherConfig(
+    def __init__(self, path: Path, endpoints: PublisherConfig | None = None, agent_epoch: int = 1) -> None:
+        self.path, self.agent_epoch = path, agent_epoch - 1
+        self.endpoints = endpoints or PublisherConfig(
             results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}", images="all"
         )
         self.start()

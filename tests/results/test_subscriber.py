@@ -1,0 +1,405 @@
+"""The subscriber outlives everything: its own death, the station's, the network's, and a journal exchanged under it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from itertools import islice, pairwise
+from pathlib import Path
+
+import pytest
+import zmq
+
+from agent.errors import ConfigError, Fault, UsageError
+from agent.inspection import Verdict
+from agent.journal.event import Event
+from agent.journal.ids import ids_beside
+from agent.local_line import free_port
+from agent.made_history import make_history
+from agent.results.follower import Heard, Trouble
+from agent.results.messages import EventMessage, ReplayReply, ResultMessage, StatusMessage, topic
+from agent.results.subscriber import Break, follow, history, subscribe, subscribe_events
+from agent.results_config import PublisherConfig
+from tests.conftest import ROOT
+from tests.faults.chaos_proxy import ChaosProxy
+from tests.faults.sizes import SEED, sized
+from tests.results.key_ring import KeyRing
+from tests.results.outlet import PATIENCE_S, Outlet
+from tests.results.records import inspect, rows_of
+
+
+@pytest.fixture
+def outlet(tmp_path: Path) -> Iterator[Outlet]:
+    outlet = Outlet(tmp_path / "journal.sqlite")
+    yield outlet
+    outlet.stop()
+
+
+class Listener:
+    """Collects what a stream yields, in a thread."""
+
+    def __init__(self, stream: Callable[[threading.Event], Iterator[Heard]]) -> None:
+        self.heard: list[Heard] = []
+        self.error: Exception | None = None
+        self._stop = threading.Event()
+        self._stream = stream
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def ids(self) -> list[int]:
+        return [message.message_id for message in self.heard if isinstance(message, ResultMessage)]
+
+    def told(self, *kinds: type) -> list[Heard]:
+        return [heard for heard in self.heard if isinstance(heard, kinds)]
+
+    def wait(self, until: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+        end_s = time.monotonic() + patience_s
+        while not until():
+            assert self.error is None, self.error
+            assert time.monotonic() < end_s, f"heard only {self.heard[-5:]}"
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive(), "it does not stop"
+
+    def _listen(self) -> None:
+        try:
+            for heard in self._stream(self._stop):
+                self.heard.append(heard)
+        except Exception as error:
+            self.error = error
+
+
+@contextmanager
+def following(config: PublisherConfig, since: int | None = 0, patience_s: float = 3.0) -> Iterator[Listener]:
+    """Everything that is heard of a station."""
+
+    def stream(stop: threading.Event) -> Iterator[Heard]:
+        return follow(config.results, config.replay, since, stop=stop, patience_s=patience_s)
+
+    with closing(Listener(stream)) as listener:
+        yield listener
+
+
+@contextmanager
+def short_lives(what: str, path: Path, config: PublisherConfig, kills: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is killed so many times and then goes on."""
+    arguments = [what, str(path), config.results, config.replay, str(kills), str(SEED)]
+    command = [sys.executable, "-m", "tests.results.short_lives", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait(PATIENCE_S) == 0
+
+
+# --- deaths ----------------------------------------------------------------------------------------------------------
+
+
+@sized(("kills",), (20,), (200,))
+def test_a_subscriber_that_is_killed_again_and_again_misses_nothing(outlet: Outlet, tmp_path: Path, kills: int) -> None:
+    """At least once: what it was just handling comes again, and no more than that."""
+    book, rows = tmp_path / "book", 30 * kills
+    inspect(outlet.journal, *range(1, rows // 2))
+    with short_lives("subscriber", book, outlet.endpoints, kills):
+        for seq in range(rows // 2, rows + 1):
+            inspect(outlet.journal, seq)
+        end_s = time.monotonic() + PATIENCE_S + kills
+        while not (book.exists() and (text := book.read_text()).endswith(f"\n{rows}\n")):
+            assert time.monotonic() < end_s, f"booked {text.count(chr(10))} lines"
+            time.sleep(0.02)
+    booked = [int(line) for line in book.read_text().splitlines()]
+    assert set(booked) == set(range(1, rows + 1))
+    again = [later for earlier, later in pairwise(booked) if later != earlier + 1]
+    assert all(later == earlier for earlier, later in pairwise(booked) if later != earlier + 1)
+    assert len(again) <= kills
+
+
+@sized(("kills",), (6,), (200,))
+def test_a_station_that_is_killed_while_it_answers_loses_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    """In the middle of a long history, asked for in many small pieces, and of live results."""
+    monkeypatch.setattr("agent.results.chain.BATCH", 20)
+    journal = tmp_path / "journal.sqlite"
+    make_history(journal, 500 * kills)
+    ports = {what: f"tcp://127.0.0.1:{free_port()}" for what in ("results", "replay")}
+    config = PublisherConfig.model_validate(ports)
+    with following(config) as listener, short_lives("station", journal, config, kills) as station:
+        assert station.stdout
+        assert station.stdout.readline() == b"done\n"
+        numbers = [row["message_id"] for row in rows_of(journal)]
+        listener.wait(lambda: len(listener.ids()) >= len(numbers), PATIENCE_S + kills)
+    assert listener.ids() == numbers
+    assert not listener.told(Break)
+    lives = {message.agent_epoch for message in listener.told(StatusMessage)}
+    assert len(lives) > 1, "it has followed one life of the station alone"
+
+
+def test_a_station_that_is_not_there_yet_is_waited_for_and_said_once(tmp_path: Path) -> None:
+    ports = {what: f"tcp://127.0.0.1:{free_port()}" for what in ("results", "replay")}
+    config = PublisherConfig.model_validate(ports)
+    with following(config, patience_s=0.2) as listener:
+        listener.wait(lambda: listener.told(Trouble))
+        time.sleep(0.5)
+        assert [str(trouble)[: len(config.results)] for trouble in listener.heard] == [config.results]
+        with closing_outlet(Outlet(tmp_path / "journal.sqlite", config)) as outlet:
+            inspect(outlet.journal, 1, 2)
+            listener.wait(lambda: listener.ids() == [1, 2])
+
+
+@contextmanager
+def closing_outlet(outlet: Outlet) -> Iterator[Outlet]:
+    """Stopped at the end."""
+    try:
+        yield outlet
+    finally:
+        outlet.stop()
+
+
+def test_a_network_that_swallows_everything_is_outlived(outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection breaks, nothing comes through any more: only the heartbeat notices."""
+    monkeypatch.setattr("agent.results.replay_client.HEARTBEAT_MS", 100)
+    monkeypatch.setattr("agent.results.replay_client.HEARTBEAT_TIMEOUT_MS", 300)
+    proxies = {
+        what: ChaosProxy(int(getattr(outlet.endpoints, what).rpartition(":")[2])) for what in ("results", "replay")
+    }
+    through = PublisherConfig(**{what: f"tcp://127.0.0.1:{proxy.port}" for what, proxy in proxies.items()})
+    with following(through, patience_s=0.3) as listener:
+        inspect(outlet.journal, 1)
+        listener.wait(lambda: listener.ids() == [1])
+        for proxy in proxies.values():
+            proxy.inject("half_open")
+        inspect(outlet.journal, *range(2, 30))
+        listener.wait(lambda: len(listener.ids()) == 29)
+    assert listener.ids() == list(range(1, 30))
+    for proxy in proxies.values():
+        proxy.close()
+
+
+# --- journals that are not what they were ----------------------------------------------------------------------------
+
+
+def test_a_journal_set_aside_is_said_once_and_gone_on_from(outlet: Outlet) -> None:
+    """The station died with it: its ids go on beyond all that may have been given."""
+    with following(outlet.endpoints) as listener:
+        inspect(outlet.journal, 1, 2, 3)
+        listener.wait(lambda: listener.ids() == [1, 2, 3])
+        outlet.stop()
+        outlet.path.write_bytes(b"not a database at all")
+        given = ids_beside(outlet.path)
+        given.write_text(json.dumps(json.loads(given.read_text()) | {"inspections": 10_000}))
+        outlet.start()
+        inspect(outlet.journal, 4, 5)
+        listener.wait(lambda: len(listener.ids()) == 5)
+    numbers = [int(str(row["message_id"])) for row in rows_of(outlet.path)]
+    assert listener.ids() == [1, 2, 3, *numbers]
+    (broken,) = [told for told in listener.told(Break) if told.kind == "result"]  # type: ignore[union-attr]
+    assert broken == Break("result", 3, numbers[0], f"the station's journal begins at {numbers[0]}")
+
+
+def test_what_retention_has_deleted_is_said_once(outlet: Outlet) -> None:
+    inspect(outlet.journal, *range(1, 11))
+    outlet.journal._db.execute("DELETE FROM inspections WHERE message_id <= 6")
+    with following(outlet.endpoints, since=2) as listener:
+        listener.wait(lambda: listener.ids() == [7, 8, 9, 10])
+        inspect(outlet.journal, 11)
+        listener.wait(lambda: listener.ids() == [7, 8, 9, 10, 11])
+    (broken,) = listener.told(Break)
+    assert str(broken) == "results after 2 go on at 7, 3 to 6 are lost: the station's journal begins at 7"
+
+
+def test_a_journal_from_a_backup_is_told_and_what_it_counts_anew_is_not_taken_for_seen(outlet: Outlet) -> None:
+    """Numbers 4 and 5 are given out twice: the second 4 and 5 are other parts."""
+    with following(outlet.endpoints) as listener:
+        inspect(outlet.journal, 1, 2, 3)
+        outlet.stop()
+        saved = shutil.copy(outlet.path, outlet.path.with_suffix(".saved"))
+        outlet.start()
+        inspect(outlet.journal, 4, 5)
+        listener.wait(lambda: listener.ids() == [1, 2, 3, 4, 5])
+        outlet.stop()
+        shutil.copy(saved, outlet.path)
+        outlet.start()
+        inspect(outlet.journal, 6, 7, 8)
+        listener.wait(lambda: len(listener.ids()) == 8)
+    results = [message for message in listener.heard if isinstance(message, ResultMessage)]
+    assert [message.trigger_seq for message in results] == list(range(1, 9))
+    (broken,) = [told for told in listener.told(Break) if told.kind == "result"]  # type: ignore[union-attr]
+    assert isinstance(broken, Break)
+    assert broken.after == 5
+    assert broken.next == results[5].message_id
+
+
+# --- positions -------------------------------------------------------------------------------------------------------
+
+
+def take(outlet: Outlet, position: Path, count: int, since: int | None = 0) -> list[int]:
+    """Handle so many results, and one more half."""
+    with closing(subscribe(outlet.endpoints.results, outlet.endpoints.replay, since, position=position)) as stream:  # type: ignore[type-var]
+        return [message.message_id for message in islice(stream, count)]
+
+
+def test_a_position_comes_before_since_and_moves_when_the_next_is_asked_for(outlet: Outlet, tmp_path: Path) -> None:
+    inspect(outlet.journal, *range(1, 8))
+    position = tmp_path / "position"
+    assert take(outlet, position, 3) == [1, 2, 3]
+    assert take(outlet, position, 3) == [3, 4, 5], "3 was being handled"
+
+
+def test_from_now_on_is_a_position_too(outlet: Outlet, tmp_path: Path) -> None:
+    """It dies before the first result; what came meanwhile is not lost."""
+    inspect(outlet.journal, 1, 2)
+    stop, position = threading.Event(), tmp_path / "position"
+    threading.Timer(0.5, stop.set).start()
+    assert list(subscribe(outlet.endpoints.results, outlet.endpoints.replay, position=position, stop=stop)) == []
+    inspect(outlet.journal, 3)
+    assert take(outlet, position, 1, since=None) == [3]
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "complaint"),
+    [
+        ("half a rec", ConfigError, "damaged, or no position file: give another, or delete it"),
+        ('{"line": "line1", "station": "cam1", "kind": "event", "number": 3, "agent_epoch": 1, "utc": ""}', UsageError,
+         "is one of events, not of results"),
+        ('{"line": "line1", "station": "cam2", "kind": "result", "number": 3, "agent_epoch": 1, "utc": ""}', UsageError,
+         "is of station line1/cam1, not of line1/cam2"),
+    ],
+)  # fmt: skip
+def test_a_position_that_is_not_ours_is_one_clear_line(
+    outlet: Outlet, tmp_path: Path, content: str, error: type[Exception], complaint: str
+) -> None:
+    position = tmp_path / "position"
+    position.write_text(content)
+    with pytest.raises(error, match=complaint) as caught:
+        take(outlet, position, 1)
+    assert "\n" not in str(caught.value)
+    assert position.read_text() == content
+
+
+def test_two_subscribers_do_not_share_a_position(outlet: Outlet, tmp_path: Path) -> None:
+    position = tmp_path / "position"
+    inspect(outlet.journal, 1, 2)
+    first = subscribe(outlet.endpoints.results, outlet.endpoints.replay, 0, position=position)
+    next(first)
+    with pytest.raises(UsageError, match="another subscriber uses it"):
+        take(outlet, position, 1)
+    first.close()  # type: ignore[attr-defined]
+    assert take(outlet, position, 1) == [1]
+    with pytest.raises(UsageError, match="give a file in a folder you may write"):
+        take(outlet, tmp_path / "nowhere" / "position", 1)
+
+
+# --- what else may be heard ------------------------------------------------------------------------------------------
+
+
+def test_two_stations_are_not_mixed_up(outlet: Outlet, tmp_path: Path) -> None:
+    """The live results of one and the journal of another."""
+    other = PublisherConfig(results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}")
+    with zmq.Context() as context, context.socket(zmq.PUB) as live:
+        live.setsockopt(zmq.LINGER, 0)
+        live.bind(other.results)
+        pulse = StatusMessage(line="line1", station="cam2", agent_epoch=1, last_message_id=5, utc="")
+        mixed = other.model_copy(update={"replay": outlet.endpoints.replay})
+        inspect(outlet.journal, 1)
+        with following(mixed) as listener:
+            while listener.error is None:
+                live.send_multipart([topic("line1", "cam2", "status").encode(), pulse.to_bytes()])
+                time.sleep(0.05)
+    assert "is of station line1/cam" in str(listener.error)
+    assert "with its own endpoints" in str(listener.error)
+
+
+def test_nonsense_on_the_wire_is_told_and_passed_over(outlet: Outlet) -> None:
+    """Of a newer station, of something else: neither ends a subscriber."""
+    with zmq.Context() as context, context.socket(zmq.PUB) as live:
+        live.setsockopt(zmq.LINGER, 0)
+        port = live.bind_to_random_port("tcp://127.0.0.1")
+        inspect(outlet.journal, 1, 2)
+        pulse = StatusMessage(line="line1", station="cam1", agent_epoch=1, last_message_id=2, utc="").to_bytes()
+        config = outlet.endpoints.model_copy(update={"results": f"tcp://127.0.0.1:{port}"})
+        with following(config) as listener:
+            while not listener.told(StatusMessage):
+                for frames in ([b"insp/1/"], [b"insp/1/a/b/status/", b"{"], [b"insp/1/a/b/of_tomorrow/", b"x"],
+                               [b"insp/1/line1/cam1/status/", pulse]):  # fmt: skip
+                    live.send_multipart(frames)
+                time.sleep(0.02)
+            listener.wait(lambda: listener.ids() == [1, 2])
+    assert any("not understood" in str(trouble) for trouble in listener.told(Trouble))
+
+
+def test_a_journal_that_cannot_be_read_is_told_once_and_asked_again(
+    outlet: Outlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.results.follower.RETRY_S", 0.1)
+    replay = f"tcp://127.0.0.1:{free_port()}"
+    config = outlet.endpoints.model_copy(update={"replay": replay})
+    inspect(outlet.journal, 1)
+    with following(config) as listener, zmq.Context() as context, context.socket(zmq.REP) as server:
+        server.bind(replay)
+        assert server.poll(PATIENCE_S * 1000)
+        server.recv()
+        refused = ReplayReply(first_message_id=0, last_message_id=0, count=0, error="the disk is gone")
+        server.send(refused.to_bytes())
+        assert server.poll(PATIENCE_S * 1000), "it does not ask again"
+        row = history(outlet.endpoints.replay)
+        server.recv()
+        server.send_multipart([
+            ReplayReply(first_message_id=1, last_message_id=1, count=1).to_bytes(), *(m.to_bytes() for m in row)
+        ])  # fmt: skip
+        listener.wait(lambda: listener.ids() == [1])
+    assert [str(trouble) for trouble in listener.told(Trouble)] == [
+        f"{replay}: replay at {replay} refused: the disk is gone"
+    ]
+
+
+def test_events_are_followed_as_results_are(outlet: Outlet, tmp_path: Path) -> None:
+    outlet.journal.record(Event("command", "pause", "", "R. Diaz"))
+    inspect(outlet.journal, 1)
+    ends = outlet.endpoints.results, outlet.endpoints.replay
+    position = tmp_path / "events"
+    with closing(subscribe_events(*ends, since=0, position=position)) as stream:  # type: ignore[type-var]
+        first = next(stream)
+        outlet.journal.record(Event("command", "resume", "", "R. Diaz"))
+        assert (first.what, next(stream).what) == ("pause", "resume")
+    with following(outlet.endpoints, since=None) as listener:
+        listener.wait(lambda: listener.told(StatusMessage))
+        outlet.journal.record(Event("drift", "mean_grey"))
+        listener.wait(lambda: listener.told(EventMessage))
+    with closing(subscribe_events(*ends, position=position)) as stream:  # type: ignore[type-var]
+        assert [event.what for event in islice(stream, 2)] == ["resume", "mean_grey"]
+
+
+def test_history_gives_what_is_asked_for(outlet: Outlet) -> None:
+    inspect(outlet.journal, *range(1, 601))
+    inspect(outlet.journal, 601, verdict=Verdict.REJECT)
+    rows = list(history(outlet.endpoints.replay))
+    assert [row.message_id for row in rows] == list(range(1, 602))
+    assert [row.message_id for row in history(outlet.endpoints.replay, last=3)] == [599, 600, 601]
+    begin, end = rows[100].decided_utc, rows[400].decided_utc
+    between = [row.message_id for row in rows if begin <= row.decided_utc < end]
+    assert [row.message_id for row in history(outlet.endpoints.replay, from_utc=begin, to_utc=end)] == between
+    with pytest.raises(Fault, match="refused: from_utc 'noon' is no time"):
+        list(history(outlet.endpoints.replay, from_utc="noon"))
+
+
+def test_a_subscriber_with_keys_follows_a_station_with_keys(tmp_path: Path) -> None:
+    ring = KeyRing(tmp_path)
+    config = ring.config()
+    with closing_outlet(Outlet(tmp_path / "journal.sqlite", config)) as outlet:
+        inspect(outlet.journal, 1, 2)
+        with closing(subscribe(config.results, config.replay, 0, keys=ring.keys("listener"))) as stream:  # type: ignore[type-var]
+            assert [message.message_id for message in islice(stream, 2)] == [1, 2]
+        with pytest.raises(Fault, match="does not know this client's key"):
+            next(subscribe(config.results, config.replay, 0, keys=ring.keys("stranger")))
+        with pytest.raises(Fault, match="wants keys"):
+            next(subscribe(config.results, config.replay, 0))
