@@ -17,6 +17,7 @@ from agent.inspection import Defect, Frame, Image, Inspection, Judgement, Reason
 from agent.journal.event import Event
 from agent.journal.journal import Journal
 from agent.plc.decision import Decision
+from agent.results.messages import ResultMessage
 from agent.results_config import ArchiveConfig
 from tests.results.records import closed, identity, trigger
 
@@ -70,6 +71,19 @@ def unseen(seq: int) -> Decision:
     assert decided.evidence is not None
     blind = replace(decided.evidence, mask=None, judgement=Judgement(Verdict.NO_DECISION, Reason.FRAME_QUALITY))
     return replace(decided, evidence=blind)
+
+
+def message(message_id: int = 1, **values: object) -> ResultMessage:
+    """A completed row with these values; it passed."""
+    row = {
+        "message_id": message_id, "kind": "inspection", "line": "line1", "station": "cam1", "plc_epoch": 1,
+        "agent_epoch": 1, "trigger_seq": 1, "part_id": 1, "triggered_ns": 1, "decided_ns": 2,
+        "decided_utc": "2026-11-27T06:15:30.123+00:00", "verdict": "pass", "reason": "ok", "detail": "", "valid": True,
+        "defects": [], "peak_scores": {}, "margin": 0.4, "latencies_ms": {}, "acknowledged_ns": None, "in_time": None,
+        "plc_action": "passed", "late_verdict": None, "bypass": False, "model_sha256": "", "recipe": "tile",
+        "recipe_sha256": "", "job": 1, "simulated": True,
+    }  # fmt: skip
+    return ResultMessage.model_validate(row | values)
 
 
 def complete(journal: Journal, *decisions: Decision) -> None:

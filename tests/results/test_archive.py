@@ -19,24 +19,10 @@ from agent.archive.kept_images import kept_images
 from agent.archive.layout import UNFINISHED, Name, Why, stem_of
 from agent.inspection import Verdict
 from agent.journal.rows import without_images
-from agent.results.messages import ResultMessage
 from agent.results_config import ArchiveConfig
-from tests.results.pictured import CLASSES, complete, kept_at, photo, pictured, spots, unseen
+from tests.faults.small_disk import SmallDisk
+from tests.results.pictured import CLASSES, complete, kept_at, message, photo, pictured, spots, unseen
 from tests.results.records import closed, decision
-
-
-def message(message_id: int = 1, **values: object) -> ResultMessage:
-    """A completed row with these values; it passed."""
-    row = {
-        "message_id": message_id, "kind": "inspection", "line": "line1", "station": "cam1", "plc_epoch": 1,
-        "agent_epoch": 1, "trigger_seq": 1, "part_id": 1, "triggered_ns": 1, "decided_ns": 2,
-        "decided_utc": "2026-11-27T06:15:30.123+00:00", "verdict": "pass", "reason": "ok", "detail": "", "valid": True,
-        "defects": [], "peak_scores": {}, "margin": 0.4, "latencies_ms": {}, "acknowledged_ns": None, "in_time": None,
-        "plc_action": "passed", "late_verdict": None, "bypass": False, "model_sha256": "", "recipe": "tile",
-        "recipe_sha256": "", "job": 1, "simulated": True,
-    }  # fmt: skip
-    return ResultMessage.model_validate(row | values)
-
 
 # --- the choice ------------------------------------------------------------------------------------------------------
 
@@ -183,6 +169,27 @@ def test_what_cannot_be_kept_is_counted_and_told_once_and_nothing_waits(
     assert [(event.kind, event.what) for event in kept.events] == [("archive", "EVIDENCE"), ("archive", "restored")]
     assert "10 were lost" in kept.events[1].detail
     assert sum("file exists" in record.getMessage() for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_disk_that_fails_and_is_well_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """A real one, of a few megabytes."""
+    monkeypatch.setattr("agent.archive.outage.QUIET_S", 0.0)
+    monkeypatch.setattr("agent.archive.archive.RETRY_S", 0.02)
+    with SmallDisk(tmp_path / "archive", 2) as disk, kept_at(tmp_path, min_free_gb=0.001) as kept:
+        hurt, heal = {"full": (disk.fill, disk.free), "read-only": (disk.make_read_only, disk.make_writable)}[fault]
+        kept.keep(pictured(1))
+        before = kept.names()
+        hurt()
+        complete(kept.journal, pictured(2))
+        kept.until(lambda: kept.warnings == 1)
+        assert kept.names() == before, "what is there is not thrown after somebody else's bytes"
+        heal()
+        kept.keep()
+        assert kept.archive.upkeep()["archive_dropped"] == 0
+    assert {event.detail for event in kept.events if event.what == "EVIDENCE"} <= {
+        "no room within archive.max_gb and archive.min_free_gb", "no space left on device", "read-only file system"
+    }  # fmt: skip
 
 
 def test_a_folder_deleted_while_running_is_made_again(tmp_path: Path) -> None:
