@@ -12,16 +12,22 @@ from agent.errors import exit_on_error
 Config = Annotated[Path, typer.Argument(help="The station's TOML file.")]
 
 
-def journal_backup(config: Config, out: Annotated[Path, typer.Option(help="The copy.")]) -> None:
+def journal_backup(
+    config: Config, out: Annotated[Path, typer.Option(help="The copy: a new file, complete in itself.")]
+) -> None:
     """Copy the journal while the station runs.  Example: linegate journal backup config/line.toml --out copy.sqlite"""
     with exit_on_error():
-        raise NotImplementedError
+        from agent.journal.backup import run_backup
+
+        run_backup(config, out)
 
 
 def journal_check(config: Config) -> None:
-    """Is the journal whole?  Example: linegate journal check config/line.toml"""
+    """Is the journal whole, and has each part one row?  Example: linegate journal check config/line.toml"""
     with exit_on_error():
-        raise NotImplementedError
+        from agent.journal.check import run_check
+
+        run_check(config)
 
 
 def journal_export(

@@ -34,10 +34,10 @@ def mark_damaged(path: Path, why: str) -> None:
         log.error("journal %s: %s", _mark(path), error)
 
 
-def find_damage(path: Path, given: bool) -> tuple[str, bool]:
+def find_damage(path: Path, given: bool, give_up: Callable[[], bool] | None = None) -> tuple[str, bool]:
     """(what is wrong with the file, "" = nothing so far; was all of it looked at?). Changes nothing.
 
-    `given`: ids have been given, so that there must be a file with rows.
+    `given`: ids have been given, so that there must be a file with rows. `give_up`: by default after CHECK_S.
     """
     if _mark(path).exists():
         return _mark(path).read_text(encoding="utf-8", errors="replace").strip() or "marked as damaged", True
@@ -48,7 +48,7 @@ def find_damage(path: Path, given: bool) -> tuple[str, bool]:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as reader:
             until_s = time.monotonic() + CHECK_S
-            return check_whole(reader, lambda: time.monotonic() > until_s)
+            return check_whole(reader, give_up or (lambda: time.monotonic() > until_s))
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
