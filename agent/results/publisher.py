@@ -112,19 +112,19 @@ class Publisher:
         poller = zmq.Poller()
         poller.register(self._bell, zmq.POLLIN)
         poller.register(self._socket, zmq.POLLIN)
-        status, sent_s = self._status(), 0.0
+        status, taken_s, sent_s = self._status(), 0.0, 0.0
         while not self._stopping.is_set():
             poller.poll(100)
             self._subscriptions.take()
             self._send_queued()
-            since_s = time.monotonic() - sent_s
-            greet = since_s >= GREETING_S and self._subscriptions.any_new(self._topics["status"])
-            if since_s >= STATUS_S:
-                status = self._status()
+            now_s = time.monotonic()
+            greet = now_s - sent_s >= GREETING_S and self._subscriptions.any_new(self._topics["status"])
+            if now_s - taken_s >= STATUS_S:  # whoever comes and goes all the time must not hear the same one for ever
+                status, taken_s = self._status(), now_s
             elif not greet:
                 continue
             self._socket.send_multipart([self._topics["status"], status.model_copy(update=self._reach()).to_bytes()])
-            sent_s = time.monotonic()
+            sent_s = now_s
         self._send_queued()
         self._socket.close()
 
