@@ -46,7 +46,9 @@ def find_damage(path: Path, given: bool, give_up: Callable[[], bool] | None = No
     if path.stat().st_size == 0:
         return ("the file is empty" if given or _beside(path, "-wal").exists() else ""), True
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as reader:
+        # cut off while the file was made: SQLite must first undo that, and write
+        mode = "rw" if _beside(path, "-journal").exists() else "ro"
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)) as reader:
             until_s = time.monotonic() + CHECK_S
             return check_whole(reader, give_up or (lambda: time.monotonic() > until_s))
     except sqlite3.DatabaseError as error:
