@@ -32,9 +32,10 @@ class Line:
     """A link that is READY, on a journal of its own."""
 
     def __init__(self, path: Path, deadline_ms: float = LONG_MS, health: Health = IDLE, wait_ms: float = 5000,
-                 required: bool = False) -> None:  # fmt: skip
+                 required: bool = False, recipes: tuple[int, ...] = (1,)) -> None:  # fmt: skip
         self.path = path / "journal.sqlite"
-        self.journal = Journal(self.path, identity(agent_epoch=7), wait_ms, required)
+        who = replace(identity(agent_epoch=7), recipes={job: (f"tile{job}", "cd" * 32) for job in recipes})
+        self.journal = Journal(self.path, who, wait_ms, required)
         self.link = StandaloneLink(7, 1, deadline_ms, self.journal, health, lambda: "")
         self.stop = threading.Event()
         self._triggers = self.link.triggers(self.stop)
@@ -150,6 +151,44 @@ def test_a_challenge_is_the_next_part_that_is_inspected(line: Line) -> None:
     assert line.link.situation().status == ("STANDALONE", "READY")
     assert line.link.situation().alarms == ("CHALLENGE_PASSED",)
     assert [row[1:3] for row in line.end()] == [("no_decision", "frame_timeout"), ("reject", "challenge")]
+
+
+def test_while_paused_there_are_no_parts_and_those_under_way_are_finished(line: Line) -> None:
+    announced(line, 2)
+    under_way = line.next()
+    line.link.operator.pause("R. Diaz")
+    announced(line, 3)
+    line.link.missed(time.monotonic_ns(), Reason.FRAME_TIMEOUT, "never arrived")
+    assert line.link.situation().status == ("STANDALONE",), "not READY"
+    with pytest.raises(Fault, match=r"paused by R\. Diaz: linegate resume"):
+        line.link.ask()
+    waited = line.next()
+    assert under_way
+    assert waited
+    assert line.judge(under_way)
+    assert line.judge(waited)
+    line.link.operator.resume()
+    announced(line)
+    after = line.next()
+    assert after
+    assert line.judge(after)
+    assert [row[:2] for row in line.end()] == [(1, "pass"), (2, "pass"), (3, "pass")]
+
+
+def test_a_part_that_was_there_before_the_recipe_changed_is_not_inspected(tmp_path: Path) -> None:
+    line = Line(tmp_path, recipes=(1, 2))
+    announced(line)
+    before = time.monotonic_ns()
+    line.link.operator.select_job(2)
+    assert line.link.announce(before) is None
+    announced(line)
+    jobs = [trigger.job for _ in range(2) if (trigger := line.next()) and line.judge(trigger)]
+    assert jobs == [1, 2], "each by the recipe of its trigger"
+    line.link.close()
+    line.journal.close()
+    assert [(row["job"], row["reason"]) for row in sorted(rows_of(line.path), key=lambda row: row["trigger_seq"])] == [
+        (1, "ok"), (2, "job_change"), (2, "ok"),
+    ]  # fmt: skip
 
 
 def test_no_row_on_disk_in_time_is_no_decision_where_the_journal_is_required(tmp_path: Path) -> None:
