@@ -62,7 +62,7 @@ class Authenticator:
     @property
     def refused(self) -> int:
         """Connections turned away so far."""
-        return sum(refusals.total for refusals in self._sockets)
+        return max(sum(refusals.total for refusals in self._sockets), self._why_refused().total())
 
     def client_of(self, message: zmq.Frame, what: str) -> str:
         """The name of the key that `message` came with at publisher.`what`.
@@ -109,11 +109,14 @@ class Authenticator:
             refusals.look()
         now_s, refused = time.monotonic(), self.refused
         if refused > self._told and now_s >= self._tell_again_s and self._record:
-            reasons = sum((refusals.reasons for refusals in self._sockets), self._reasons)
-            why = ", ".join(f"{count} with {reason}" for reason, count in reasons.items())
+            why = ", ".join(f"{count} with {reason}" for reason, count in self._why_refused().items())
             last = f"; the last one with a key from {self._last_address}" if self._last_address else ""
             self._tell("REFUSED", f"{refused} connections refused since the start: {why or 'no ZeroMQ'}{last}")
             self._told, self._tell_again_s = refused, now_s + TELL_S
+
+    def _why_refused(self) -> Counter[str]:
+        """Of the connections for which it is known."""
+        return sum((refusals.reasons for refusals in self._sockets), self._reasons)
 
     def _tell(self, what: str, detail: str) -> None:
         log.warning("%s", detail)
