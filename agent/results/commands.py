@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.arguments import person
 from agent.errors import UsageError, exit_on_error
 from agent.inspection import Verdict
+
+if TYPE_CHECKING:
+    from agent.results.messages import ControlReply
 
 Who = Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)]
 Control = Annotated[str, typer.Option(help="The station's publisher.control endpoint.")]
@@ -55,84 +58,78 @@ def watch(
             watch.watch_table(watched)
 
 
-def challenge(
-    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
-    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
-) -> None:
+def challenge(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control_client import give_command
-
-        give_command(control, "challenge", who)
+        _give("challenge", who, control, station_key, key)
         print("the next part the PLC announces is a challenge: out of yield, and a PASS for it stops the line")
 
 
-def trigger(
-    who: Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)],
-    control: Annotated[str, typer.Option(help="The station's publisher.control endpoint.")] = "tcp://127.0.0.1:5558",
-) -> None:
+def trigger(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Have a station with trigger.mode = "software" inspect a part now.  Example: linegate trigger --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control_client import give_command
-
-        made = give_command(control, "trigger", who)
+        made = _give("trigger", who, control, station_key, key)
         print(f"part {made.part_id} accepted: its one result goes to subscribers and journal (linegate watch)")
 
 
-def pause(who: Who, control: Control = CONTROL) -> None:
+def pause(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Take a station out of service: no part is inspected, none passes.  Example: linegate pause --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control_client import give_command
-
-        print(give_command(control, "pause", who).detail)
+        print(_give("pause", who, control, station_key, key).detail)
 
 
-def resume(who: Who, control: Control = CONTROL) -> None:
+def resume(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Put a paused station into service again.  Example: linegate resume --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control_client import give_command
-
-        print(give_command(control, "resume", who).detail)
+        print(_give("resume", who, control, station_key, key).detail)
 
 
 def job(
     recipe: Annotated[str, typer.Argument(help="Number or name of a recipe of the station.")],
     who: Who,
     control: Control = CONTROL,
+    station_key: StationKey = None,
+    key: Key = None,
 ) -> None:
     """Have parts judged by another recipe, where no PLC selects it.  Example: linegate job 3 --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control_client import give_command
-
-        print(give_command(control, "job", who, recipe).detail)
+        print(_give("job", who, control, station_key, key, recipe).detail)
 
 
 def snapshot(
     who: Who,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the photo (PNG).")],
     control: Control = CONTROL,
+    station_key: StationKey = None,
+    key: Key = None,
 ) -> None:
     """Store the newest photo as the station saw it.  Example: linegate snapshot -o now.png --who 'R. Diaz'"""
     with exit_on_error():
         from agent.results.control_client import take_snapshot
+        from agent.results.keys import load_client_keys
 
-        print(take_snapshot(control, who, output))
+        print(take_snapshot(control, who, output, load_client_keys(station_key, key)))
 
 
-def clear(who: Who, control: Control = CONTROL) -> None:
+def clear(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Clear the alarms of a station without a PLC.  Example: linegate clear --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control_client import give_command
-
-        print(give_command(control, "clear", who).detail)
+        print(_give("clear", who, control, station_key, key).detail)
 
 
-def relearn(who: Who, control: Control = CONTROL) -> None:
+def relearn(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """All is as it should be now: the next parts say what is usual.  Example: linegate relearn --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control_client import give_command
+        print(_give("relearn", who, control, station_key, key).detail)
 
-        print(give_command(control, "relearn", who).detail)
+
+def _give(
+    command: str, who: str, control: str, station_key: Path | None, key: Path | None, argument: str = ""
+) -> ControlReply:
+    from agent.results.control_client import give_command
+    from agent.results.keys import load_client_keys
+
+    return give_command(control, command, who, argument, load_client_keys(station_key, key))
 
 
 def keys_new(
