@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from agent.archive.kept_images import archive_folder
+from agent.archive.outlook import archive_warnings
 from agent.camera_config import AravisCamera, Camera, FolderCamera, GenicamCamera, Mode
 from agent.cameras.drivers.pixel_format import require_supported
 from agent.cameras.open_camera import open_driver
@@ -65,6 +67,10 @@ def check_config(path: Path) -> None:
         console.print(f"  clients  {len(clients)} with a key, {clients.operators} of them may command")
     if config.metrics:
         console.print(f"  figures  for Prometheus at http://{config.metrics.endpoint}/metrics")
+    if config.archive:
+        console.print(
+            f"  images   in {archive_folder(config)}, {config.archive.max_gb:g} GB, {config.archive.keep_days} days"
+        )
     _print_arm(config, console)
     for warning in _warnings(config, segmenter):
         console.print(f"  warning  {warning}", style="yellow")
@@ -94,6 +100,7 @@ def _warnings(config: Config, segmenter: Segmenter) -> Iterator[str]:
         )
     if warning := exposed(config.publisher):
         yield warning
+    yield from archive_warnings(config)
     if config.metrics and (warning := figures_exposed(config.metrics)):
         yield warning
 

@@ -120,9 +120,11 @@ def test_what_is_there_at_the_start_counts_and_nothing_that_is_not_ours(tmp_path
         path.write_bytes(b"x" * 100 * TRIPLE)
     outside = tmp_path.with_name(tmp_path.name + "-outside")
     outside.mkdir()
-    (outside / "120000-009_9_line1.cam1_sample.json").write_text("x")
+    for name in ("120000-009_9_line1.cam1_sample.json", "x.png"):
+        (outside / name).write_text("x" * 100)
     (tmp_path / "2026-11-20").symlink_to(outside)
-    (tmp_path / "2026-11-27" / "120000-009_9_line1.cam1_sample.png").symlink_to(outside / "x.png")
+    link = tmp_path / "2026-11-27" / "120000-009_9_line1.cam1_sample.png"
+    link.symlink_to(outside / "x.png")
     store(tmp_path, station="cam2").add(image(100, Why.SAMPLE, days_ago=3, station="cam2"))
     before = store(tmp_path)
     for n in range(1, 5):
@@ -131,7 +133,8 @@ def test_what_is_there_at_the_start_counts_and_nothing_that_is_not_ours(tmp_path
     again.add(image(5))
     assert kept(tmp_path) == [100, 3, 4, 5]
     assert all(path.exists() for path in strangers)
-    assert len(list(outside.iterdir())) == 1
+    assert len(list(outside.iterdir())) == 2
+    assert link.is_symlink()
     assert not (tmp_path / "2026-11-23").exists(), "an empty day is no folder"
     assert (tmp_path / "2026-11-20").is_symlink()
 

@@ -1,0 +1,28 @@
+"""What `linegate check` can say of the archive before a station runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from agent.archive.kept_images import archive_folder
+from agent.config import Config
+
+GB = 1e9
+
+
+def archive_warnings(config: Config) -> Iterator[str]:
+    """What will come out otherwise than the table [archive] has it."""
+    if config.archive is None:
+        return
+    folder, limits = archive_folder(config), config.archive
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        yield f"this user cannot write to {there}: no image will be kept; make it writable"
+    disk = os.statvfs(there)
+    disk_gb = disk.f_blocks * disk.f_frsize / GB
+    if disk_gb < limits.max_gb + limits.min_free_gb:
+        yield (
+            f"archive.max_gb = {limits.max_gb:g} and archive.min_free_gb = {limits.min_free_gb:g} are more than the disk "
+            f"of {there} has, {disk_gb:.1f} GB: images will go before archive.max_gb is reached"
+        )
