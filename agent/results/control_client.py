@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import zmq
@@ -46,11 +47,13 @@ def _ask(endpoint: str, request: ControlRequest, keys: ClientKeys | None) -> tup
     """The reply and the payload frames behind it."""
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.IPV6, "[" in endpoint)
         secured(socket, keys)
         handshakes = Handshakes(socket, endpoint, keys)
         try:
             socket.connect(endpoint)
-            socket.send(request.to_bytes())
+            with suppress(zmq.Again):  # turned away by now: `poll` says why
+                socket.send(request.to_bytes(), zmq.NOBLOCK)
             if not handshakes.poll(ANSWER_MS):
                 raise Fault(
                     f"no station answers at {endpoint}: is it running, and is this its publisher.control endpoint?"

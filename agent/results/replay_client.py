@@ -80,6 +80,7 @@ def connected(
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
     for option, value in {
         zmq.LINGER: 0,
+        zmq.IPV6: "[" in endpoint,
         zmq.RCVHWM: high_water,
         zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
         zmq.HEARTBEAT_TIMEOUT: HEARTBEAT_TIMEOUT_MS,
