@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 from agent.errors import ConfigError
 
@@ -23,6 +23,7 @@ LIMIT_S = 5.0
 """From connecting to the last byte."""
 PACE_S = 0.01
 """Between two connections; more wait in the kernel, or are refused there."""
+TROUBLE_S = 1.0
 MOST_HEADER_BYTES = 8192
 BACKLOG = 16
 Page = Callable[[], tuple[str, bytes]]
@@ -36,7 +37,8 @@ class MetricsEndpoint:
         self._socket, self._page = _listen(endpoint), page
         self.served = self.refused = 0
         """Connections that got the page; and those that asked for something else, or took too long."""
-        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._open: dict[asyncio.Task[None], None] = {}
+        """The oldest first."""
         self._loop = asyncio.new_event_loop()
         self._accepting = self._loop.create_task(self._accept_forever())
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
@@ -50,31 +52,34 @@ class MetricsEndpoint:
     # --- the endpoint's thread -----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        with closing(self._loop), self._socket:
-            try:
-                self._loop.run_until_complete(self._accepting)
-            except asyncio.CancelledError:
-                for task in self._open:
-                    task.cancel()
-                self._loop.run_until_complete(asyncio.gather(*self._open, return_exceptions=True))
+        with closing(self._loop), self._socket, suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._accepting)
 
     async def _accept_forever(self) -> None:
-        while True:
-            try:
-                connection, _ = await self._loop.sock_accept(self._socket)
-                reader, writer = await asyncio.open_connection(sock=connection, limit=MOST_HEADER_BYTES)
-            except OSError as error:  # no file left for it, or gone before it was let in
-                log.warning("metrics: no connection: %s", error.strerror)
-                await asyncio.sleep(1.0)
-                continue
-            while len(self._open) >= MOST_CONNECTIONS:
-                oldest = next(iter(self._open))
-                oldest.cancel()
-                del self._open[oldest]
-            task = self._loop.create_task(self._serve(reader, writer))
-            self._open[task] = writer
-            task.add_done_callback(lambda done: self._open.pop(done, None))
-            await asyncio.sleep(PACE_S)
+        try:
+            while True:
+                await self._accept()
+                await asyncio.sleep(PACE_S)
+        finally:
+            for task in self._open:
+                task.cancel()
+            await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _accept(self) -> None:
+        try:
+            connection, _ = await self._loop.sock_accept(self._socket)
+            reader, writer = await asyncio.open_connection(sock=connection, limit=MOST_HEADER_BYTES)
+        except OSError as error:  # no file left for it, or gone before it was let in
+            log.warning("metrics: no connection: %s", error.strerror)
+            await asyncio.sleep(TROUBLE_S)
+            return
+        while len(self._open) >= MOST_CONNECTIONS:
+            oldest = next(iter(self._open))
+            oldest.cancel()
+            self._open.pop(oldest)
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._open[task] = None
+        task.add_done_callback(lambda done: self._open.pop(done, None))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request, one answer, and the end of the connection."""
