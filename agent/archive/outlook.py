@@ -23,6 +23,6 @@ def archive_warnings(config: Config) -> Iterator[str]:
     disk_gb = disk.f_blocks * disk.f_frsize / GB
     if disk_gb < limits.max_gb + limits.min_free_gb:
         yield (
-            f"archive.max_gb = {limits.max_gb:g} and archive.min_free_gb = {limits.min_free_gb:g} are more than the disk "
-            f"of {there} has, {disk_gb:.1f} GB: images will go before archive.max_gb is reached"
+            f"archive.max_gb = {limits.max_gb:g} beside archive.min_free_gb = {limits.min_free_gb:g} is more than the "
+            f"disk of {there} has, {disk_gb:.1f} GB: images go before archive.max_gb is reached"
         )

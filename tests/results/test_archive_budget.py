@@ -13,8 +13,11 @@ from agent.archive.disk_budget import A_DAY_GOES_EVERY_S, SPACE_SHOWS_S, Ageing,
 from agent.archive.encoded import Encoded
 from agent.archive.kept_images import kept_names
 from agent.archive.layout import UNFINISHED, Name, Why
+from agent.archive.outlook import archive_warnings
 from agent.archive.store import Store
+from agent.config import load_config
 from agent.results_config import ArchiveConfig
+from tests.conftest import ROOT
 
 BLOCK = 4096
 TRIPLE = 3 * BLOCK
@@ -191,6 +194,7 @@ def test_images_that_come_before_all_is_counted_are_kept_and_count_once(tmp_path
     scan = early.scan()
     early.add(image(2))
     list(scan)
+    assert early._budget.total_bytes == 2 * TRIPLE
     early.add(image(3))
     assert kept(tmp_path) == [2, 3]
 
@@ -252,3 +256,16 @@ def test_a_clock_that_was_a_year_ahead_at_the_start_cannot_wipe_the_archive() ->
 
 def test_a_file_takes_whole_blocks() -> None:
     assert [on_disk(nbytes) for nbytes in (0, 1, BLOCK, BLOCK + 1)] == [0, BLOCK, BLOCK, 2 * BLOCK]
+
+
+# --- before the station runs -----------------------------------------------------------------------------------------
+
+
+def test_check_warns_of_a_budget_larger_than_the_disk(tmp_path: Path) -> None:
+    config = load_config(ROOT / "config" / "line.toml")
+    for max_gb, warnings in ((0.001, 0), (1e6, 1)):
+        table = ArchiveConfig(folder=tmp_path / "not" / "there", max_gb=max_gb, min_free_gb=0)
+        found = list(archive_warnings(config.model_copy(update={"archive": table})))
+        assert len(found) == warnings
+        assert all("is more than the disk of" in warning for warning in found)
+    assert not list(archive_warnings(config.model_copy(update={"archive": None})))
