@@ -41,12 +41,11 @@ class ArchivingLine(ScriptedLine):
         super().__init__(Script(SEED), parts, RATE_PER_S, changes={"archive": table})
         self.folder = folder
 
-    station = "tests.faults.slow_archive_station"
+    station = "tests.faults.sick_archive_station"
 
-    @property
-    def slow(self) -> Path:
-        """While it is there, the archive's disk is slow."""
-        return self._path / "slow"
+    def sick(self, how: str) -> Path:
+        """While this file is there, the archive's disk is `slow` or `broken`."""
+        return self._path / how
 
     def told(self, what: str) -> list[str]:
         """The details of the archive's events of that name, in the journal."""
@@ -102,16 +101,17 @@ def is_as_said(path: Path, said: PictureFile) -> bool:
     return hashlib.sha256(path.read_bytes()).hexdigest() == said.sha256
 
 
-@sized(("faults",), (("full",),), (("full", "read-only", "slow") * 10,))
-def test_f15_the_archives_disk_is_full_read_only_or_slow(report: Report, tmp_path: Path, faults: tuple[str]) -> None:
-    """A neighbour fills it; the kernel takes it for damaged; a write takes 200 ms. Parts go on coming at 100/s."""
+@sized(("faults",), (("full",),), (("full", "read-only", "slow", "EIO") * 8,))
+def test_f15_the_archives_disk_fails(report: Report, tmp_path: Path, faults: tuple[str]) -> None:
+    """A neighbour fills it; it is remounted; a write takes 200 ms, or fails. Parts go on coming at 100/s."""
     parts, recovery_ms = len(faults) * 15 * RATE_PER_S, []
     with SmallDisk(tmp_path / "disk", DISK_MB) as disk:
         with ArchivingLine(disk.path / "images", parts) as line:
             ways = {
                 "full": (disk.fill, disk.free),
                 "read-only": (disk.make_read_only, disk.make_writable),
-                "slow": (line.slow.touch, line.slow.unlink),
+                "slow": (line.sick("slow").touch, line.sick("slow").unlink),
+                "EIO": (line.sick("broken").touch, line.sick("broken").unlink),
             }
             for number, fault in enumerate(faults):
                 recovery_ms.append(line.go_through(*ways[fault], number))

@@ -1,10 +1,12 @@
-"""The scripted station on a slow disk: while the file `slow` lies beside SCRIPT, each write of an image takes 200 ms.
+"""The scripted station on a sick disk: while a file of that name lies beside SCRIPT, each write of an image takes 200 ms
+(`slow`) or fails as a device does (`broken`).
 
-`python -m tests.faults.slow_archive_station CONFIG SCRIPT`
+`python -m tests.faults.sick_archive_station CONFIG SCRIPT`
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -17,16 +19,18 @@ from tests.faults import scripted_station
 WRITE_S = 0.2
 
 
-class SlowOs:
+class SickDisk:
     """The `os` that the archive writes by."""
 
-    def __init__(self, slow: Path) -> None:
-        self._slow = slow
+    def __init__(self, beside: Path) -> None:
+        self._slow, self._broken = beside.with_name("slow"), beside.with_name("broken")
 
     def open(self, path: Path, flags: int, mode: int) -> int:
-        """As the real one, later."""
+        """As the real one, later or never."""
         if self._slow.exists():
             time.sleep(WRITE_S)
+        if self._broken.exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         return os.open(path, flags, mode)
 
     def __getattr__(self, name: str) -> Any:
@@ -35,5 +39,5 @@ class SlowOs:
 
 if __name__ == "__main__":
     script = Path(sys.argv[2])
-    store.os = SlowOs(script.with_name("slow"))  # type: ignore[assignment]
+    store.os = SickDisk(script)  # type: ignore[assignment]
     scripted_station.main(Path(sys.argv[1]), script)
