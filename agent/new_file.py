@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.errors import Fault, UsageError
@@ -27,4 +27,5 @@ def new_file(option: str, path: Path) -> Iterator[Path]:
     except OSError as error:
         raise Fault(f"{option} {path}: {error.strerror or error}: free the disk, or choose another folder") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()

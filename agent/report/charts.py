@@ -171,7 +171,7 @@ def _svg(width: int, height: int, title: str, parts: Sequence[str]) -> Markup:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Three to six round values around both."""
-    span = max(high - low, 1e-4)
+    span = max(high - low, 0.01)
     power = 10.0 ** floor(log10(span / 3))
     step = next(nice * power for nice in (1, 2, 5, 10) if span / (nice * power) <= 4)
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)

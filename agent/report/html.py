@@ -39,10 +39,10 @@ def to_html(report: Report) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         words=wording,
-        percent=wording.percent,
+        percent=lambda rate: wording.percent(rate).replace(" ", "\u00a0"),
         stages=STAGES,
         colours=colours,
-        trend=trend_chart(report.trend) if report.parts.counted.parts else None,
+        trend=trend_chart(report.trend) if wording.has_trend(report) else None,
         pareto=pareto_chart(report.classes, colours) if names else None,
         heat_charts=heat_charts,
         thumbnails=[(picture, thumbnail(picture, colours)) for picture in report.pictures],

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent.demo_view import STAGES
 from agent.report.figures import Counts, HeatMap, PeriodFigures, Report
-from agent.report.wording import clock, outage_line, percent, period_title, remarks, step
+from agent.report.wording import clock, has_trend, outage_line, percent, period_title, remarks, step
 
 SHADES = " ·░▒▓█"
 BARS = "▁▂▃▄▅▆▇█"
@@ -28,7 +28,7 @@ def print_report(report: Report) -> None:
 def _blocks(report: Report) -> Iterator[RenderableType]:
     yield _head(report)
     yield _parts(report)
-    if report.parts.counted.parts:
+    if has_trend(report):
         yield _trend(report)
     if report.classes:
         yield _classes(report)
@@ -38,7 +38,8 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
         yield _reasons(report)
     if report.latencies.stages:
         yield _latencies(report)
-    yield _plc(report)
+    if report.plc:
+        yield _plc(report)
     if report.outages or report.happenings:
         yield _happenings(report)
     if report.used:

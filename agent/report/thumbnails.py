@@ -14,8 +14,10 @@ from agent.report.figures import Picture
 SIDE_PX = 320
 """Of the longer side."""
 QUALITY = 82
-AROUND_PX = 7
+AROUND_PX = 9
 """The outline keeps off the defect by half of it."""
+WHITE = (255, 255, 255)
+"""Under the outline, so that it shows on dark photos."""
 
 
 def thumbnail(picture: Picture, colours: dict[str, str]) -> str | None:
@@ -40,6 +42,7 @@ def _outline(small: Image, inside: np.ndarray, size: tuple[int, int], colour: tu
     shrunk = cv2.resize(inside.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 0
     around = cv2.dilate(shrunk.astype(np.uint8), np.ones((AROUND_PX, AROUND_PX), np.uint8))
     contours, _ = cv2.findContours(around, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(small, contours, -1, WHITE, 4, cv2.LINE_AA)
     cv2.drawContours(small, contours, -1, colour, 2, cv2.LINE_AA)
 
 

@@ -33,6 +33,11 @@ def step(trend: list[Bucket]) -> str:
     return f"{minutes:.3g} min" if minutes < 120 else f"{minutes / 60:.3g} h"
 
 
+def has_trend(report: Report) -> bool:
+    """Is there more than one point to draw?"""
+    return sum(bucket.counts.parts > 0 for bucket in report.trend) > 1
+
+
 def outage_line(outage: Outage) -> str:
     """One sentence."""
     since = f"{clock(outage.begins)} to {clock(outage.ends)}" if outage.begins else f"until {clock(outage.ends)}"
@@ -47,7 +52,7 @@ def remarks(report: Report) -> Iterator[str]:
     if not period.finished:
         yield f"still running: figures until {report.made:%Y-%m-%d %H:%M:%S}"
     if not parts.all.parts:
-        yield "no parts in this time: `--shift last` is the shift before this one"
+        yield "no parts in this time" + ("" if period.finished else ": --shift last is the shift before")
     if report.passed_unproven:
         yield f"{report.passed_unproven:,} parts were passed by the PLC without a PASS"
     if parts.challenges_missed:
