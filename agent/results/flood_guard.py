@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import threading
+import time
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ MOST_BYTES = 64 * 1024
 """A peer may send so many from one look to the next: some hundred requests."""
 MOST_PEERS = 100
 """At each endpoint."""
+TELL_S = 60.0
 _TCP_INFO_BYTES, _RECEIVED_AT = 136, 128
 """struct tcp_info, linux/tcp.h: tcpi_bytes_received."""
 
@@ -29,6 +31,9 @@ class FloodGuard:
     def __init__(self) -> None:
         self.put_out_count = 0
         """Connections cut since the start."""
+        self._cut: set[int] = set()
+        """File descriptors, since the last look."""
+        self._tell_again_s = 0.0
         self._ports: set[int] = set()
         self._received: dict[int, int] = {}
         """Bytes by file descriptor, at the last look."""
@@ -44,10 +49,14 @@ class FloodGuard:
     def put_out(self, fd: int, why: str) -> None:
         """Cut the connection, if this is still one to a watched port."""
         with _Connection(fd) as connection:
-            if connection.port in self._ports:
-                connection.shutdown()
-                self.put_out_count += 1
-                log.warning("a client at port %d is put out: %s", connection.port, why)
+            if connection.port not in self._ports or fd in self._cut:
+                return
+            self._cut.add(fd)
+            connection.shutdown()
+            self.put_out_count += 1
+        if time.monotonic() >= self._tell_again_s:  # it may come back at once, again and again
+            log.warning("a client is put out: %s (%d so far)", why, self.put_out_count)
+            self._tell_again_s = time.monotonic() + TELL_S
 
     def close(self) -> None:
         """End the thread."""
@@ -60,6 +69,7 @@ class FloodGuard:
 
     def _look(self) -> None:
         received: dict[int, int] = {}
+        self._cut.clear()
         peers = dict.fromkeys(self._ports, 0)
         for fd in sorted(map(int, os.listdir("/proc/self/fd")), key=lambda fd: fd not in self._received):
             with _Connection(fd) as connection:

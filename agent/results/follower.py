@@ -94,6 +94,7 @@ class Follower:
 
     def _open_live(self) -> None:
         self._live, self._handshakes = open_live(self._results, self._keys)
+        self._opened_s = time.monotonic()
 
     def _close_live(self) -> None:
         self._handshakes.close()
@@ -120,6 +121,9 @@ class Follower:
     def _patience(self) -> list[Heard]:
         if time.monotonic() - self._heard_s < self._patience_s:
             return []
+        if time.monotonic() - self._opened_s >= self._patience_s:  # no connection breaks where a network swallows all
+            self._close_live()
+            self._open_live()
         return self._trouble(self._results, f"no pulse for {self._patience_s:g} s: {PERHAPS}")
 
     # --- the journal -----------------------------------------------------------------------------------------------

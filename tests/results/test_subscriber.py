@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,12 +24,12 @@ from agent.results.follower import Heard, Trouble
 from agent.results.messages import EventMessage, ReplayReply, ResultMessage, StatusMessage, topic
 from agent.results.subscriber import Break, follow, history, subscribe, subscribe_events
 from agent.results_config import PublisherConfig
-from tests.conftest import ROOT
 from tests.faults.chaos_proxy import ChaosProxy
-from tests.faults.sizes import SEED, sized
+from tests.faults.sizes import sized
 from tests.results.key_ring import KeyRing
 from tests.results.outlet import PATIENCE_S, Outlet
 from tests.results.records import inspect, rows_of
+from tests.results.short_lives import short_lives
 
 
 @pytest.fixture
@@ -87,18 +85,6 @@ def following(config: PublisherConfig, since: int | None = 0, patience_s: float 
 
     with closing(Listener(stream)) as listener:
         yield listener
-
-
-@contextmanager
-def short_lives(what: str, path: Path, config: PublisherConfig, kills: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is killed so many times and then goes on."""
-    arguments = [what, str(path), config.results, config.replay, str(kills), str(SEED)]
-    command = [sys.executable, "-m", "tests.results.short_lives", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        yield process
-        assert process.stdin
-        process.stdin.close()
-        assert process.wait(PATIENCE_S) == 0
 
 
 # --- deaths ----------------------------------------------------------------------------------------------------------
@@ -166,9 +152,9 @@ def closing_outlet(outlet: Outlet) -> Iterator[Outlet]:
 
 
 def test_a_network_that_swallows_everything_is_outlived(outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No connection breaks, nothing comes through any more: only the heartbeat notices."""
-    monkeypatch.setattr("agent.results.replay_client.HEARTBEAT_MS", 100)
-    monkeypatch.setattr("agent.results.replay_client.HEARTBEAT_TIMEOUT_MS", 300)
+    """No connection breaks, nothing comes through any more: only the pulse is missed, and no answer comes."""
+    monkeypatch.setattr("agent.results.replay_client.REPLAY_TIMEOUT_MS", 300)
+    monkeypatch.setattr("agent.results.publisher.STATUS_S", 0.1)
     proxies = {
         what: ChaosProxy(int(getattr(outlet.endpoints, what).rpartition(":")[2])) for what in ("results", "replay")
     }
