@@ -31,10 +31,19 @@ UNKNOWN, NO_OPERATOR = "a key that is not known here", "a key that may listen on
 
 
 class Authenticator:
-    """Starts at once; has to be there before anything is bound. Close it after the sockets that it guards."""
+    """Starts at once; has to be there before anything is bound. Close it after the sockets that it guards.
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], station: Pair, clients: Clients) -> None:
-        self._station, self._clients = station, clients
+    `put_out`: cuts a connection, given its file descriptor and why.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        station: Pair,
+        clients: Clients,
+        put_out: Callable[[int, str], None],
+    ) -> None:
+        self._station, self._clients, self._put_out = station, clients, put_out
         self._sockets: list[Refusals] = []
         self._reasons = Counter[str]()
         self._last_address = ""
@@ -103,16 +112,25 @@ class Authenticator:
         self._zap.send_multipart([version, request, *answer])
 
     def _look(self) -> None:
-        if changed := self._clients.follow():
-            self._tell("CLIENTS", f"client_keys changed: {changed}; a connection that is up goes on hearing results")
+        changes = self._clients.follow()
         for refusals in self._sockets:
             refusals.look()
+        if changes:
+            self._tell("CLIENTS", f"client_keys changed: {changes}")
+        if changes.removed:
+            self._have_all_come_again()
         now_s, refused = time.monotonic(), self.refused
         if refused > self._told and now_s >= self._tell_again_s and self._record:
             why = ", ".join(f"{count} with {reason}" for reason, count in self._why_refused().items())
             last = f"; the last one with a key from {self._last_address}" if self._last_address else ""
             self._tell("REFUSED", f"{refused} connections refused since the start: {why or 'no ZeroMQ'}{last}")
             self._told, self._tell_again_s = refused, now_s + TELL_S
+
+    def _have_all_come_again(self) -> None:
+        """Whose connection is whose is not known: who may still get in is back in a moment, and misses nothing."""
+        for refusals in self._sockets:
+            for descriptor in refusals.connections:
+                self._put_out(descriptor, "a key has been taken from client_keys, and all have to show theirs again")
 
     def _why_refused(self) -> Counter[str]:
         """Of the connections for which it is known."""

@@ -24,6 +24,23 @@ class Client:
         return f"{self.name} (operator)" if self.may_command else self.name
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What another look at the folder has brought; false = nothing."""
+
+    added: tuple[Client, ...] = ()
+    removed: tuple[Client, ...] = ()
+    unusable: tuple[str, ...] = ()
+    """Complaints about files that let nobody in."""
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.unusable)
+
+    def __str__(self) -> str:
+        told = {"may get in now": self.added, "may not any more": self.removed, "not usable": self.unusable}
+        return "; ".join(f"{what}: {', '.join(map(str, who))}" for what, who in told.items() if who)
+
+
 class Clients:
     """Those whose keys lie in `folder`; in its folder `operators`, those who may command as well.
 
@@ -55,14 +72,11 @@ class Clients:
         """Whose public key this is, as Z85."""
         return self._by_key.get(public)
 
-    def follow(self) -> str:
-        """Read the folder again if it has changed; what that changes, in a line, "" = nothing.
-
-        A file that cannot be used lets nobody in.
-        """
+    def follow(self) -> Changes:
+        """Read the folder again if it has changed."""
         state = self._look()
         if state == self._state:
-            return ""
+            return Changes()
         found: dict[bytes, Client] = {}
         unusable = []
         for path, client in self._files():
@@ -71,12 +85,11 @@ class Clients:
             except ConfigError as error:
                 unusable.append(str(error))
         before, self._by_key, self._state = self._by_key, found, state
-        changes = {
-            "may get in now": [str(client) for key, client in found.items() if before.get(key) != client],
-            "may not any more": [str(client) for key, client in before.items() if found.get(key) != client],
-            "not usable": unusable,
-        }
-        return "; ".join(f"{what}: {', '.join(who)}" for what, who in changes.items() if who)
+        return Changes(
+            tuple(client for key, client in found.items() if before.get(key) != client),
+            tuple(client for key, client in before.items() if found.get(key) != client),
+            tuple(unusable),
+        )
 
     def _files(self) -> list[tuple[Path, Client]]:
         return [

@@ -31,7 +31,7 @@ class Endpoints:
         access = load_access(config)
         self._context = zmq.Context(io_threads=2)
         self.guard = FloodGuard()
-        self._authenticator = Authenticator(self._context, *access) if access else None
+        self._authenticator = Authenticator(self._context, *access, self.guard.put_out) if access else None
 
     def bind(self, kind: int, what: str, waiting: int = 4) -> Socket:
         """A socket of `kind` at publisher.`what`, for the one thread that will use it and close it.

@@ -55,6 +55,11 @@ class Refusals:
         undecided = sum(now_s - since_s < HANDSHAKE_MS / 1000 for since_s in self._since_s.values())
         self.total = max(self.total, self._came - self._let_in - undecided)
 
+    @property
+    def connections(self) -> list[int]:
+        """Those that were up at the last look: their file descriptors."""
+        return list(self._since_s)
+
     def close(self) -> None:
         """The socket may be closed already."""
         self._monitor.close()

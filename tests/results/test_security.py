@@ -149,20 +149,28 @@ def test_a_client_is_added_and_removed_while_the_station_runs(guarded: Guarded) 
     assert wait_until(lambda: guarded.events)
     assert "may get in now: stranger (operator)" in guarded.events[0].detail
     with (
-        guarded.client(zmq.SUB, "results", keys) as (live, _),
-        guarded.client(zmq.REQ, "control", keys) as (commanding, _),
+        guarded.client(zmq.SUB, "results", guarded.ring.keys("listener")) as (friend, _),
+        guarded.client(zmq.SUB, "results", keys) as (live, at_results),
+        guarded.client(zmq.REQ, "control", keys) as (commanding, at_control),
     ):
+        assert guarded.hears(friend)
         assert guarded.hears(live)
+        commanding.send(b"pause")
+        assert guarded.control.poll(PATIENCE_MS)
         (guarded.ring.clients / "operators" / "stranger.key").unlink()
         assert wait_until(lambda: len(guarded.events) == 2)
         assert "may not any more: stranger (operator)" in guarded.events[1].detail
-        commanding.send(b"pause")
-        assert guarded.control.poll(PATIENCE_MS), "the connection stays up …"
-        with pytest.raises(Fault, match="taken from this station's client_keys"):  # … and nobody obeys
+        with pytest.raises(Fault, match="taken from this station's client_keys"):
             guarded.endpoints.client_of(guarded.control.recv(copy=False), "control")
-        guarded.control.send(b"no")
-    with guarded.client(zmq.SUB, "results", keys) as (_, handshakes), pytest.raises(Refused):
-        handshakes.poll(PATIENCE_MS)
+        while live.poll(0):
+            live.recv()
+        for handshakes in (at_results, at_control):
+            with pytest.raises(Refused):
+                handshakes.poll(PATIENCE_MS)
+        while friend.poll(0):
+            friend.recv()
+        assert guarded.hears(friend), "who has done nothing is not let in again"
+        assert not live.poll(0)
 
 
 def test_a_bad_key_file_lets_nobody_in_and_the_others_stay(guarded: Guarded) -> None:
