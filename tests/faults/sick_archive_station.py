@@ -1,5 +1,6 @@
-"""The scripted station on a sick disk: while a file of that name lies beside SCRIPT, each write of an image takes 200 ms
-(`slow`) or fails as a device does (`broken`).
+"""The scripted station on a sick disk: each write of an image takes 200 ms, or fails as a device does.
+
+While a file `slow`, or `broken`, lies beside SCRIPT.
 
 `python -m tests.faults.sick_archive_station CONFIG SCRIPT`
 """
