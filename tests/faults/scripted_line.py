@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from subprocess import Popen
-from typing import Any
+from typing import Any, ClassVar
 
 from agent.inspection import Verdict
 from agent.journal.file import open_reader
@@ -58,6 +59,8 @@ class ScriptedLine(ProxiedLine):
 
     station = "tests.faults.scripted_station"
     """The module that is the station's process."""
+    environment: ClassVar[dict[str, str]] = {}
+    """What that has in its environment beside ours."""
 
     def start(self, name: str, arguments: list[str]) -> Popen[bytes]:
         if name != "station":
@@ -66,7 +69,7 @@ class ScriptedLine(ProxiedLine):
         self.script.write(script)
         command = [sys.executable, "-m", self.station, str(self.config), str(script)]
         with self.log(name).open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=os.environ | self.environment)
         self._processes[name] = self.processes[name] = process
         return process
 

@@ -1,0 +1,134 @@
+"""F17: somebody sets the station's clock. Deadlines, heartbeat and the order of the record go by one that nobody sets.
+
+The clocks are those of the station's process alone (clocks.c): PLC, camera's photo-eye and this test have true ones.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import load_config
+from agent.plc.register_map import HEARTBEAT_LIMIT_MS
+from agent.report.period import asked_period
+from agent.report.report import make_report
+from agent.results.messages import StatusMessage
+from agent.results.subscriber import history, subscribe_status
+from tests.faults.clocks import Clocks
+from tests.faults.plc_memory import HeartbeatWatch
+from tests.faults.report import Finding, Report
+from tests.faults.script import Script
+from tests.faults.scripted_line import ScriptedLine
+from tests.faults.sizes import SEED, sized
+from tests.systemd import told_to_systemd
+
+pytestmark = pytest.mark.alone
+
+HOUR_S, YEAR_S = 3600.0, 365 * 86400.0
+RATE_PER_S = 100
+BERLIN = {"TZ": "Europe/Berlin"}
+SUMMER_S, WINTER_S = (datetime(2027, month, day, 1, tzinfo=UTC).timestamp() for month, day in ((3, 28), (10, 31)))
+"""When Berlin's clocks are changed."""
+FED = "WATCHDOG=1"
+WATCHDOG_LIMIT_S, PULSE_LIMIT_S = 2.5, 3.0
+"""systemd waits 5 s for a sign of life that comes once a second, as the pulse does."""
+
+
+class SetLine(ScriptedLine):
+    """A line whose station goes by clocks that can be set."""
+
+    def __init__(self, folder: Path, parts: int) -> None:
+        super().__init__(Script(SEED), parts, RATE_PER_S, changes={"shifts": {"time_zone": BERLIN["TZ"]}})
+        self.clocks = Clocks(folder)
+        self.environment = BERLIN | self.clocks.environment
+
+    def set_the_clock(self, pause_s: float, told: list[str]) -> tuple[int, list[float]]:
+        """In every way, again and again, until all parts are decided; how often, and when systemd was told of life."""
+        steps, count, fed_s = self._steps(), 0, [time.monotonic()]
+        while self.decided() < self.options.parts:
+            next(steps)
+            count += 1
+            end_s, fed = time.monotonic() + pause_s, told.count(FED)
+            while time.monotonic() < end_s:
+                time.sleep(0.02)
+                if told.count(FED) > fed:
+                    fed += 1
+                    fed_s.append(time.monotonic())
+        return count, [*fed_s, time.monotonic()]
+
+    def _steps(self) -> Iterator[None]:
+        while True:
+            for seconds in (HOUR_S, -HOUR_S, YEAR_S, -YEAR_S, -HOUR_S, HOUR_S):
+                yield self.clocks.step(seconds)
+            for change_s in (SUMMER_S, WINTER_S):  # the clock strikes before the next step
+                yield self.clocks.set_to(change_s - 0.1)
+            yield self.clocks.step(0.010)  # what a time server does to a clock that is a little wrong
+            yield self.clocks.step(-self.clocks.ahead_s)
+
+
+class Pulses:
+    """Every pulse, with when it came by a clock that nobody sets."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.heard: list[tuple[float, StatusMessage]] = []
+        threading.Thread(target=self._listen, args=(endpoint,), daemon=True).start()
+
+    def _listen(self, endpoint: str) -> None:
+        for status in subscribe_status(endpoint):
+            self.heard.append((time.monotonic(), status))
+
+
+@sized(("parts", "pause_s"), (250, 0.2), (RATE_PER_S * 180, 4.0))
+def test_f17_the_clock_is_set_while_parts_run(report: Report, tmp_path: Path, parts: int, pause_s: float) -> None:
+    with told_to_systemd(tmp_path / "notify") as told, SetLine(tmp_path, parts) as line:
+        line.wait_for_parts(1)
+        pulses = Pulses(line.endpoints["results"])
+        with HeartbeatWatch(line.settings["plc"]["port"]) as heartbeat:
+            steps, fed_s = line.set_the_clock(pause_s, told)
+        balance = line.balance()
+        rows = line.rows()
+        check_record(line, rows, parts)
+        assert line.said("belt stands", "simulator") == 0, "the PLC never missed the station"
+    assert heartbeat.gaps_ms()[-1] < HEARTBEAT_LIMIT_MS
+    assert max(later - earlier for earlier, later in pairwise(fed_s)) < WATCHDOG_LIMIT_S, "systemd was told of life"
+    check_pulses(pulses.heard)
+    late = sum(row["reason"] in ("deadline", "capture_window", "plc_link", "frame_timeout") for row in rows)
+    report.add(
+        Finding("F17 clock steps", balance.triggers, steps, balance.escapes, balance.duplicates,
+                balance.no_decision_share, None, note=f"late {late}; heartbeat gap {heartbeat.gaps_ms()[-1]:.0f} ms")
+    )  # fmt: skip
+    assert late <= parts // 100, "no deadline went by the wall clock"
+
+
+def check_record(line: SetLine, rows: list[dict[str, Any]], parts: int) -> None:
+    """Each row says when, by the clock as it was set; its order, and every time within it, is the true one."""
+    said = [datetime.fromisoformat(row["decided_utc"]) for row in rows]
+    assert max(said) - min(said) > timedelta(days=364), "the clock was set, and the station went by it"
+    assert any(later < earlier for earlier, later in pairwise(said)), "also back"
+    assert [row["message_id"] for row in rows] == list(range(1, parts + 1)), "no row left out, none wiped away"
+    decided_ns = [row["decided_ns"] for row in rows]
+    assert sum(later < earlier for earlier, later in pairwise(decided_ns)) <= parts // 100, "in the order of decisions"
+    messages = list(history(line.settings["publisher"]["replay"], last=1000))
+    assert len(messages) == min(1000, parts)
+    assert all(value >= 0 for message in messages for value in message.latencies_ms.values())
+    assert all(row["triggered_ns"] <= row["decided_ns"] for row in rows)
+    config, now = load_config(line.config), datetime(2040, 1, 1, tzinfo=UTC)
+    ever = asked_period(config.shifts, now, None, None, "2020-01-01T00:00", "2039-01-01T00:00")
+    assert make_report(config, line.journal, ever, now).parts.all.parts == parts
+
+
+def check_pulses(heard: list[tuple[float, StatusMessage]]) -> None:
+    """They went on once a second, whatever time they told."""
+    gaps_s = [later - earlier for (earlier, _), (later, _) in pairwise(heard)]
+    assert len(heard) >= 2
+    assert max(gaps_s) < PULSE_LIMIT_S
+    told = [datetime.fromisoformat(status.utc) for _, status in heard]
+    assert max(told) - min(told) > timedelta(minutes=59)
+    assert not any(status.alarms for _, status in heard)
