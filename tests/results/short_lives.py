@@ -9,14 +9,18 @@ import itertools
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from agent.results.subscriber import subscribe
 from agent.results_config import PublisherConfig
-from tests.results.outlet import Outlet
+from tests.conftest import ROOT
+from tests.faults.sizes import SEED
+from tests.results.outlet import PATIENCE_S, Outlet
 from tests.results.records import inspect
 
 LAST_PARTS = 50
@@ -62,6 +66,18 @@ def subscriber(book: Path, results: str, replay: str, kills: int, seed: int) -> 
             os.write(booked, b"%d\n" % message.message_id)
 
     live_and_die(life, kills, 0.02, 0.12, seed)
+
+
+@contextmanager
+def short_lives(what: str, path: Path, config: PublisherConfig, kills: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is killed so many times and then goes on."""
+    arguments = [what, str(path), config.results, config.replay, str(kills), str(SEED)]
+    command = [sys.executable, "-m", "tests.results.short_lives", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait(PATIENCE_S) == 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,116 @@
+// Follow a station's results without a gap, in Node.js. Written from docs/results.md; nothing of Linegate is needed.
+//
+//   npm install --omit=dev --no-package-lock
+//   node subscriber.mjs --results tcp://127.0.0.1:5556 --replay tcp://127.0.0.1:5557 --since 0
+//
+// A station with keys:  --station-key cam1.key --key mes.key_secret
+
+import { readFileSync } from "node:fs"
+import { pathToFileURL } from "node:url"
+import { parseArgs } from "node:util"
+import * as zmq from "zeromq"
+
+const PATIENCE_MS = 3000
+const BATCH = 500
+
+// Yields each completed result once, in order of message_id, for ever: those after `since`, or from now on.
+// `keys`: { curveServerKey, curvePublicKey, curveSecretKey }. `check` sees every header, as it came and as it is sent.
+export async function* subscribe({ results, replay, since, keys = {}, check = () => {} }) {
+  let seen = since
+  const live = connected(zmq.Subscriber, results, keys)
+  live.subscribe("insp/1/")
+  for await (const [topic, header] of live) {
+    const kind = topic.toString().split("/").at(-2)
+    if (kind !== "result" && kind !== "status") continue // events, and what a newer station tells
+    const message = JSON.parse(header)
+    check(message)
+    const newest = kind === "result" ? message.message_id : message.last_message_id
+    if (seen === undefined) {
+      if (kind === "status") seen = newest
+    } else if (kind === "result" && newest === seen + 1) {
+      yield message
+      seen = newest
+    } else if (newest > seen || (kind === "status" && newest < seen)) {
+      for await (const missed of history(replay, seen, newest, keys, check)) {
+        yield missed
+        seen = missed.message_id
+      }
+    }
+  }
+}
+
+// Yields what the journal holds after `seen`, up to `newest`. Without an answer it ends: the next pulse asks again.
+async function* history(replay, seen, newest, keys, check) {
+  do {
+    const answer = await ask(replay, { schema: "insp.replay/1.1", since: seen, limit: BATCH }, keys, check)
+    if (answer === undefined) return
+    const { head, rows } = answer
+    if (head.last_message_id > 0 && head.last_message_id < seen) {
+      console.error(`warning: numbers have run back from ${seen} to ${head.last_message_id}: all of them come again`)
+      seen = 0
+      continue
+    }
+    for (const row of rows) {
+      if (row.message_id !== seen + 1) {
+        console.error(`warning: ${seen + 1} to ${row.message_id - 1} are lost: history begins at ${head.first_message_id}`)
+      }
+      yield row
+      seen = row.message_id
+    }
+    if (rows.length === 0) return // the next one is not complete yet
+  } while (seen < newest)
+}
+
+async function ask(replay, request, keys, check) {
+  const socket = connected(zmq.Request, replay, { ...keys, sendTimeout: PATIENCE_MS, receiveTimeout: PATIENCE_MS })
+  try {
+    check(request)
+    await socket.send(JSON.stringify(request))
+    const [head, ...rows] = (await socket.receive()).map((frame) => JSON.parse(frame))
+    for (const header of [head, ...rows]) check(header)
+    if (head.error) throw new Error(head.error)
+    return { head, rows }
+  } catch (error) {
+    if (error.code !== "EAGAIN") throw error
+    console.error(`warning: no answer from ${replay}`)
+    return undefined
+  } finally {
+    socket.close()
+  }
+}
+
+// A socket that notices a peer that is gone without a word, and reconnects.
+function connected(Kind, endpoint, options) {
+  const socket = new Kind({ linger: 0, heartbeatInterval: 1000, heartbeatTimeout: 3000, ...options })
+  socket.connect(endpoint)
+  return socket
+}
+
+// Key files are in ZeroMQ's certificate format: public-key = "…", and secret-key = "…" in NAME.key_secret.
+function keysFrom(stationKey, ownKey) {
+  if (!stationKey && !ownKey) return {}
+  const value = (path, name) => readFileSync(path, "utf8").match(new RegExp(`${name} = "(.{40})"`))[1]
+  return {
+    curveServerKey: value(stationKey, "public-key"),
+    curvePublicKey: value(ownKey, "public-key"),
+    curveSecretKey: value(ownKey, "secret-key"),
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { values } = parseArgs({
+    options: {
+      results: { type: "string", default: "tcp://127.0.0.1:5556" },
+      replay: { type: "string", default: "tcp://127.0.0.1:5557" },
+      since: { type: "string" },
+      "station-key": { type: "string" },
+      key: { type: "string" },
+    },
+  })
+  const since = values.since === undefined ? undefined : Number(values.since)
+  const keys = keysFrom(values["station-key"], values.key)
+  for await (const result of subscribe({ results: values.results, replay: values.replay, since, keys })) {
+    const classes = result.defects.filter((defect) => defect.counts).map((defect) => defect.name)
+    console.log(result.message_id, result.part_id, result.verdict, result.reason, ...classes)
+  }
+}
