@@ -7,12 +7,10 @@ import threading
 from collections.abc import Callable
 
 from agent.journal.event import Event
-from agent.journal.journal import Journal
+from agent.journal.journal import LATE_S, Journal
 
 log = logging.getLogger(__name__)
 
-LATE_S = 1.0
-"""One late row is none; a row that waits so long is trouble."""
 ROUND_S = 0.25
 
 

@@ -50,7 +50,8 @@ class Disk:
     sure: dict[str, bytearray] = field(default_factory=dict)
     pending: dict[str, list[Change]] = field(default_factory=dict)
     renames: list[Change] = field(default_factory=list)
-    _begun: dict[str, int] = field(default_factory=dict)
+    _begun: dict[str, list[int]] = field(default_factory=dict)
+    """How much was pending when each sync under way began."""
 
     def take(self, change: Change) -> None:
         """The next that the process has done. The rollback journal is gone before the first row is written."""
@@ -59,7 +60,8 @@ class Disk:
         if change.op == "r":
             self.renames.append(change)
         elif change.op == "b":
-            self._begun[change.name] = len(self.renames if change.name == "/" else self.pending.get(change.name, ()))
+            waiting = self.renames if change.name == "/" else self.pending.get(change.name, [])
+            self._begun.setdefault(change.name, []).append(len(waiting))
         elif change.op == "e":
             self._synced(change.name)
         else:
@@ -67,7 +69,8 @@ class Disk:
 
     def _synced(self, name: str) -> None:
         """Whatever was written while the sync ran may still be missing."""
-        count = self._begun.pop(name)
+        count, *others = self._begun[name]
+        self._begun[name] = [other - count for other in others]
         if name == "/":
             for rename in self.renames[:count]:
                 self._rename(self.sure, rename)
