@@ -17,24 +17,39 @@ const BATCH = 500
 // `keys`: { curveServerKey, curvePublicKey, curveSecretKey }. `check` sees every header, as it came and as it is sent.
 export async function* subscribe({ results, replay, since, keys = {}, check = () => {} }) {
   let seen = since
-  const live = connected(zmq.Subscriber, results, keys)
-  live.subscribe("insp/1/")
-  for await (const [topic, header] of live) {
-    const kind = topic.toString().split("/").at(-2)
-    if (kind !== "result" && kind !== "status") continue // events, and what a newer station tells
-    const message = JSON.parse(header)
+  for await (const message of heard(results, keys)) {
     check(message)
-    const newest = kind === "result" ? message.message_id : message.last_message_id
+    const isResult = "message_id" in message
+    const newest = isResult ? message.message_id : message.last_message_id
     if (seen === undefined) {
-      if (kind === "status") seen = newest
-    } else if (kind === "result" && newest === seen + 1) {
+      if (!isResult) seen = newest
+    } else if (isResult && newest === seen + 1) {
       yield message
       seen = newest
-    } else if (newest > seen || (kind === "status" && newest < seen)) {
+    } else if (newest > seen || (!isResult && newest < seen)) {
       for await (const missed of history(replay, seen, newest, keys, check)) {
         yield missed
         seen = missed.message_id
       }
+    }
+  }
+}
+
+// Yields results and pulses as they come; connects anew when no pulse does, as some networks swallow all in silence.
+async function* heard(results, keys) {
+  for (;;) {
+    const live = connected(zmq.Subscriber, results, { ...keys, receiveTimeout: PATIENCE_MS })
+    live.subscribe("insp/1/")
+    try {
+      for await (const [topic, header] of live) {
+        const kind = topic.toString().split("/").at(-2) // others are events, and what a newer station tells
+        if (kind === "result" || kind === "status") yield JSON.parse(header)
+      }
+    } catch (error) {
+      if (error.code !== "EAGAIN") throw error
+      console.error(`warning: no pulse from ${results}`)
+    } finally {
+      live.close()
     }
   }
 }
@@ -79,9 +94,9 @@ async function ask(replay, request, keys, check) {
   }
 }
 
-// A socket that notices a peer that is gone without a word, and reconnects.
+// A socket that reconnects by itself. No ZeroMQ heartbeats: libzmq 4.3.5 may end the process by them.
 function connected(Kind, endpoint, options) {
-  const socket = new Kind({ linger: 0, heartbeatInterval: 1000, heartbeatTimeout: 3000, ...options })
+  const socket = new Kind({ linger: 0, connectTimeout: PATIENCE_MS, ...options })
   socket.connect(endpoint)
   return socket
 }
