@@ -78,10 +78,12 @@ class Records:
             clients_refused=self._endpoints.refused,
             rows_waiting=self.journal.rows_waiting,
             journal_trouble=self._watch.trouble or self.journal.damage,
+            live_waiting=self._publisher.waiting,
             live_dropped=self._publisher.dropped,
             clients_put_out=self._endpoints.guard.put_out_count,
             replays_dropped=self._history.dropped,
             paused_by=self._operator.paused_by,
-            drifting=self._monitor.drifting,
+            drifting=self._monitor.drift.drifting,
+            drift_learning_parts=self._monitor.drift.learning_parts,
             **(self._archive.upkeep() if self._archive else {}),
         )

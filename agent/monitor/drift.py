@@ -145,17 +145,18 @@ class Drift:
 
     @property
     def learning_parts(self) -> int:
-        """So many more parts are learnt from before the figures are watched."""
+        """So many more parts are learnt from before the figures are watched; 0 too while none has come at all."""
         baseline = self._baselines.get(self._product)
-        if baseline is None:
-            return self._config.baseline_parts
-        return 0 if baseline.complete else self._config.baseline_parts - baseline.parts
+        if baseline is None or baseline.complete:
+            return 0
+        return self._config.baseline_parts - baseline.parts
 
-    def begin_anew(self) -> None:
-        """Forget what is usual for the product that runs now: its next parts say it."""
+    def begin_anew(self) -> int:
+        """Forget what is usual for the product that runs now: its next parts, so many, say it."""
         self._baselines.pop(self._product, None)
         self._watched.pop(self._product, None)
         self._product = ""
+        return self._config.baseline_parts
 
     def observe(self, part: Part) -> list[Change]:
         """Take in one part: what it changed."""

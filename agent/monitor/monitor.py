@@ -74,17 +74,12 @@ class Monitor:
         """Call `count`, in this thread, with every completed row."""
         self._count = count
 
-    @property
-    def drifting(self) -> list[str]:
-        """Figures outside their limits, now."""
-        return self.drift.drifting
-
     def begin_anew(self) -> str:
         """An operator says that all is as it should be: what is usual is learnt from the next parts."""
         with self._lock:
-            self.drift.begin_anew()
+            parts = self.drift.begin_anew()
             self._unsaved = True
-        return f"what is usual is learnt from the next {self.drift.learning_parts} parts"
+        return f"what is usual is learnt from the next {parts} parts"
 
     def close(self) -> None:
         """Look at what is still waiting, and keep what has been learnt."""

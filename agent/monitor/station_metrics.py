@@ -14,7 +14,7 @@ from agent.monitor.drift import Drift
 from agent.monitor.pulse import Pulse
 from agent.plc.register_map import Alarm, Status
 
-NOW = ("rows_waiting", "archive_waiting")
+NOW = ("rows_waiting", "live_waiting", "archive_waiting", "drift_learning_parts")
 """Numbers of the pulse's upkeep that are of now; the others count since the start."""
 STANDALONE = "STANDALONE"
 
@@ -68,9 +68,6 @@ class StationMetrics(Collector):
         )
 
     def _drift(self) -> Iterator[Metric]:
-        yield _gauge(
-            "drift_learning_parts", "Parts still to be learnt from before drift is seen.", self._watch.learning_parts
-        )
         value = GaugeMetricFamily("linegate_drift_value", "Mean of the newest whole window.", labels=["figure"])
         usual = GaugeMetricFamily("linegate_drift_usual", "Mean of the first parts.", labels=["figure"])
         low = GaugeMetricFamily("linegate_drift_low", "Lower limit.", labels=["figure"])

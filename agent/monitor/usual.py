@@ -12,9 +12,9 @@ from math import sqrt
 
 from pydantic import FiniteFloat
 
-BATCHES = 20
+BATCHES = 40
 """The parts of a baseline make so many batches …"""
-FEWEST_BATCHES = 10
+FEWEST_BATCHES = 20
 """… and a figure that had values for less than so many has no usual value."""
 
 

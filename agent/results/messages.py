@@ -124,6 +124,8 @@ class Upkeep(BaseModel):
     """Decisions that are not on disk yet, now."""
     journal_trouble: str = ""
     """Why, if the disk does not take them."""
+    live_waiting: int = 0
+    """Live messages that are not sent yet, now."""
     live_dropped: int = 0
     """Live messages that nobody was sent: the queue was full. A replay has them."""
     clients_refused: int = 0
@@ -141,6 +143,8 @@ class Upkeep(BaseModel):
     """Who has paused the station; "" = nobody."""
     drifting: list[str] = []
     """Figures outside their control limits."""
+    drift_learning_parts: int = 0
+    """From so many more parts is learnt what is usual; until then no drift is noticed."""
 
 
 class StatusMessage(_Header):

@@ -70,6 +70,11 @@ class Publisher:
         self.record_reaches(0, event.event_id)
         self._enqueue(event, None)
 
+    @property
+    def waiting(self) -> int:
+        """Messages that are not sent yet, now."""
+        return len(self._queue)
+
     def record_reaches(self, message_id: int, event_id: int) -> None:
         """The journal holds what has these ids, and what came before."""
         with self._lock:

@@ -89,6 +89,8 @@ class Board:
         kept = (
             f"rows waiting {upkeep.rows_waiting}   images kept {upkeep.archive_kept}, waiting {upkeep.archive_waiting}"
         )
+        if upkeep.drift_learning_parts:
+            kept += f"   drift: {upkeep.drift_learning_parts} more parts say what is usual"
         worries = "".join(f"   {worry}" for worry in upkeep_worries(upkeep))
         return Text.assemble((kept, "dim"), (worries, "yellow"))
 
