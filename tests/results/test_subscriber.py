@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from agent.results.follower import Heard, Trouble
 from agent.results.messages import EventMessage, ReplayReply, ResultMessage, StatusMessage, topic
 from agent.results.subscriber import Break, follow, history, subscribe, subscribe_events
 from agent.results_config import PublisherConfig
+from tests.conftest import ROOT
 from tests.faults.chaos_proxy import ChaosProxy
 from tests.faults.sizes import sized
 from tests.results.key_ring import KeyRing
@@ -390,3 +393,12 @@ def test_a_subscriber_with_keys_follows_a_station_with_keys(tmp_path: Path) -> N
             next(subscribe(config.results, config.replay, 0, keys=ring.keys("stranger")))
         with pytest.raises(Fault, match="wants keys"):
             next(subscribe(config.results, config.replay, 0))
+
+
+def test_the_messages_alone_need_no_zeromq() -> None:
+    """`from agent.results import subscribe` works all the same."""
+    probe = (
+        "import sys; import agent.results.messages; assert 'zmq' not in sys.modules; "
+        "from agent.results import follow, history, load_client_keys, subscribe, subscribe_events"
+    )
+    subprocess.run([sys.executable, "-c", probe], cwd=ROOT, check=True)
