@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 SOURCE = Path(__file__).with_suffix(".c")
@@ -31,10 +30,6 @@ class Clocks:
     def step(self, seconds: float) -> None:
         """Somebody sets the wall clock ahead, or back."""
         struct.pack_into("q", self._offsets, 0, round((self.ahead_s + seconds) * 1e9))
-
-    def set_to(self, wall_s: float) -> None:
-        """Somebody sets the wall clock to this Unix time."""
-        self.step(wall_s - time.time() - self.ahead_s)
 
     def sleep(self, seconds: float) -> None:
         """So long the computer was suspended: CLOCK_MONOTONIC has stood still, the others have not."""

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from subprocess import Popen
-from typing import Any, ClassVar
+from typing import Any
 
 from agent.inspection import Verdict
 from agent.journal.file import open_reader
@@ -59,7 +60,7 @@ class ScriptedLine(ProxiedLine):
 
     station = "tests.faults.scripted_station"
     """The module that is the station's process."""
-    environment: ClassVar[dict[str, str]] = {}
+    environment: Mapping[str, str] = {}
     """What that has in its environment beside ours."""
 
     def start(self, name: str, arguments: list[str]) -> Popen[bytes]:
@@ -69,7 +70,9 @@ class ScriptedLine(ProxiedLine):
         self.script.write(script)
         command = [sys.executable, "-m", self.station, str(self.config), str(script)]
         with self.log(name).open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=os.environ | self.environment)
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=ROOT, env={**os.environ, **self.environment}
+            )
         self._processes[name] = self.processes[name] = process
         return process
 

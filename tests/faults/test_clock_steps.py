@@ -53,7 +53,7 @@ class SetLine(ScriptedLine):
         """In every way, again and again, until all parts are decided; how often, and when systemd was told of life."""
         steps, count, fed_s = self._steps(), 0, [time.monotonic()]
         while self.decided() < self.options.parts:
-            next(steps)
+            self.clocks.step(next(steps))
             count += 1
             end_s, fed = time.monotonic() + pause_s, told.count(FED)
             while time.monotonic() < end_s:
@@ -63,14 +63,14 @@ class SetLine(ScriptedLine):
                     fed_s.append(time.monotonic())
         return count, [*fed_s, time.monotonic()]
 
-    def _steps(self) -> Iterator[None]:
+    def _steps(self) -> Iterator[float]:
+        """By how much, s."""
         while True:
-            for seconds in (HOUR_S, -HOUR_S, YEAR_S, -YEAR_S, -HOUR_S, HOUR_S):
-                yield self.clocks.step(seconds)
+            yield from (HOUR_S, -HOUR_S, YEAR_S, -YEAR_S, -HOUR_S, HOUR_S)
             for change_s in (SUMMER_S, WINTER_S):  # the clock strikes before the next step
-                yield self.clocks.set_to(change_s - 0.1)
-            yield self.clocks.step(0.010)  # what a time server does to a clock that is a little wrong
-            yield self.clocks.step(-self.clocks.ahead_s)
+                yield change_s - 0.1 - time.time() - self.clocks.ahead_s
+            yield 0.010  # what a time server does to a clock that is a little wrong
+            yield -self.clocks.ahead_s
 
 
 class Pulses:
