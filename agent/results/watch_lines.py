@@ -85,6 +85,7 @@ def upkeep_worries(upkeep: Upkeep) -> list[str]:
         "images not kept:": upkeep.archive_dropped,
         "drifting:": ", ".join(upkeep.drifting),
         "clients refused:": upkeep.clients_refused,
+        "clients put out:": upkeep.clients_put_out,
         "live messages dropped:": upkeep.live_dropped,
     }
     return [f"{what} {value}" for what, value in told.items() if value]
