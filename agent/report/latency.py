@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from datetime import datetime
+from math import ceil
 
 import numpy as np
 
@@ -18,18 +19,14 @@ SAMPLE = 20_000
 
 
 def read_latencies(journal: sqlite3.Connection, begins: datetime, ends: datetime) -> tuple[int, list[Latency]]:
-    """(parts looked at, their stages): all parts, or SAMPLE of them, evenly spread."""
-    first, last = journal.execute(
-        f"SELECT coalesce(min(message_id), 0), coalesce(max(message_id), -1) FROM inspections WHERE {DURING}",
-        during(begins, ends),
-    ).fetchone()
-    ids = np.unique(np.linspace(first, last, min(SAMPLE, last - first + 1)).round().astype(int))
+    """(parts looked at, their stages): all parts, or up to SAMPLE of them, evenly spread."""
+    (count,) = journal.execute(f"SELECT count(*) FROM inspections WHERE {DURING}", during(begins, ends)).fetchone()
     looked_at, times_ms = 0, defaultdict(list)
     rows = journal.execute(
         "SELECT evidence -> '$.latencies_ms', (acknowledged_ns - decided_ns) / 1e6, "
         "(acknowledged_ns - triggered_ns) / 1e6 FROM inspections "
-        "WHERE message_id IN (SELECT value FROM json_each(?)) AND completed AND kind = 'inspection'",
-        (json.dumps(ids.tolist()),),
+        f"WHERE {DURING} AND message_id % ? = 0 AND completed AND kind = 'inspection'",
+        (*during(begins, ends), max(1, ceil(count / SAMPLE))),
     )
     for stages, write_ms, total_ms in rows:
         looked_at += 1

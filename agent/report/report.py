@@ -23,6 +23,7 @@ from agent.report.shifts import Shifts
 from agent.report.tallies import Tally, parts_of, read_stretches, read_tallies
 from agent.report.trend import trend_of
 
+VERDICTS = ("pass", "reject", "no_decision")
 READABLE_FROM = 4
 """The first version of the journal that has all columns."""
 
@@ -122,11 +123,8 @@ def _plc(done: Iterable[Tally]) -> list[PlcFigures]:
         parts[tally.verdict, tally.plc_action] += tally.parts
     return [
         PlcFigures.model_validate({"verdict": verdict, "action": action, "parts": n})
-        for (verdict, action), n in sorted(parts.items(), key=lambda item: (list(_ORDER).index(item[0][0]), -item[1]))
+        for (verdict, action), n in sorted(parts.items(), key=lambda item: (VERDICTS.index(item[0][0]), -item[1]))
     ]
-
-
-_ORDER = ("pass", "reject", "no_decision")
 
 
 def _unproven(tally: Tally) -> bool:

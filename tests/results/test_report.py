@@ -169,8 +169,16 @@ def test_latencies_of_all_parts_or_of_an_even_sample(
     assert (latencies.acknowledged_late, latencies.decided_late, latencies.parts_looked_at) == (3, 1, 101)
     monkeypatch.setattr(latency, "SAMPLE", 11)
     sampled = report_of(config, path).latencies
-    assert (sampled.parts_looked_at, sampled.acknowledged_late) == (11, 3)
+    assert (sampled.parts_looked_at, sampled.acknowledged_late) == (10, 3)
     assert sampled.stages[0].max_ms == pytest.approx(91, abs=10), "spread over the whole time"
+
+
+def test_the_sample_is_even_where_ids_leap(config: Config, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they do after a power cut."""
+    rows = [{"message_id": number if number < 50 else 10**12 + number} for number in range(1, 101)]
+    write_history(path, *rows)
+    monkeypatch.setattr(latency, "SAMPLE", 20)
+    assert report_of(config, path).latencies.parts_looked_at == 20
 
 
 def test_why_parts_did_not_pass_and_what_the_plc_did(config: Config, path: Path) -> None:
