@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-QUIET_S = 5.0
+QUIET_S = 2.0
 """So long must all go well before it is over: a disk that is slow, or nearly full, fails and succeeds in turns."""
 
 

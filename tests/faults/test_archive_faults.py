@@ -29,6 +29,8 @@ from tests.faults.small_disk import SmallDisk
 
 RATE_PER_S = 100
 DISK_MB, FREE_GB = 12, 0.006
+MORE_THAN_WAIT = 180
+"""Parts of which so many do not pass that their images cannot all wait."""
 LATE_SHARE = 0.02
 """A busy computer misses some deadlines of its own."""
 
@@ -67,7 +69,7 @@ class ArchivingLine(ScriptedLine):
         hurt()
         wait_until(lambda: len(self.told("EVIDENCE")) > number, "the outage is told")
         wait_until(self.alarmed, "the PLC sees it")
-        self.wait_for_parts(self.decided() + 2 * RATE_PER_S)  # more than can wait
+        self.wait_for_parts(self.decided() + MORE_THAN_WAIT)
         heal()
         begun_s = time.monotonic()
         self.until_it_keeps()
