@@ -1,7 +1,8 @@
 """Is every stage making progress? The PLC's heartbeat and systemd's watchdog advance only while it is so.
 
 Idle is not hung: a stage is judged only between `begin` and `end`. Over its budget by more than GRACE_MS the
-heartbeat falls silent; EXIT_MS after that the process is ended, and systemd starts a clean one.
+heartbeat falls silent; EXIT_MS after that the process is ended, and systemd starts a clean one. So it is when this
+computer has slept: CLOCK_MONOTONIC stood still while the belt went on, and no deadline of a part is true any more.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
 
 GRACE_MS = 500
 EXIT_MS = 1000
+SLEPT_MS = 10
 DELIVER_MS = 250
 """Judge, journal row and the hand-over to the link: some ms; a slow disk is waited for `journal.wait_ms` at most."""
 
@@ -49,6 +51,7 @@ class Health:
     """All stages of a station."""
 
     stages: tuple[Stage, ...]
+    _slept_ns: int = field(default_factory=lambda: slept_ns())
 
     def worst(self, now_ns: int) -> tuple[Stage, float]:
         """The stage most over its budget, and by how many ms."""
@@ -64,13 +67,25 @@ class Health:
         return stage if over_ms > GRACE_MS + EXIT_MS else None
 
     def end_if_hung(self, now_ns: int) -> None:
-        """End the process, for a clean restart, when a stage hangs: called by the link's thread, which does not."""
+        """End the process, for a clean restart, when a stage hangs: called by the link's thread, which does not.
+
+        And when the computer has slept.
+        """
+        slept_ms = (slept_ns() - self._slept_ns) / 1e6
+        if slept_ms > SLEPT_MS:
+            log.critical("this computer slept for %.0f ms: exit for a clean restart; forbid it to", slept_ms)
+            os._exit(1)
         hung = self.hung(now_ns)
         if hung is not None:
             log.critical(
                 "stage '%s' hangs over its budget of %.0f ms: exit for a clean restart", hung.name, hung.budget_ms
             )
             os._exit(1)
+
+
+def slept_ns() -> int:
+    """For how long this computer has been suspended since it was switched on; read in this order never too much."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""F17: somebody sets the station's clock. Deadlines, heartbeat and the order of the record go by one that nobody sets.
+"""F17: somebody sets the station's clock: all but what people read goes by another. Or the computer is suspended.
 
 The clocks are those of the station's process alone (clocks.c): PLC, camera's photo-eye and this test have true ones.
 """
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.scripted_line import ScriptedLine
 from tests.faults.sizes import SEED, sized
+from tests.faults.test_process_faults import check_the_dead
 from tests.systemd import told_to_systemd
 
 pytestmark = pytest.mark.alone
@@ -37,6 +39,8 @@ BERLIN = {"TZ": "Europe/Berlin"}
 SUMMER_S, WINTER_S = (datetime(2027, month, day, 1, tzinfo=UTC).timestamp() for month, day in ((3, 28), (10, 31)))
 """When Berlin's clocks are changed."""
 FED = "WATCHDOG=1"
+SLEEP_S = 0.7
+"""Longer than the PLC waits for a heartbeat, and than a part is on its way to the arm."""
 WATCHDOG_LIMIT_S, PULSE_LIMIT_S = 2.5, 3.0
 """systemd waits 5 s for a sign of life that comes once a second, as the pulse does."""
 
@@ -105,6 +109,35 @@ def test_f17_the_clock_is_set_while_parts_run(report: Report, tmp_path: Path, pa
                 balance.no_decision_share, None, note=f"late {late}; heartbeat gap {heartbeat.gaps_ms()[-1]:.0f} ms")
     )  # fmt: skip
     assert late <= parts // 100, "no deadline went by the wall clock"
+
+
+@sized(("sleeps",), (1,), (20,))
+def test_f17_the_computer_sleeps_while_the_belt_goes_on(report: Report, tmp_path: Path, sleeps: int) -> None:
+    """It cannot be suspended here: the station's process is stopped, and its CLOCK_MONOTONIC stands still meanwhile."""
+    with SetLine(tmp_path, (1 + sleeps) * 3 * RATE_PER_S) as line:
+        line.wait_for_parts(1)
+        ready_ms = []
+        for _ in range(sleeps):
+            station = line.processes["station"]
+            line.wait_for_parts(line.decided() + 30)
+            station.send_signal(signal.SIGSTOP)
+            time.sleep(SLEEP_S)
+            line.clocks.sleep(SLEEP_S)
+            station.send_signal(signal.SIGCONT)
+            assert station.wait(5) == 1, "it ends, for a clean start"
+            line.killed_ns.append(time.monotonic_ns())
+            begun_s = time.monotonic()
+            line.restart_station()
+            ready_ms.append((time.monotonic() - begun_s) * 1000)
+        assert line.said("this computer slept") == sleeps
+        line.wait_for_parts(line.decided() + 30)
+        line.end_here()
+        balance = line.balance()
+        check_the_dead(line, sleeps)
+    report.add(
+        Finding("F17 suspend", balance.triggers, sleeps, balance.escapes, balance.duplicates,
+                balance.no_decision_share, None, ready_ms, "recovery = start to READY")
+    )  # fmt: skip
 
 
 def check_record(line: SetLine, rows: list[dict[str, Any]], parts: int) -> None:
