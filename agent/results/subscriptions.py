@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import zmq
 
 from agent.results.flood_guard import FloodGuard
@@ -39,7 +41,8 @@ class Subscriptions:
             self._topics.add(topic)
             self._new.add(topic)
         elif kind == bytes([SUBSCRIBE]):
-            self._guard.put_out(int(frame.get(zmq.SRCFD)), f"subscriptions to more than {MOST_TOPICS} topics")
+            with suppress(zmq.ZMQError):  # ZeroMQ does not know any more whose it was
+                self._guard.put_out(int(frame.get(zmq.SRCFD)), f"subscriptions to more than {MOST_TOPICS} topics")
 
     def include(self, topic: bytes) -> bool:
         """Does anybody want messages of this topic?"""
