@@ -1,0 +1,308 @@
+"""The journal's housekeeping: what goes when there is too much, and what waits for a disk that takes nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.inspection import Frame, FrameStats, Inspection, Judgement, Reason, Verdict
+from agent.journal import backlog, housekeeping, retention, watch
+from agent.journal import journal as journal_module
+from agent.journal.event import Event
+from agent.journal.file import open_writer
+from agent.journal.history import open_reader
+from agent.journal.housekeeping import Housekeeping, Schedule
+from agent.journal.journal import Journal
+from agent.journal.retention import Retention, used_bytes
+from agent.journal.watch import Watch
+from agent.plc.decision import Closed, Decision
+from agent.results.messages import ResultMessage
+from agent.results_config import JournalConfig
+from tests.faults.observed_line import wait_until
+from tests.results.records import closed, decision, identity, inspect, journal_at, rows_of
+
+EVIDENCE = json.dumps({"peak_scores": {"crack": 0.4}, "latencies_ms": {"run": 5.1}, "defects": [], "more": "x" * 200})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+# --- retention -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def db(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    monkeypatch.setattr(retention, "NEWEST", 5)
+    with closing(open_writer(path)) as opened:
+        yield opened
+
+
+def fill(db: sqlite3.Connection, days: list[str], a_day: int = 10) -> None:
+    """So many rows on each of these days; every tenth part is rejected. An event each morning."""
+    columns = retention_columns()
+    for day in days:
+        db.execute("INSERT INTO events (agent_epoch, utc, kind, what, who, detail) VALUES (1, ?, 'k', 'w', '', '')",
+                   (f"{day}T00:00:00.000+00:00",))  # fmt: skip
+        for number in range(a_day):
+            values = columns | {"decided_utc": f"{day}T0{number % 10}:00:00.000+00:00",
+                                "verdict": "reject" if number == 9 else "pass"}  # fmt: skip
+            names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+            db.execute(f"INSERT INTO inspections ({names}) VALUES ({places})", values)
+
+
+def retention_columns() -> dict[str, Any]:
+    numbers = ("plc_epoch", "agent_epoch", "trigger_seq", "part_id", "triggered_ns", "decided_ns", "bypass", "job",
+               "simulated", "completed")  # fmt: skip
+    texts = ("kind", "reason", "detail", "model_sha256", "recipe", "recipe_sha256")
+    return dict.fromkeys(numbers, 1) | dict.fromkeys(texts, "text") | {"evidence": EVIDENCE}
+
+
+def days_from(first: str, count: int) -> list[str]:
+    begin = datetime.fromisoformat(first).replace(tzinfo=UTC)
+    return [f"{begin + timedelta(days=day):%Y-%m-%d}" for day in range(count)]
+
+
+def prune_all(db: sqlite3.Connection, keeps: Retention) -> None:
+    first_day = keeps.first_day(db)
+    for _ in range(10_000):
+        if not keeps.prune(db, first_day):
+            return
+    raise AssertionError("it never ends")
+
+
+def left(db: sqlite3.Connection, what: str = "substr(decided_utc, 1, 10)") -> list[str]:
+    return [row[0] for row in db.execute(f"SELECT DISTINCT {what} FROM inspections ORDER BY message_id")]
+
+
+def test_days_beyond_keep_days_go_and_no_other(db: sqlite3.Connection) -> None:
+    days = days_from("2026-01-01", 40)
+    fill(db, days)
+    prune_all(db, Retention(30, 1e9))
+    assert left(db) == days[-30:]
+    assert [row[0][:10] for row in db.execute("SELECT utc FROM events")] == days[-30:]
+    assert db.execute("SELECT min(message_id), count(*) FROM inspections").fetchone()[:] == (101, 300)
+    assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_a_station_that_stood_still_for_years_keeps_its_record(db: sqlite3.Connection) -> None:
+    days = [*days_from("2020-01-01", 20), *days_from("2026-01-01", 5)]
+    fill(db, days)
+    prune_all(db, Retention(30, 1e9))
+    assert left(db) == days
+
+
+@pytest.mark.parametrize("wrong", ["2027-06-01", "2099-01-01", "1970-01-01"])
+def test_a_clock_that_jumps_takes_nothing_with_it(db: sqlite3.Connection, wrong: str) -> None:
+    """However far it ran: it has made one day of rows. Then it is right again."""
+    days = days_from("2026-01-01", 29)
+    fill(db, [*days, wrong])
+    prune_all(db, Retention(30, 1e9))
+    assert left(db) == [*days, wrong]
+    fill(db, days_from("2026-01-30", 3))
+    prune_all(db, Retention(30, 1e9))
+    kept = left(db)
+    assert kept[-4:] == [wrong, *days_from("2026-01-30", 3)]
+    assert len(kept) >= 30
+
+
+def test_what_was_seen_of_good_parts_goes_before_any_row(db: sqlite3.Connection) -> None:
+    fill(db, days_from("2026-01-01", 100))
+    full = used_bytes(db)
+    prune_all(db, Retention(730, full * 0.7))
+    assert db.execute("SELECT count(*) FROM inspections").fetchone()[0] == 1000
+    old = "message_id <= 995 AND verdict = "
+    assert db.execute(f"SELECT DISTINCT evidence FROM inspections WHERE {old} 'pass'").fetchall()[0][0] == "{}"
+    assert db.execute(f"SELECT DISTINCT evidence FROM inspections WHERE {old} 'reject'").fetchall()[0][0] == EVIDENCE
+    assert used_bytes(db) <= full * 0.7
+    assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_then_the_oldest_rows_go_until_it_is_small_enough_and_their_space_is_used_again(db: sqlite3.Connection) -> None:
+    fill(db, days_from("2026-01-01", 100))
+    limit = used_bytes(db) * 0.3
+    prune_all(db, Retention(730, limit))
+    first, count = db.execute("SELECT min(message_id), count(*) FROM inspections").fetchone()
+    assert count == 1001 - first
+    assert 100 < count < 900
+    assert used_bytes(db) <= limit
+    before = db.execute("PRAGMA page_count").fetchone()[0]
+    fill(db, days_from("2026-05-01", 10))
+    assert db.execute("PRAGMA page_count").fetchone()[0] == before
+
+
+def test_no_open_row_and_none_of_the_newest_goes(db: sqlite3.Connection) -> None:
+    fill(db, days_from("2026-01-01", 10))
+    db.execute("UPDATE inspections SET completed = 0 WHERE message_id = 50")
+    prune_all(db, Retention(1, 1.0))
+    assert db.execute("SELECT min(message_id) FROM inspections").fetchone()[0] == 50
+    db.execute("UPDATE inspections SET completed = 1")
+    prune_all(db, Retention(1, 1.0))
+    assert db.execute("SELECT min(message_id), count(*) FROM inspections").fetchone()[:] == (96, 5)
+
+
+# --- housekeeping ----------------------------------------------------------------------------------------------------
+
+
+def test_a_slow_disk_is_synced_less_often() -> None:
+    schedule = Schedule()
+    schedule.checkpointed(100.0, 0.01)
+    assert schedule.checkpoint_s == 110.0
+    schedule.checkpointed(100.0, 0.5)
+    assert schedule.checkpoint_s == 150.0
+
+
+def test_housekeeping_checkpoints_prunes_and_keeps_ids_in_hand(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "ROUND_S", 0.01)
+    monkeypatch.setattr(housekeeping, "CHECKPOINT_S", 0.05)
+    monkeypatch.setattr(housekeeping, "RETENTION_S", 0.05)
+    monkeypatch.setattr(retention, "NEWEST", 5)
+    journal = journal_at(path)
+    inspect(journal, *range(1, 301))
+    log = path.with_name(f"{path.name}-wal")
+    grown = log.stat().st_size
+    journal.ids.given["inspections"] = 9_000
+    keeper = Housekeeping(journal, JournalConfig(max_gb=40_000 / 1e9))
+    wait_until(lambda: len(rows_of(path)) < 100, "old rows go")
+    wait_until(lambda: json.loads((path.parent / f"{path.name}.ids").read_text())["inspections"] > 15_000, "ids ahead")
+    for seq in range(301, 601):
+        inspect(journal, seq)
+        time.sleep(0.001)
+    assert log.stat().st_size < 1.5 * grown, "the log is folded in, and begins anew"
+    keeper.close()
+    journal.close()
+    ids = [int(str(row["message_id"])) for row in rows_of(path)]
+    assert ids == list(range(ids[0], ids[-1] + 1))
+
+
+def test_the_rest_of_the_check_finds_damage_and_parts_go_on(path: Path) -> None:
+    journal = journal_at(path)
+    inspect(journal, *range(1, 80))
+    journal.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(), 5)
+    content = bytearray(path.read_bytes())
+    content[8192 : 8192 + 300] = bytes(300)
+    path.write_bytes(content)
+    journal.checked = False
+    keeper, told = Housekeeping(journal, JournalConfig()), []
+    observer = Watch(journal)
+    observer.warn_by(lambda: told.append(True))
+    wait_until(lambda: bool(journal.damage and told), "it is found and told")
+    keeper.close()
+    observer.close()
+    assert path.with_name(f"{path.name}.damaged").exists()
+
+
+# --- while the disk takes nothing ------------------------------------------------------------------------------------
+
+
+def with_evidence(seq: int) -> Decision:
+    decided = decision(seq, Verdict.REJECT)
+    frame = Frame(np.zeros((4, 4), np.uint8), seq, 0)
+    seen = Inspection(decided.trigger, Judgement(Verdict.REJECT, Reason.DEFECT, peak_scores={"crack": 0.9}), {}, 0,
+                      frame, FrameStats(100.0, 5.0))  # fmt: skip
+    return replace(decided, evidence=seen)
+
+
+def test_what_gives_way_is_images_then_evidence_then_rows_and_a_gap_row_says_how_many(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "IMAGES_WAITING", 8)
+    monkeypatch.setattr(backlog, "EVIDENCE_WAITING", 20)
+    journal = Journal(path, identity(), 1, required=False)
+    journal._queue.rows_waiting = 60
+    heard: list[tuple[ResultMessage, Closed | None]] = []
+    journal.on_completed(lambda message, end: heard.append((message, end)))
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    for seq in range(1, 101):
+        decided = with_evidence(seq)
+        assert not journal.commit(decided)
+        journal.complete(closed(decided))
+    assert journal.unrecorded > 50
+    lost = journal.unrecorded
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    wait_until(lambda: not journal.rows_waiting, "all is written")
+    last = decision(101)
+    journal.enqueue(last)
+    journal.complete(closed(last))
+    journal.close()
+    rows = rows_of(path)
+    assert [row["trigger_seq"] for row in rows] == [*range(1, 101 - lost), 100, 101]
+    gap = rows[-2]
+    assert (gap["kind"], gap["reason"]) == ("gap", "journal")
+    assert f"{lost} parts have no row" in str(gap["detail"])
+    assert f"{lost} reject" in str(gap["detail"])
+    seen = [json.loads(str(row["evidence"])).get("peak_scores") for row in rows[:-2]]
+    assert seen[0] == {"crack": 0.9}
+    assert seen[-1] is None, "evidence has given way"
+    pictures = [end.decision.evidence.frame is not None for _, end in heard[:-2] if end and end.decision.evidence]
+    assert pictures[0]
+    assert not pictures[-1], "images went before evidence"
+
+
+def test_behind_a_row_that_waits_no_verdict_waits(path: Path) -> None:
+    journal = Journal(path, identity(), 300, required=False)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    assert not journal.commit(decision(1))
+    begun_s = time.monotonic()
+    assert not any(journal.commit(decision(seq)) for seq in range(2, 40))
+    assert time.monotonic() - begun_s < 38 * 0.3 / 2
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    journal.close()
+    assert len(rows_of(path)) == 39
+
+
+def test_an_outage_is_told_once_each_way_and_one_late_row_is_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "ROUND_S", 0.01)
+    monkeypatch.setattr(watch, "LATE_S", 0.3)
+    monkeypatch.setattr(journal_module, "RETRY_S", 0.02)
+    journal, warned = Journal(path, identity(), 1, required=False), []
+    journal._db.execute("PRAGMA busy_timeout = 1")
+    observer = Watch(journal)
+    observer.warn_by(lambda: warned.append(True))
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    journal.commit(decision(1))
+    time.sleep(0.1)
+    blocker.execute("ROLLBACK")
+    wait_until(lambda: not journal.rows_waiting, "the late row is written")
+    assert (observer.trouble, warned) == ("", [])
+    blocker.execute("BEGIN IMMEDIATE")
+    journal.commit(decision(2))
+    wait_until(lambda: bool(warned), "it is noticed")
+    assert "database is locked" in observer.trouble
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    wait_until(lambda: not observer.trouble, "it is over")
+    observer.close()
+    journal.close()
+    with closing(open_reader(path)) as reader:
+        told = [tuple(row) for row in reader.execute("SELECT kind, what FROM events ORDER BY event_id")]
+    assert told == [("journal", "WAITING"), ("journal", "WRITTEN")]
+
+
+def test_events_and_rows_keep_their_order_while_they_wait(path: Path) -> None:
+    journal = Journal(path, identity(), 1, required=False)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    journal.commit(decision(1))
+    journal.record(Event("test", "between"))
+    journal.commit(decision(2))
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    journal.close()
+    assert [row["trigger_seq"] for row in rows_of(path)] == [1, 2]
