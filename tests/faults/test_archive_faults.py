@@ -14,13 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import zmq
+
 from agent.archive.kept_images import KeptImage, PictureFile, kept_images
 from agent.archive.layout import UNFINISHED
 from agent.journal.file import open_reader
 from agent.plc.register_map import Alarm
+from agent.results.messages import StatusMessage, Upkeep, topic
 from tests.conftest import ROOT
 from tests.faults.killed_writer import opened
-from tests.faults.observed_line import wait_until
+from tests.faults.observed_line import PATIENCE_S, wait_until
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.scripted_line import ScriptedLine
@@ -29,8 +32,6 @@ from tests.faults.small_disk import SmallDisk
 
 RATE_PER_S = 100
 DISK_MB, FREE_GB = 12, 0.006
-MORE_THAN_WAIT = 180
-"""Parts of which so many do not pass that their images cannot all wait."""
 LATE_SHARE = 0.02
 """A busy computer misses some deadlines of its own."""
 
@@ -66,16 +67,26 @@ class ArchivingLine(ScriptedLine):
     def go_through(self, hurt: Callable[[], object], heal: Callable[[], object], number: int) -> float:
         """Outage `number`, from 0: told, seen by the PLC, and over again; ms until images are kept after it."""
         self.until_it_keeps()
+        before = self.upkeep().archive_dropped
         hurt()
         wait_until(lambda: len(self.told("EVIDENCE")) > number, "the outage is told")
         wait_until(self.alarmed, "the PLC sees it")
-        self.wait_for_parts(self.decided() + MORE_THAN_WAIT)
+        wait_until(lambda: self.upkeep().archive_dropped > before, "so many wait that some are lost")
+        assert self.upkeep().archive_trouble
         heal()
         begun_s = time.monotonic()
         self.until_it_keeps()
         recovery_ms = (time.monotonic() - begun_s) * 1000
         wait_until(lambda: len(self.told("restored")) > number, "the end is told")
         return recovery_ms
+
+    def upkeep(self) -> Upkeep:
+        """As the next pulse has it."""
+        with zmq.Context() as context, context.socket(zmq.SUB) as pulse:
+            pulse.subscribe(topic("line1", "cam1", "status").encode())
+            pulse.connect(self.settings["publisher"]["results"])
+            assert pulse.poll(PATIENCE_S * 1000), "the station has no pulse"
+            return StatusMessage.model_validate_json(pulse.recv_multipart()[1]).upkeep
 
     def lost(self) -> list[int]:
         """How many images were lost in each outage, as the events say."""
