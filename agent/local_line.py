@@ -24,7 +24,7 @@ from typing import Any
 from agent.errors import ConfigError, Fault
 from agent.journal.file import open_reader
 from agent.results.messages import ResultMessage
-from agent.results.subscriber import subscribe
+from agent.results.subscriber import follow
 from agent.shipped import shipped
 
 START_LIMIT_S = 60
@@ -168,8 +168,10 @@ class LocalLine:
         return lines[-1] if lines else "(it said nothing)"
 
     def _receive(self) -> None:
-        for message in subscribe(self.endpoints["results"], self.endpoints["replay"], since=0):
-            self.messages.append(message)
+        """Without a warning that no pulse comes: the line tells itself when the station does not."""
+        for heard in follow(self.endpoints["results"], self.endpoints["replay"], since=0):
+            if isinstance(heard, ResultMessage):
+                self.messages.append(heard)
 
     def _write_config(self) -> dict[str, Any]:
         """The shipped demo.toml, with free ports and paths of its own."""
