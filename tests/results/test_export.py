@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import pytest
 
 from agent.errors import ConfigError, UsageError
 from agent.journal import parquet
+from agent.journal.export import run_export
 from agent.journal.parquet import export_parquet
 from agent.made_history import make_history
-from tests.conftest import ROOT, Linegate
+from tests.conftest import ROOT
 from tests.results.histories import BEGINS, defect, station, write_history
 
 STATION = ("line1", "cam1")
@@ -110,10 +112,15 @@ def test_a_disk_that_fills_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(out.iterdir()) == []
 
 
-def test_on_the_command_line_times_are_the_stations_own(tmp_path: Path, linegate: Linegate) -> None:
-    config = station(tmp_path)
+def test_on_the_command_line_times_are_the_stations_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    config, file = station(tmp_path), tmp_path / "line.toml"
     write_history(config.station.state_dir / "journal.sqlite", {}, {"at": BEGINS + timedelta(hours=1)})
     out = tmp_path / "parts.parquet"
-    result = linegate("journal", "export", tmp_path / "line.toml", "--parquet", out, "--from", "2026-03-02T15:00")
-    assert (result.returncode, result.stdout) == (0, f"{out}: 1 parts\n"), result.stderr
+    run_export(file, out, "2026-03-02T15:00", None, None)
+    assert capsys.readouterr().out == f"{out}: 1 parts\n"
     assert pq.read_table(out)["message_id"].to_pylist() == [2]
+    with pytest.raises(UsageError, match="is not before --to"):
+        run_export(file, tmp_path / "other.parquet", "2026-03-02", "2026-03-01", None)
