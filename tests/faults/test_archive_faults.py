@@ -158,7 +158,9 @@ def test_f15_a_process_killed_while_it_writes_images_leaves_none_that_is_believe
         writer.kill()
         writer.wait()
         writer.stdout.close()
-        check_whole(list(kept_images(tmp_path)))
+        images = list(kept_images(tmp_path))
+        check_whole(images)
+        assert len(images) == len(list(tmp_path.glob("*/*.json"))), "a sidecar without its pictures"
         cut += bool(list(tmp_path.glob(f"*/*{UNFINISHED}")))
         opened(tmp_path)
         assert not list(tmp_path.glob(f"*/*{UNFINISHED}"))
