@@ -22,10 +22,10 @@ MOST_CONNECTIONS = 32
 LIMIT_S = 5.0
 """From connecting to the last byte."""
 PACE_S = 0.01
-"""Between two connections; more wait in the kernel, or are refused there."""
+"""Between two connections; so many more wait in the kernel: a second or so."""
 TROUBLE_S = 1.0
 MOST_HEADER_BYTES = 8192
-BACKLOG = 16
+BACKLOG = 128
 Page = Callable[[], tuple[str, bytes]]
 """Content type and content."""
 
