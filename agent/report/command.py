@@ -14,7 +14,7 @@ Config = Annotated[Path, typer.Argument(help="The station's TOML file.")]
 
 def report(
     config: Config,
-    shift: Annotated[str | None, typer.Option(help="One of [shifts], or current or last; default: current.")] = None,
+    shift: Annotated[str | None, typer.Option(help="A shift of the file, current or last; default: current.")] = None,
     date: Annotated[str | None, typer.Option(help="The day on which --shift began; default: the newest.")] = None,
     begins: Annotated[str | None, typer.Option("--from", help="Instead of a shift: local time, ISO 8601.")] = None,
     ends: Annotated[str | None, typer.Option("--to", help="With --from; default: now.")] = None,
