@@ -16,7 +16,7 @@ from agent.cameras.every_frame import MAX_MISCOUNTS, MOST_LOST, EveryFrame
 from agent.cameras.inbox import Inbox
 from agent.cameras.stream import StreamCamera
 from agent.errors import Fault, NoDecision
-from agent.health import Health, Stage
+from agent.health import Health, Stage, slept_ns
 from agent.inspection import Frame, Reason, Trigger, Verdict
 from agent.journal.journal import Journal
 from agent.plc.decision import Decision
@@ -211,6 +211,17 @@ def test_a_hung_stage_ends_the_process(tmp_path: Path, monkeypatch: pytest.Monke
     with hung.busy():
         assert line.link.situation().status == ("STANDALONE",), "not READY"
         until(lambda: exits)
+    assert exits[0] == 1
+    line.end()
+
+
+def test_a_computer_that_has_slept_ends_the_process(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CLOCK_MONOTONIC has stood still: nobody knows how old a part is. tests/faults/test_clock_steps.py does it whole."""
+    exits = list[int]()
+    monkeypatch.setattr("agent.health.os._exit", exits.append)
+    woken_ns = slept_ns() + 20_000_000
+    monkeypatch.setattr("agent.health.slept_ns", lambda: woken_ns)
+    until(lambda: exits)
     assert exits[0] == 1
     line.end()
 
