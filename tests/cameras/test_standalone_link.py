@@ -216,7 +216,7 @@ def test_a_hung_stage_ends_the_process(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_computer_that_has_slept_ends_the_process(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    """CLOCK_MONOTONIC has stood still: nobody knows how old a part is. tests/faults/test_clock_steps.py does it whole."""
+    """CLOCK_MONOTONIC has stood still: nobody knows how old a part is. (tests/faults/test_clock_steps.py: whole.)"""
     exits = list[int]()
     monkeypatch.setattr("agent.health.os._exit", exits.append)
     woken_ns = slept_ns() + 20_000_000
