@@ -45,7 +45,7 @@ test: lint
 faults: .venv/all
 	@seed=$(or $(SEED),$$RANDOM)
 	echo "== fault tests in full: seed $$seed"
-	LINEGATE_FAULT_SEED=$$seed PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest tests/faults tests/agent tests/plc tests/cameras -m faults
+	LINEGATE_FAULT_SEED=$$seed PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest tests/faults tests/agent tests/plc tests/cameras tests/results -m faults
 
 # --- set-up: the agent alone is what a line computer needs; the rest is for training and tests ---------------------
 

@@ -113,7 +113,7 @@ def test_a_subscriber_that_is_killed_again_and_again_misses_nothing(tmp_path: Pa
     assert len(again) <= kills
 
 
-@sized(("kills",), (6,), (200,))
+@sized(("kills",), (4,), (200,))
 def test_a_station_that_is_killed_while_it_answers_loses_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
