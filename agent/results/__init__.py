@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent.results.keys import load_client_keys
-    from agent.results.subscriber import follow, history, subscribe, subscribe_events
+    from agent.results.subscriber import Break, Trouble, follow, history, subscribe, subscribe_events
 
-__all__ = ["follow", "history", "load_client_keys", "subscribe", "subscribe_events"]
+__all__ = ["Break", "Trouble", "follow", "history", "load_client_keys", "subscribe", "subscribe_events"]
 
 
 def __getattr__(name: str) -> Any:

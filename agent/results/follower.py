@@ -141,7 +141,7 @@ class Follower:
         try:
             reply, messages = self._asking.answer()
         except (Fault, ValidationError) as error:
-            return self._ask_later(str(error).splitlines()[0])
+            return self._ask_later(str(error).splitlines()[0].removeprefix(f"replay at {self._asking.endpoint} "))
         for message in messages:
             self._check_station(message, self._asking.endpoint)
         heard = self._asked.answer(reply, messages)

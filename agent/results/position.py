@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from agent.errors import ConfigError, UsageError
+from agent.errors import ConfigError, Fault, UsageError
 from agent.results.chain import Kind, Numbered, Seen, seen
 
 SIZE = 512
@@ -55,14 +56,17 @@ class Position:
         """(line, station) whose position it is."""
 
     def store(self, where: Seen, line: str, station: str) -> None:
-        """Go on after `where` next time."""
+        """Go on after `where` next time. Raises Fault when that cannot be written down."""
         record = _Record(line=line, station=station, kind=self._kind, number=where.number,
                          agent_epoch=where.agent_epoch, utc=where.utc)  # fmt: skip
-        os.pwrite(self._file, record.model_dump_json().encode().ljust(SIZE - 1) + b"\n", 0)
-        self.seen = where
-        if time.monotonic() - self._synced_s >= SYNC_S:
-            os.fdatasync(self._file)
-            self._synced_s = time.monotonic()
+        try:
+            os.pwrite(self._file, record.model_dump_json().encode().ljust(SIZE - 1) + b"\n", 0)
+            self.seen = where
+            if time.monotonic() - self._synced_s >= SYNC_S:
+                os.fdatasync(self._file)
+                self._synced_s = time.monotonic()
+        except OSError as error:
+            raise Fault(f"position {self._path}: {error.strerror}: what was handled last will come again") from error
 
     def handled(self, message: Numbered) -> None:
         """Go on after `message` next time."""
@@ -70,7 +74,8 @@ class Position:
 
     def close(self) -> None:
         """Let another subscriber have it."""
-        os.fdatasync(self._file)
+        with suppress(OSError):
+            os.fdatasync(self._file)
         os.close(self._file)
 
     def _read(self) -> _Record | None:

@@ -44,7 +44,7 @@ def subscribe(
     when the next result is asked for: what was being handled when the subscriber died comes once more.
     What keeps results from coming, and what is lost, is logged as a warning, once; `follow` yields it.
     Raises UsageError for an endpoint that is none, another station's, or a position that is not ours; ConfigError for
-    a damaged position; Refused when the station does not let us in from the start.
+    a damaged position; Fault for one that cannot be written; Refused when the station does not let us in at the start.
     """
     for heard in follow(results, replay, since, position=position, keys=keys, stop=stop):
         if isinstance(heard, ResultMessage):

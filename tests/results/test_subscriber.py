@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,8 +23,10 @@ from agent.journal.event import Event
 from agent.journal.ids import ids_beside
 from agent.local_line import free_port
 from agent.made_history import make_history
+from agent.results.chain import Seen
 from agent.results.follower import Heard, Trouble
 from agent.results.messages import EventMessage, ReplayReply, ResultMessage, StatusMessage, topic
+from agent.results.position import Position
 from agent.results.subscriber import Break, follow, history, subscribe, subscribe_events
 from agent.results_config import PublisherConfig
 from tests.conftest import ROOT
@@ -289,6 +292,18 @@ def test_two_subscribers_do_not_share_a_position(outlet: Outlet, tmp_path: Path)
         take(outlet, tmp_path / "nowhere" / "position", 1)
 
 
+def test_a_position_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    """As on a full disk: it may not go on as if all were well."""
+    with closing(Position(tmp_path / "position", "result")) as position:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            with pytest.raises(Fault, match="File too large: what was handled last will come again"):
+                position.store(Seen(1, 1, "now"), "line1", "cam1")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 # --- what else may be heard ------------------------------------------------------------------------------------------
 
 
@@ -347,9 +362,7 @@ def test_a_journal_that_cannot_be_read_is_told_once_and_asked_again(
             ReplayReply(first_message_id=1, last_message_id=1, count=1).to_bytes(), *(m.to_bytes() for m in row)
         ])  # fmt: skip
         listener.wait(lambda: listener.ids() == [1])
-    assert [str(trouble) for trouble in listener.told(Trouble)] == [
-        f"{replay}: replay at {replay} refused: the disk is gone"
-    ]
+    assert [str(trouble) for trouble in listener.told(Trouble)] == [f"{replay}: refused: the disk is gone"]
 
 
 def test_events_are_followed_as_results_are(outlet: Outlet, tmp_path: Path) -> None:
