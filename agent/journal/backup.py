@@ -30,7 +30,7 @@ def copy_journal(journal: Path, out: Path) -> int:
     with closing(open_reader(journal)) as source, closing(sqlite3.connect(out, isolation_level=None)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
-        damage, _ = check_whole(copy, lambda: False)
+        damage, _ = check_whole(copy)
         if damage:
             raise sqlite3.DatabaseError(damage)
         (rows,) = copy.execute("SELECT count(*) FROM inspections").fetchone()

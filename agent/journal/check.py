@@ -76,7 +76,7 @@ def run_check(config_path: Path) -> None:
 
 
 def _require_whole(path: Path) -> None:
-    damage, _ = find_damage(path, given=True, give_up=lambda: False)
+    damage, _ = find_damage(path, given=True, limit_s=None)
     if damage:
         raise Fault(
             f"journal {path} is damaged: {damage}: restart the station: it sets the file aside and begins a new one"

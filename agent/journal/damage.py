@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import time
-from collections.abc import Callable
+import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +13,7 @@ from typing import Literal
 log = logging.getLogger(__name__)
 
 CHECK_S = 1.0
-"""So long may the start wait for the check: some 500 MB from memory. Of a larger file the rest is checked later."""
-_STEPS = 10_000
+"""So long may the start wait for the check: some 500 MB from memory. A larger file is checked after the start."""
 PARTS = ("", "-wal", "-shm")
 """A SQLite file and what belongs to it."""
 
@@ -34,10 +32,10 @@ def mark_damaged(path: Path, why: str) -> None:
         log.error("journal %s: %s", _mark(path), error)
 
 
-def find_damage(path: Path, given: bool, give_up: Callable[[], bool] | None = None) -> tuple[str, bool]:
+def find_damage(path: Path, given: bool, limit_s: float | None) -> tuple[str, bool]:
     """(what is wrong with the file, "" = nothing so far; was all of it looked at?). Changes nothing.
 
-    `given`: ids have been given, so that there must be a file with rows. `give_up`: by default after CHECK_S.
+    `given`: ids have been given, so that there must be a file with rows. `limit_s`: as `check_whole`.
     """
     if _mark(path).exists():
         return _mark(path).read_text(encoding="utf-8", errors="replace").strip() or "marked as damaged", True
@@ -49,26 +47,21 @@ def find_damage(path: Path, given: bool, give_up: Callable[[], bool] | None = No
         # cut off while the file was made: SQLite must first undo that, and write
         mode = "rw" if _beside(path, "-journal").exists() else "ro"
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)) as reader:
-            until_s = time.monotonic() + CHECK_S
-            return check_whole(reader, give_up or (lambda: time.monotonic() > until_s))
+            return check_whole(reader, limit_s)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
         return str(error), True
 
 
-def check_whole(reader: sqlite3.Connection, give_up: Callable[[], bool], pause_s: float = 0.0) -> tuple[str, bool]:
-    """(first thing wrong, "" = nothing; did the check come to its end before `give_up` said so?).
+def check_whole(reader: sqlite3.Connection, limit_s: float | None = None) -> tuple[str, bool]:
+    """(first thing wrong, "" = nothing; did the check come to its end?).
 
-    `pause_s`: rest so long after every few thousand steps. Raises sqlite3.DatabaseError as SQLite does.
+    It ends unfinished after `limit_s`, or when another thread interrupts `reader`. Raises as SQLite does.
     """
-
-    def step() -> bool:
-        if pause_s:
-            time.sleep(pause_s)
-        return give_up()
-
-    reader.set_progress_handler(step, _STEPS)
+    timer = threading.Timer(limit_s, reader.interrupt) if limit_s is not None else None
+    if timer:
+        timer.start()
     try:
         found = str(reader.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except sqlite3.OperationalError as error:
@@ -76,7 +69,9 @@ def check_whole(reader: sqlite3.Connection, give_up: Callable[[], bool], pause_s
             return "", False
         raise
     finally:
-        reader.set_progress_handler(None, 0)
+        if timer:
+            timer.cancel()
+            timer.join()
     return ("" if found == "ok" else found.splitlines()[-1]), True
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import ConfigError
+from agent.journal import damage
 from agent.journal.damage import find_damage, keep_broken_log, set_aside
 from agent.journal.history import extent as extent
 from agent.journal.history import open_reader as open_reader
@@ -36,8 +37,8 @@ def open_journal(path: Path) -> Opened:
     """Open or create the file; a damaged one is set aside, never overwritten. Raises ConfigError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        damage, checked = find_damage(path, given=ids_beside(path).exists())
-        trouble = f"{damage}: set aside as {set_aside(path)}, a new one begins" if damage else ""
+        harm, checked = find_damage(path, ids_beside(path).exists(), damage.CHECK_S)
+        trouble = f"{harm}: set aside as {set_aside(path)}, a new one begins" if harm else ""
         new = not path.exists()
         db = _connect(path)
         broken_log = "" if new else keep_broken_log(path, _frames_read(db))

@@ -6,6 +6,7 @@ It waits for the disk so that the writer need not. What it has to write it gives
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 
 from agent.journal.damage import check_whole, is_damage, mark_damaged
 from agent.journal.event import Event
-from agent.journal.history import open_reader
 from agent.journal.journal import Journal
 from agent.journal.retention import Retention
 from agent.results_config import JournalConfig
@@ -30,8 +30,8 @@ RETENTION_S = 60.0
 TURN_S = 10.0
 """A turn that the writer has not taken by then: the disk has other troubles."""
 BETWEEN_TURNS_S = 0.02
-CHECK_PAUSE_S = 0.002
-"""The check rests so long after each few thousand steps: half of the time."""
+CHECK_NICENESS = 19
+"""The check takes the processor when nobody else wants it."""
 BYTES_PER_GB = 1e9
 
 
@@ -61,15 +61,18 @@ class Housekeeping:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_house, name="journal-housekeeping", daemon=True)
         self._thread.start()
+        self._reader: sqlite3.Connection | None = None
+        if not journal.checked:
+            threading.Thread(target=self._check, name="journal-check", daemon=True).start()
 
     def close(self) -> None:
         """After the turn under way."""
         self._stopping.set()
+        if reader := self._reader:
+            reader.interrupt()
         self._thread.join(TURN_S)
 
     def _keep_house(self) -> None:
-        if not self._journal.checked:
-            self._check_the_rest()
         with closing(sqlite3.connect(self._journal.path, isolation_level=None, timeout=0.0)) as db:
             db.execute("PRAGMA synchronous = NORMAL")
             while not self._stopping.wait(ROUND_S):
@@ -118,11 +121,13 @@ class Housekeeping:
                 return
             self._stopping.wait(BETWEEN_TURNS_S)
 
-    def _check_the_rest(self) -> None:
-        """The file was too large to be looked at in whole before the start."""
+    def _check(self) -> None:
+        """The file was too large to be looked at in whole before the start. A thread of its own, by its niceness."""
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CHECK_NICENESS)
         try:
-            with closing(open_reader(self._journal.path)) as reader:
-                damage, _ = check_whole(reader, self._stopping.is_set, CHECK_PAUSE_S)
+            with closing(sqlite3.connect(self._journal.path, check_same_thread=False)) as self._reader:
+                damage, _ = check_whole(self._reader)
+                self._reader = None
         except sqlite3.OperationalError as error:
             log.warning("journal %s could not be checked: %s", self._journal.path, error)
             return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import closing
 
+from agent.journal.history import open_reader, to_message
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.scripted_line import ScriptedLine
@@ -46,7 +48,15 @@ def test_f4_kill_9_at_any_instant(report: Report, loops: int, asks_the_plc: bool
 
 
 def check_the_dead(line: ScriptedLine, loops: int) -> None:
-    """Every part that passed has the row of a PASS, decided by a process that was alive; every life has left rows."""
+    """Every part that passed has the row of a PASS, decided by a process that was alive; every life has left rows.
+
+    The journal is whole, and no row of it is torn.
+    """
+    with closing(open_reader(line.journal)) as reader:
+        assert reader.execute("PRAGMA integrity_check").fetchall()[0][0] == "ok"
+        rows_of_all = reader.execute("SELECT * FROM inspections").fetchall()
+    assert all(to_message(row, "line", "station") for row in rows_of_all)
+    assert not list(line.journal.parent.glob("*.damaged*"))
     rows = {row["trigger_seq"]: row for row in line.rows()}
     for record in line.truth():
         row = rows[record["seq"]]
