@@ -66,6 +66,8 @@ def _between(begins: str | None, ends: str | None, now: datetime, zone: ZoneInfo
     period = Period(local_time("--from", begins, zone), now if ends is None else local_time("--to", ends, zone))
     if period.begins >= period.ends:
         raise UsageError(f"--from {begins} is not before {'now' if ends is None else f'--to {ends}'}: turn them round")
+    if period.begins > now:
+        raise UsageError(f"--from {begins} is yet to come: give a time that has been")
     return period
 
 

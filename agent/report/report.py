@@ -20,7 +20,7 @@ from agent.report.latency import read_latencies
 from agent.report.period import Period
 from agent.report.pictures import pick_pictures
 from agent.report.shifts import Shifts
-from agent.report.tallies import Tally, parts_of, read_stretches, read_tallies
+from agent.report.tallies import Stretch, Tally, parts_of, read_stretches
 from agent.report.trend import trend_of
 
 VERDICTS = ("pass", "reject", "no_decision")
@@ -52,7 +52,7 @@ def _make(config: Config, journal: sqlite3.Connection, path: Path, period: Perio
     begins, ends = period.begins, max(min(period.ends, now), period.begins)
     before = period.before(Shifts(config.shifts.starts, zone))
     stretches = read_stretches(journal, begins, ends)
-    tallies = [tally for stretch in stretches for tally in stretch.tallies]
+    tallies = _tallies(stretches)
     defects = Defects()
     for stretch in stretches:
         defects.read(journal, stretch.begins, stretch.ends)
@@ -70,7 +70,7 @@ def _make(config: Config, journal: sqlite3.Connection, path: Path, period: Perio
         period=_figures(period, zone, now),
         parts=parts_of(tallies),
         before=_figures(before, zone, now),
-        parts_before=parts_of(read_tallies(journal, before.begins, before.ends)),
+        parts_before=parts_of(_tallies(read_stretches(journal, before.begins, before.ends))),
         classes=classes,
         heat_map=defects.heat_map(ranking),
         latencies=Latencies(
@@ -90,6 +90,10 @@ def _make(config: Config, journal: sqlite3.Connection, path: Path, period: Perio
         pictures=pictures,
         pictures_missing=missing,
     )
+
+
+def _tallies(stretches: Iterable[Stretch]) -> list[Tally]:
+    return [tally for stretch in stretches for tally in stretch.tallies]
 
 
 def _figures(period: Period, zone: ZoneInfo, now: datetime) -> PeriodFigures:

@@ -314,6 +314,7 @@ def test_which_time_is_meant(asked: tuple[str | None, ...], begins: str) -> None
         ((None, None, "0001-01-01", None), "no time"),
         ((None, None, "2026-03-02", "2026-03-01"), "is not before --to"),
         ((None, None, "2027-01-01", None), "is not before now"),
+        ((None, None, "2027-01-01", "2027-01-02"), "is yet to come"),
         ((None, None, "2026-03-29T02:30", None), "the clock leaps over it in Europe/Berlin"),
         ((None, None, "2026-10-25T02:30", None), "2026-10-25T02:30+02:00 or 2026-10-25T02:30+01:00"),
     ],
