@@ -292,7 +292,7 @@ SHIFTS = ShiftsConfig.model_validate(
         (("late", "2026-03-01", None, None), "2026-03-01T14:00"),
         ((None, None, "2026-03-01T05:00", None), "2026-03-01T05:00"),
         ((None, None, "2026-03-01T05:00Z", "2026-03-01T06:00Z"), "2026-03-01T06:00"),
-        ((None, None, "2026-10-25T02:30+01:00", "2026-10-25T04:00"), "2026-10-25T02:30"),
+        ((None, None, "2025-10-26T02:30+01:00", "2025-10-26T04:00"), "2025-10-26T02:30"),
     ],
 )
 def test_which_time_is_meant(asked: tuple[str | None, ...], begins: str) -> None:
