@@ -28,7 +28,7 @@ class Refusals:
         self.total = 0
         self.reasons = Counter[str]()
         """Of those for which one is known."""
-        address = f"inproc://monitor-of-{name}"
+        self._socket, address = socket, f"inproc://monitor-of-{name}"
         socket.monitor(address, WATCHED)
         self._monitor = socket.context.socket(zmq.PAIR)
         self._monitor.setsockopt(zmq.RCVHWM, 0)  # ZeroMQ's own thread would wait for us, and results with it
@@ -61,5 +61,7 @@ class Refusals:
         return list(self._since_s)
 
     def close(self) -> None:
-        """The socket may be closed already."""
+        """The socket may be closed already; if not, it is told first: it would wait for somebody to hear its events."""
+        if not self._socket.closed:
+            self._socket.disable_monitor()
         self._monitor.close()
