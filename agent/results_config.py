@@ -41,9 +41,9 @@ class JournalConfig(Strict):
     """True: a verdict whose row is not on disk in time becomes NO_DECISION."""
     wait_ms: Milliseconds = 2.0
     keep_days: int = Field(default=730, ge=1)
-    """Older rows are deleted; of good parts, what was seen goes first."""
+    """So many days on which parts were recorded stay; the rows of older ones go."""
     max_gb: float = Field(default=10.0, gt=0)
-    """So large may the file grow before the oldest rows go."""
+    """So large may the file grow: then what was seen of good parts goes, and then the oldest rows."""
 
 
 def _known_zone(name: str) -> str:

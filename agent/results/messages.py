@@ -55,7 +55,10 @@ class ResultMessage(_Header):
     schema_: str = _schema("insp.result/1.2")
     message_id: int
     kind: Literal["inspection", "gap"]
-    """gap: the PLC, or a station without one, began a new epoch; how many parts passed meanwhile is not known."""
+    """gap: the PLC, or a station without one, began a new epoch; how many parts passed meanwhile is not known.
+
+    With reason journal: `detail` says how many parts have no row, as the disk took none for too long.
+    """
     line: str
     station: str
     plc_epoch: int
