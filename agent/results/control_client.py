@@ -25,10 +25,12 @@ def give_command(
 def take_snapshot(endpoint: str, who: str, output: Path, keys: ClientKeys | None = None) -> str:
     """Write the newest photo to `output`, its mask beside it as NAME.mask.png; what it shows, for a person.
 
-    Raises UsageError when one of the files is there already or the name is none for a PNG.
+    Raises UsageError when one of the files is there already, or cannot be.
     """
     if output.suffix != ".png":
         raise UsageError(f"--output {output}: the photo is written as PNG: give a name that ends in .png")
+    if not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}: create it, or give another name")
     paths = {"frame": output, "mask": output.with_suffix(".mask.png")}
     for path in paths.values():
         if path.exists():
@@ -38,7 +40,9 @@ def take_snapshot(endpoint: str, who: str, output: Path, keys: ClientKeys | None
         for part, data in zip(reply.parts, images, strict=True):
             paths[part.name].write_bytes(data)
     except OSError as error:
-        raise Fault(f"--output {output}: {error.strerror}: nothing useful was written") from error
+        raise Fault(
+            f"--output {output}: {(error.strerror or str(error)).lower()}: free the disk, or give another name"
+        ) from error
     written = " and ".join(str(paths[part.name]) for part in reply.parts)
     return f"{written}: {reply.detail}"
 

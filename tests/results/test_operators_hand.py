@@ -138,7 +138,12 @@ def test_the_newest_photo_is_shown_as_it_was_inspected() -> None:
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
-    [("now.jpg", "ends in .png"), ("now.png", "now.png is there already"), ("a.png", "a.mask.png")],
+    [
+        ("now.jpg", "ends in .png"),
+        ("now.png", "now.png is there already"),
+        ("a.png", "a.mask.png"),
+        ("none/now.png", "there is no folder"),
+    ],
 )
 def test_a_snapshot_overwrites_nothing(tmp_path: Path, name: str, complaint: str) -> None:
     for existing in ("now.png", "a.mask.png"):
