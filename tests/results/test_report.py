@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ from agent.journal.file import open_writer
 from agent.journal.history import open_reader
 from agent.report import latency
 from agent.report.figures import Counts, Report, json_schema
-from agent.report.period import asked_period
+from agent.report.period import Period, asked_period
 from agent.report.report import make_report
 from agent.report.run import run_report
 from agent.report.tallies import read_stretches, read_tallies
 from agent.results_config import ShiftsConfig
 from tests.conftest import ROOT, Linegate
 from tests.results.histories import BEGINS, defect, station, write_event, write_history
+from tests.results.records import inspect, journal_at
 
 NOW = BEGINS + timedelta(hours=20)
 HOUR = timedelta(hours=1)
@@ -252,6 +254,24 @@ def test_the_report_holds_no_read_open_that_would_let_the_log_grow(config: Confi
         busy, *_ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     writer.close()
     assert busy == 0
+
+
+def test_it_is_read_while_the_station_writes(config: Config, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    journal = journal_at(path)
+    writing = threading.Thread(target=lambda: inspect(journal, *range(1, 301)))
+    writing.start()
+    seen = []
+    while writing.is_alive() or not seen:
+        now = datetime.now(UTC)
+        parts = make_report(config, path, Period(now - HOUR, now), now).parts
+        seen.append(parts.all.parts)
+        assert parts.all.parts == parts.all.passed
+    writing.join()
+    now = datetime.now(UTC) + HOUR
+    assert make_report(config, path, Period(now - 2 * HOUR, now), now).parts.all.parts == 300
+    assert seen == sorted(seen)
+    journal.close()
 
 
 def test_a_copy_is_read_where_nobody_may_write(config: Config, path: Path, tmp_path: Path) -> None:
