@@ -18,7 +18,7 @@ from agent.results.handshakes import Refused
 from agent.results.keys import ClientKeys
 from agent.results.messages import ResultMessage, StatusMessage
 from agent.results.subscriber import follow, history
-from agent.results.watch_lines import note, result_line, state, status_line
+from agent.results.watch_lines import has_no_plc, note, result_line, state, status_line
 from agent.results.watch_table import Board
 
 REDRAW_S = 0.25
@@ -95,7 +95,7 @@ def lines(watched: Watched) -> Iterator[Text]:
             if watched.shows(heard):
                 yield result_line(heard, standalone)
         elif isinstance(heard, StatusMessage):
-            standalone = "STANDALONE" in heard.plc_status
+            standalone = has_no_plc(heard, standalone)
             if restarted := lives.restarted(heard):
                 yield restarted
             if state(heard) != told:

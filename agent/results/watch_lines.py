@@ -59,6 +59,11 @@ def standing(status: StatusMessage) -> list[str]:
     return [bit for bit in status.plc_status if bit not in EACH_PARTS_OWN]
 
 
+def has_no_plc(status: StatusMessage, before: bool | None) -> bool | None:
+    """Is the station without a PLC? While it starts it does not say: then as `before`."""
+    return "STANDALONE" in status.plc_status if status.plc_status else before
+
+
 def standing_text(status: StatusMessage) -> Text:
     """As `standing`, in its colour."""
     bits = standing(status)

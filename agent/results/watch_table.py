@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agent.results.follower import Heard, Trouble
 from agent.results.messages import ResultMessage, StatusMessage
-from agent.results.watch_lines import STYLES, flags, found, note, standing_text, total, upkeep_worries
+from agent.results.watch_lines import STYLES, flags, found, has_no_plc, note, standing_text, total, upkeep_worries
 
 NOTES, TIMED = 5, 1000
 AROUND = 9
@@ -29,11 +29,13 @@ class Board:
         self._totals_ms: deque[float] = deque(maxlen=TIMED)
         self._status: StatusMessage | None = None
         self._silent: Trouble | None = None
+        self._standalone: bool | None = None
 
     def take(self, heard: Heard, shown: bool) -> None:
         """Count it; `shown`: a result that is wanted among the newest parts."""
         if isinstance(heard, StatusMessage):
             self._status, self._silent = heard, None
+            self._standalone = has_no_plc(heard, self._standalone)
         elif isinstance(heard, ResultMessage):
             self._count(heard)
             if shown:
@@ -95,7 +97,7 @@ class Board:
         return Text.assemble((kept, "dim"), (worries, "yellow"))
 
     def _newest(self, rows: int) -> Table:
-        with_plc = self._status is None or "STANDALONE" not in self._status.plc_status
+        with_plc = not self._standalone
         table = Table(expand=True, pad_edge=False)
         for column, style in (("id", "dim"), ("UTC", None), ("part", None), ("verdict", None)):
             table.add_column(column, style=style, no_wrap=True, justify="right" if column in ("id", "part") else "left")

@@ -29,7 +29,7 @@ from agent.results.history_server import HistoryServer
 from agent.results.messages import DefectRecord, ResultMessage, StatusMessage, Upkeep
 from agent.results.publisher import Publisher
 from agent.results.watch import Watched, lines
-from agent.results.watch_lines import result_line, status_line
+from agent.results.watch_lines import has_no_plc, result_line, status_line
 from agent.results.watch_table import Board
 from agent.results_config import PublisherConfig
 from tests.conftest import ROOT
@@ -188,6 +188,12 @@ def test_a_station_without_a_plc_has_no_plc_that_does_not_speak() -> None:
     assert "PLC unknown" in result_line(alone, standalone=False).plain, "it died before it had heard from its PLC"
     assert " 12.0 ms" in result_line(alone, standalone=True).plain, "from trigger to decision"
     assert "PLC rejected" in result_line(golden_result()).plain
+
+
+def test_a_station_that_starts_does_not_say_whether_it_has_a_plc() -> None:
+    assert has_no_plc(status(plc_status=["STANDALONE"]), None) is True
+    assert has_no_plc(status(plc_status=[]), True) is True
+    assert has_no_plc(status(plc_status=["ONLINE"]), True) is False
 
 
 @pytest.mark.parametrize(
