@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import sys
 import threading
 import time
@@ -18,6 +19,8 @@ MORE, LONG, COMMAND = 1, 2, 4
 SUBSCRIBE_ALL = b"\x01insp/"
 PAUSE_S = 0.3
 """A hostile peer that has been put out is back after this."""
+TIMEOUT_S = 2.0
+"""Whoever is put out while his window is closed would not learn of it for a while."""
 REPLAY = b'{"since": 0, "limit": 1000}'
 
 
@@ -32,6 +35,7 @@ def connect(port: int, kind: bytes, receive_bytes: int = 4096) -> socket.socket:
     """A ZeroMQ peer of that kind, the handshake done."""
     peer = socket.socket()
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    peer.settimeout(TIMEOUT_S)
     peer.connect(("127.0.0.1", port))
     peer.sendall(ZMTP_3)
     for _ in range(len(ZMTP_3)):
@@ -126,20 +130,29 @@ def asks_without_end(results: int, replay: int) -> None:
     _send_for_ever(connect(replay, b"DEALER"), lambda: 100 * (frame(b"", MORE) + frame(REPLAY)))
 
 
+def floods_pings_and_resets(port: int, messages: int) -> None:
+    """A PING just behind the last message that is queued, in the same breath."""
+    with connect(port, b"DEALER") as peer:
+        peer.sendall(messages * (frame(b"", MORE) + frame(b"?")) + 20 * frame(b"\x04PING\0\0", COMMAND))
+        time.sleep(0.05)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def _send_for_ever(peer: socket.socket, next_bytes: Callable[[], bytes]) -> None:
     with peer:
         while True:
             peer.sendall(next_bytes())
 
 
-HOSTILE = (
+Misbehaviour = Callable[[int, int], None]
+HOSTILE: tuple[Misbehaviour, ...] = (
     *(sends_garbage, half_a_handshake, huge_frame, ever_new_subscriptions, the_same_subscription),
     *(endless_message, asks_without_end),
 )
 QUIET = {kind.__name__: kind for kind in (never_reads, reads_slowly, asks_and_never_reads)}
 
 
-def _again_and_again(misbehave: Callable[[int, int], None], results: int, replay: int) -> None:
+def _again_and_again(misbehave: Misbehaviour, results: int, replay: int) -> None:
     while True:
         with suppress(OSError):
             misbehave(results, replay)

@@ -137,7 +137,7 @@ def times_ms(rows: list[dict[str, Any]], blocks: list[tuple[bool, int, int]], sl
              of: Callable[[dict[str, Any]], float]) -> list[float]:  # fmt: skip
     """Of all parts that were decided in a block of that kind."""
     spans = [(begun, ended) for kind, begun, ended in blocks if kind is slow]
-    return [of(row) for row in rows if row["acknowledged_ns"]
+    return [of(row) for row in rows if row["acknowledged_ns"] and row["verdict"] != "no_decision"
             and any(begun <= row["decided_ns"] < ended for begun, ended in spans)]  # fmt: skip
 
 
