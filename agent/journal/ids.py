@@ -17,6 +17,8 @@ from agent.lasting_file import write_lasting
 AHEAD = 10_000
 """So many ids are reserved at once; half of them are kept in hand."""
 TABLES = ("inspections", "events")
+_SETTLED = ""
+"""In the place of the boot: these ids are the last."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -27,10 +29,11 @@ class Ids:
         self._path, self._boot = path, boot_id()
         self._lock = threading.Lock()
         reserved = self._read()
-        self.power_was_cut = reserved.get("boot", self._boot) not in (self._boot, "")
+        boot = reserved.get("boot", self._boot)
+        self.power_was_cut = boot not in (self._boot, _SETTLED)
         self.given = {table: _newest(db, table) for table in TABLES}
         for table in TABLES:
-            if new or self.power_was_cut:
+            if new or boot != self._boot:  # settled: the same, unless an older copy has been put in its place
                 self.given[table] = max(self.given[table], int(reserved.get(table, 0)))
                 _go_on_after(db, table, self.given[table])
         self._reserved = dict.fromkeys(TABLES, 0)
@@ -52,7 +55,7 @@ class Ids:
     def settle(self) -> None:
         """All rows are on the disk and no more will come: the next start goes on without a gap. Raises OSError."""
         with self._lock:
-            self._write(self.given, "")
+            self._write(self.given, _SETTLED)
 
     def _write(self, reserved: dict[str, int], boot: str) -> None:
         write_lasting(self._path, json.dumps(reserved | {"boot": boot}) + "\n")

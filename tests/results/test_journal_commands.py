@@ -92,6 +92,21 @@ def test_a_copy_can_be_used_in_the_place_of_the_journal(journal: Journal, tmp_pa
     assert [row["message_id"] for row in rows_of(tmp_path / "again.sqlite")] == [1, 2, 3]
 
 
+def test_an_older_copy_put_in_its_place_gives_no_id_again(journal: Journal, tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    inspect(journal, 1, 2)
+    copy_journal(path, tmp_path / "copy.sqlite")
+    inspect(journal, 3, 4)
+    journal.close()
+    (tmp_path / "copy.sqlite").replace(path)
+    for part in ("-wal", "-shm"):
+        path.with_name(path.name + part).unlink(missing_ok=True)
+    restored = journal_at(path, agent_epoch=2)
+    inspect(restored, 5)
+    restored.close()
+    assert [row["message_id"] for row in rows_of(path)] == [1, 2, 5]
+
+
 def test_check_says_what_is_in_it(config: Path, journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
     inspect(journal, 65_534, 65_535, 1)
     inspect(journal, 2, verdict=Verdict.REJECT)
