@@ -120,7 +120,7 @@ def _listen(endpoint: str) -> socket.socket:
     try:
         listening = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = str(error.strerror).partition(" (")[0].lower()
         raise ConfigError(
             f"metrics.endpoint = '{endpoint}': {why}: stop the other program or choose another host:port"
         ) from error
