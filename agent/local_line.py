@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from agent.errors import ConfigError, Fault
-from agent.journal.file import open_reader
+from agent.journal.history import open_reader
 from agent.results.messages import ResultMessage
 from agent.results.subscriber import follow
 from agent.shipped import shipped

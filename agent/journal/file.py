@@ -10,11 +10,6 @@ from pathlib import Path
 from agent.errors import ConfigError
 from agent.journal import damage
 from agent.journal.damage import find_damage, keep_broken_log, set_aside
-from agent.journal.history import extent as extent
-from agent.journal.history import open_reader as open_reader
-from agent.journal.history import rows_since as rows_since
-from agent.journal.history import to_event_message as to_event_message
-from agent.journal.history import to_message as to_message
 from agent.journal.ids import Ids, ids_beside
 from agent.journal.schema import bring_up_to_date, require_known
 

@@ -18,7 +18,7 @@ from agent.config import load_config
 from agent.errors import NoDecision
 from agent.frame_check import check_frame
 from agent.inspection import Frame
-from agent.journal.file import open_reader
+from agent.journal.history import open_reader
 from agent.judge import Judge
 from agent.local_line import LineOptions, LocalLine, to_toml
 from agent.plc.register_map import AGENT_BLOCK

@@ -18,7 +18,7 @@ from subprocess import Popen
 from typing import Any
 
 from agent.inspection import Verdict
-from agent.journal.file import open_reader
+from agent.journal.history import open_reader
 from agent.local_line import LineOptions
 from agent.plc.register_map import AGENT_BLOCK, Ctrl, Status
 from agent.results.messages import ResultMessage

@@ -18,7 +18,7 @@ import zmq
 
 from agent.archive.kept_images import KeptImage, PictureFile, kept_images
 from agent.archive.layout import UNFINISHED
-from agent.journal.file import open_reader
+from agent.journal.history import open_reader
 from agent.plc.register_map import Alarm
 from agent.results.messages import StatusMessage, Upkeep, topic
 from tests.conftest import ROOT

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from agent.journal.file import open_reader
+from agent.journal.history import open_reader
 from agent.plc.register_map import Alarm
 from agent.results.subscriber import subscribe_status
 from tests.conftest import ROOT

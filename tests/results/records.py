@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
-from agent.journal.file import open_reader
+from agent.journal.history import open_reader
 from agent.journal.journal import Journal
 from agent.journal.rows import Identity
 from agent.plc.decision import Closed, Decision

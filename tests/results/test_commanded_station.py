@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.errors import Fault
-from agent.journal.file import open_reader
+from agent.journal.history import open_reader
 from agent.plc.register_map import AGENT_BLOCK, Status
 from agent.results.control_client import give_command, take_snapshot
 from agent.results.messages import StatusMessage
