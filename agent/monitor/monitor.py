@@ -94,7 +94,8 @@ class Monitor:
             if self._unsaved:
                 self._save()
         self._look()
-        self._save()
+        if self._baselines or self._unsaved:  # of one that is still being learnt, too
+            self._save()
 
     def _look(self) -> None:
         while self._waiting:
