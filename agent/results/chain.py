@@ -10,7 +10,7 @@ from agent.results.messages import EventMessage, ReplayReply, ReplayRequest, Res
 
 Kind = Literal["result", "event"]
 Numbered = ResultMessage | EventMessage
-BATCH = 500
+BATCH, LEAST = 500, 10
 LOOK_BACK = 1000
 AHEAD_LIMIT = 256
 """So many live messages may wait for one before them; of more, the replay has them."""
@@ -50,6 +50,7 @@ class Chain:
         self.kind, self.seen = kind, seen
         self.behind = seen is not None
         self._ahead: dict[int, Numbered] = {}
+        self._batch = BATCH
         self._life = self._asked_in = self._proven_in = 0
         """agent_epochs: the newest one heard of, and the one in which `seen` was last found in the journal."""
         self._asked_at = seen or Seen(0)
@@ -79,10 +80,15 @@ class Chain:
         self._asked_in, self._asked_at = self._life, self._last
         if self._looking_after is not None:
             return ReplayRequest(kind=self.kind, since=self._looking_after, limit=LOOK_BACK)
-        return ReplayRequest(kind=self.kind, since=max(self._last.number - 1, 0), limit=BATCH)
+        return ReplayRequest(kind=self.kind, since=max(self._last.number - 1, 0), limit=self._batch)
+
+    def unanswered(self) -> None:
+        """No answer to `request`: perhaps it is too long for the network, so ask for less."""
+        self._batch = max(self._batch // 2, LEAST)
 
     def answer(self, reply: ReplayReply, messages: Sequence[Numbered]) -> list[Numbered | Break]:
         """What can be handed on now that the station has answered."""
+        self._batch = min(self._batch * 2, BATCH)
         if messages and self._life and _is_later(messages[-1].agent_epoch, self._life):
             self._hears_of(messages[-1].agent_epoch)
         if self._looking_after is not None:

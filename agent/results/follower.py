@@ -150,8 +150,9 @@ class Follower:
         return [*heard]
 
     def _patience_with_answer(self) -> list[Heard]:
-        if self._asking.overdue:
+        if self._asking.overdue and self._asked:
             self._asking.forget()
+            self._asked.unanswered()
             return self._ask_later("no answer: is the station running, and is this its publisher.replay endpoint?")
         if self._asked_in and self._asked_in != self._life:
             self._asking.forget()  # it went to a station that has died since

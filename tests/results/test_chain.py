@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.results.chain import BATCH, Break, Chain, Numbered, Seen
+from agent.results.chain import BATCH, LEAST, Break, Chain, Numbered, Seen
 from agent.results.messages import EventMessage, ReplayReply
 
 OPERATIONS = ("part", "part", "part", "lost live", "pulse", "ask", "ask", "lost answer", "late answer",
@@ -83,7 +83,7 @@ class Wire:
 
     def ask(self, operation: str, most: int) -> None:
         request = self.chain.request()
-        answer = self.station.answer(request.since, most if request.limit == BATCH else request.limit)
+        answer = self.station.answer(request.since, most if request.limit <= BATCH else request.limit)
         if operation == "late answer":
             self.late = answer
         elif operation == "ask":
@@ -155,3 +155,14 @@ def test_agent_epochs_may_wrap() -> None:
         ),
         anew,
     ]
+
+
+def test_a_network_too_slow_for_long_answers_is_asked_for_short_ones() -> None:
+    chain = Chain("event", Seen(0))
+    for _ in range(10):
+        assert chain.request().limit >= LEAST
+        chain.unanswered()
+    assert chain.request().limit == LEAST
+    for _ in range(10):
+        chain.answer(ReplayReply(first_message_id=0, last_message_id=0, count=0), [])
+    assert chain.request().limit == BATCH
