@@ -161,6 +161,7 @@ def _again_and_again(misbehave: Misbehaviour, results: int, replay: int) -> None
 
 def main(results: int, replay: int, wanted: list[str]) -> None:
     """Connect them all."""
+    os.nice(10)  # a true one has a computer of its own
     for kind, count in (word.split("=") for word in wanted):
         for _ in range(int(count)):
             if kind == "hostile":
