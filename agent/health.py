@@ -73,7 +73,10 @@ class Health:
         """
         slept_ms = (slept_ns() - self._slept_ns) / 1e6
         if slept_ms > SLEPT_MS:
-            log.critical("this computer slept for %.0f ms: exit for a clean restart; forbid it to", slept_ms)
+            log.critical(
+                "this computer slept for %.0f ms: exit for a clean restart; forbid it: systemctl mask sleep.target",
+                slept_ms,
+            )
             os._exit(1)
         hung = self.hung(now_ns)
         if hung is not None:

@@ -1,6 +1,7 @@
-"""The operator's hand on a running station: a REP socket, one command a message, each with the name of who gave it.
+"""The operator's hand on a running station: one command a message to a REQ socket's other end, each with a name.
 
-Every command is written down with who, when and what came of it, refused ones too, before it is answered.
+Every command is written down with who, when and what came of it, refused ones too, before it is answered. The socket is
+a ROUTER: a REP, which speaks the same, loses other clients' answers when somebody sends it what no REQ would.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class ControlSocket:
     def __init__(self, endpoints: Endpoints, record: Callable[[Event], None]) -> None:
         self._endpoints, self._record = endpoints, record
         self._commands: Mapping[str, Command] = {}
-        self._socket = endpoints.bind(zmq.REP, "control")
+        self._socket = endpoints.bind(zmq.ROUTER, "control")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve_forever, name="control", daemon=True)
         self._thread.start()
@@ -69,7 +70,10 @@ class ControlSocket:
         while not self._stopping.is_set():
             if self._socket.poll(POLL_MS):
                 begun_s = time.monotonic()
-                self._socket.send_multipart(self._answer(self._socket.recv_multipart(copy=False)))
+                frames = self._socket.recv_multipart(copy=False)
+                way_back, message = _apart(frames)
+                if way_back:
+                    self._socket.send_multipart([*way_back, *self._answer(message)])
                 time.sleep(max(PACE_S, time.monotonic() - begun_s))
         self._socket.close()
 
@@ -104,6 +108,14 @@ class ControlSocket:
             known = ", ".join(self._commands) or "none yet, the station is starting"
             raise Fault(f"no command '{name}': {known}")
         return command
+
+
+def _apart(frames: list[zmq.Frame]) -> tuple[list[bytes], list[zmq.Frame]]:
+    """The way back to whoever asks, up to the empty frame that a REQ puts before its message, and the message."""
+    ends = [number for number, frame in enumerate(frames) if number and not frame.bytes]
+    if not ends:
+        return [], []
+    return [frame.bytes for frame in frames[: ends[0] + 1]], frames[ends[0] + 1 :]
 
 
 def _understood(message: list[zmq.Frame]) -> ControlRequest:
