@@ -25,9 +25,11 @@ ROUND_S = 1.0
 CHECKPOINT_S = 10.0
 """A power cut takes at most the rows of so long …"""
 CHECKPOINT_SHARE = 100
-"""… or, on a disk that takes long to sync, of so many times what that takes: each makes one commit wait as well."""
+"""… or, on a disk that takes long to sync, of so many times what that takes, as each makes one commit wait as well …"""
+CHECKPOINT_MOST_S = 30.0
+"""… but never more: meanwhile the log grows, by some 25 kB a part."""
 RETENTION_S = 60.0
-TURN_S = 10.0
+TURN_S = 2.0
 """A turn that the writer has not taken by then: the disk has other troubles."""
 BETWEEN_TURNS_S = 0.02
 CHECK_NICENESS = 19
@@ -44,7 +46,7 @@ class Schedule:
 
     def checkpointed(self, now_s: float, took_s: float) -> None:
         """The next is due after a while."""
-        self.checkpoint_s = now_s + max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s)
+        self.checkpoint_s = now_s + min(max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s), CHECKPOINT_MOST_S)
 
     def pruned(self, now_s: float) -> None:
         """As `checkpointed`."""

@@ -28,7 +28,7 @@ from tests.faults.sizes import SEED, sized
 from tests.faults.small_disk import SmallDisk
 
 RATE_PER_S = 100
-DISK_MB = 48
+DISK_MB = 128
 OUTAGES = ("full", "eio", "erofs", "enospc", "hang")
 SLOW_S = 15.0
 LATE_SHARE = 0.02

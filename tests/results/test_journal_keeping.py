@@ -159,8 +159,10 @@ def test_a_slow_disk_is_synced_less_often() -> None:
     schedule = Schedule()
     schedule.checkpointed(100.0, 0.01)
     assert schedule.checkpoint_s == 110.0
-    schedule.checkpointed(100.0, 0.5)
-    assert schedule.checkpoint_s == 150.0
+    schedule.checkpointed(100.0, 0.2)
+    assert schedule.checkpoint_s == 120.0
+    schedule.checkpointed(100.0, 3.0)
+    assert schedule.checkpoint_s == 130.0
 
 
 def test_housekeeping_checkpoints_prunes_and_keeps_ids_in_hand(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
