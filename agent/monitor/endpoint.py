@@ -24,7 +24,10 @@ LIMIT_S = 5.0
 PACE_S = 0.01
 """Between two connections; so many more wait in the kernel: a second or so."""
 TROUBLE_S = 1.0
+DRIBBLE_S = 0.1
+"""Whoever sends his request bit by bit is listened to no oftener."""
 MOST_HEADER_BYTES = 8192
+END = b"\r\n\r\n"
 BACKLOG = 128
 Page = Callable[[], tuple[str, bytes]]
 """Content type and content."""
@@ -68,7 +71,6 @@ class MetricsEndpoint:
     async def _accept(self) -> None:
         try:
             connection, _ = await self._loop.sock_accept(self._socket)
-            reader, writer = await asyncio.open_connection(sock=connection, limit=MOST_HEADER_BYTES)
         except OSError as error:  # no file left for it, or gone before it was let in
             log.warning("metrics: no connection: %s", error.strerror)
             await asyncio.sleep(TROUBLE_S)
@@ -77,33 +79,41 @@ class MetricsEndpoint:
             oldest = next(iter(self._open))
             oldest.cancel()
             self._open.pop(oldest)
-        task = self._loop.create_task(self._serve(reader, writer))
+        task = self._loop.create_task(self._serve(connection))
         self._open[task] = None
         task.add_done_callback(lambda done: self._open.pop(done, None))
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, connection: socket.socket) -> None:
         """One request, one answer, and the end of the connection."""
         good = False
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                status, kind, content = await self._answer(reader)
-                head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n"
-                writer.write(f"{head}Connection: close\r\n\r\n".encode() + content)
-                writer.close()
-                await writer.wait_closed()
-                good = status.startswith("200")
-        except (TimeoutError, OSError, asyncio.IncompleteReadError):
-            pass  # too slow, or gone
-        finally:
-            writer.transport.abort()
-            self.served += good
-            self.refused += not good
+        with connection:
+            try:
+                async with asyncio.timeout(LIMIT_S):
+                    status, kind, content = self._answer(await self._request(connection))
+                    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n"
+                    await self._loop.sock_sendall(connection, f"{head}Connection: close\r\n\r\n".encode() + content)
+                    good = status.startswith("200")
+            except (TimeoutError, OSError):
+                pass  # too slow, or gone
+            finally:
+                self.served += good
+                self.refused += not good
 
-    async def _answer(self, reader: asyncio.StreamReader) -> tuple[str, str, bytes]:
+    async def _request(self, connection: socket.socket) -> bytes:
+        """Up to the end of its header; too long a one is cut off. Raises OSError when the client is gone."""
+        request = b""
+        while END not in request and len(request) < MOST_HEADER_BYTES:
+            if request:
+                await asyncio.sleep(DRIBBLE_S)
+            received = await self._loop.sock_recv(connection, MOST_HEADER_BYTES)
+            if not received:
+                raise ConnectionError
+            request += received
+        return request
+
+    def _answer(self, request: bytes) -> tuple[str, str, bytes]:
         plain = "text/plain; charset=utf-8"
-        try:
-            request = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.LimitOverrunError:
+        if END not in request:
             return "431 Request Header Fields Too Large", plain, b"too much\n"
         method, _, rest = request.partition(b"\r\n")[0].partition(b" ")
         if method != b"GET":
