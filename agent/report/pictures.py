@@ -2,54 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+import sqlite3
+from datetime import UTC, datetime
+from heapq import nlargest
+from itertools import chain, zip_longest
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from agent.archive.kept_images import KeptImage, kept_names, read_image
-from agent.archive.layout import Name, Why
+from agent.archive.kept_images import KeptImage, archive_folder, read_image
+from agent.archive.layout import SIDECAR, Name, days, files
 from agent.config import Config
 from agent.report.defects import Defects
 from agent.report.figures import Picture
+from agent.report.tallies import DURING, IN_YIELD, during
 
 REJECTS, NO_DECISIONS = 12, 6
+CANDIDATES, CANDIDATES_UNDECIDED = 200, 2000
+"""So many rejects of each class, and so many without a decision: the archive need not have all of them."""
 
 
 def pick_pictures(
-    config: Config, begins: datetime, ends: datetime, defects: Defects, ranking: list[str]
+    config: Config, journal: sqlite3.Connection, begins: datetime, ends: datetime, defects: Defects, ranking: list[str]
 ) -> tuple[list[Picture], str]:
     """(the pictures, why there are none)."""
     if config.archive is None:
         return [], "the archive is off: without a table [archive] no images are kept"
-    folder = config.archive.folder or config.station.state_dir / "archive"
-    station = (config.station.line, config.station.name)
-    kept: dict[Why, dict[int, Name]] = {Why.REJECT: {}, Why.NO_DECISION: {}}
-    for name in kept_names(folder, begins, ends):
-        if name.why in kept and (name.line, name.station) == station:
-            kept[name.why][name.message_id] = name
-    worst = (kept[Why.REJECT][message_id] for message_id in _worst(defects, ranking, set(kept[Why.REJECT])))
-    undecided = reversed(kept[Why.NO_DECISION].values())
-    zone = config.shifts.zone
-    pictures = [*_pictures(folder, worst, REJECTS, zone), *_pictures(folder, undecided, NO_DECISIONS, zone)]
+    folder, zone = archive_folder(config), config.shifts.zone
+    of_class = [[found for _, found in nlargest(CANDIDATES, defects.areas_mm2[name])] for name in ranking]
+    undecided = _newest_undecided(journal, begins, ends)
+    kept = _kept(config, folder, begins, ends, {*undecided, *chain(*of_class)})
+    rejects = _in_turn([[found for found in ids if found in kept] for ids in of_class])
+    pictures = [
+        *_pictures(folder, [kept[found] for found in rejects], REJECTS, zone),
+        *_pictures(folder, [kept[found] for found in undecided if found in kept], NO_DECISIONS, zone),
+    ]
     nothing = "" if pictures or not defects.rejects else f"the archive {folder} has none of this time's rejects"
     return pictures, nothing
 
 
-def _worst(defects: Defects, ranking: list[str], kept: set[int]) -> Iterator[int]:
-    """message_ids: the largest defect of each class, then the second largest of each …"""
-    queues = [
-        sorted((found for found in defects.areas_mm2[name] if found[1] in kept), reverse=True) for name in ranking
-    ]
-    given: set[int] = set()
-    for rank in range(max(map(len, queues), default=0)):
-        for message_id in (queue[rank][1] for queue in queues if rank < len(queue)):
-            if message_id not in given:
-                given.add(message_id)
-                yield message_id
+def _in_turn(of_class: list[list[int]]) -> list[int]:
+    """The first of each class, then the second of each …; each once."""
+    return list(dict.fromkeys(found for rank in zip_longest(*of_class) for found in rank if found is not None))
 
 
-def _pictures(folder: Path, names: Iterator[Name], most: int, zone: ZoneInfo) -> list[Picture]:
+def _newest_undecided(journal: sqlite3.Connection, begins: datetime, ends: datetime) -> list[int]:
+    rows = journal.execute(
+        f"SELECT message_id FROM inspections WHERE {DURING} AND verdict = 'no_decision' AND {IN_YIELD} "
+        "ORDER BY decided_utc DESC LIMIT ?",
+        (*during(begins, ends), CANDIDATES_UNDECIDED),
+    )
+    return [message_id for (message_id,) in rows]
+
+
+def _kept(config: Config, folder: Path, begins: datetime, ends: datetime, wanted: set[int]) -> dict[int, Name]:
+    """Those of the wanted that the archive has; of a hundred thousand names no more than these are looked into."""
+    station, ids = (config.station.line, config.station.name), {str(message_id) for message_id in wanted}
+    first, last = (f"{moment.astimezone(UTC):%Y-%m-%d}" for moment in (begins, ends))
+    found = {}
+    for day in (day for day in days(folder) if first <= day <= last):
+        for file in (entry.name for entry in files(folder / day) if entry.name.endswith(SIDECAR)):
+            if not ids.isdisjoint(file.split("_", 2)[1:2]):
+                name = Name.parse(day, file.removesuffix(SIDECAR))
+                if name is not None and (name.line, name.station) == station and begins <= name.decided < ends:
+                    found[name.message_id] = name
+    return found
+
+
+def _pictures(folder: Path, names: list[Name], most: int, zone: ZoneInfo) -> list[Picture]:
     """The first so many that are still there."""
     found: list[Picture] = []
     for name in names:

@@ -60,7 +60,7 @@ def _make(config: Config, journal: sqlite3.Connection, path: Path, period: Perio
     ranking = [figures.name for figures in classes]
     looked_at, stages = read_latencies(journal, begins, ends)
     happenings, happenings_in_all = read_happenings(journal, begins, ends, zone)
-    pictures, missing = pick_pictures(config, begins, ends, defects, ranking)
+    pictures, missing = pick_pictures(config, journal, begins, ends, defects, ranking)
     done = [tally for tally in tallies if tally.completed and tally.kind == "inspection"]
     return Report(
         line=config.station.line,
