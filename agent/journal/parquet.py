@@ -65,8 +65,8 @@ def _pieces(journal: sqlite3.Connection, begins: datetime | None, ends: datetime
     seen, during = 0, (_utc(begins) if begins else "", _utc(ends) if ends else "~")
     while rows := journal.execute(
         "SELECT *, (acknowledged_ns - decided_ns) / 1e6 AS write_ms, "
-        "(acknowledged_ns - triggered_ns) / 1e6 AS total_ms FROM inspections WHERE message_id > ? AND completed AND +decided_utc >= ? AND +decided_utc < ? "
-        "ORDER BY message_id LIMIT ?",
+        "(acknowledged_ns - triggered_ns) / 1e6 AS total_ms FROM inspections NOT INDEXED "
+        "WHERE message_id > ? AND completed AND decided_utc >= ? AND decided_utc < ? ORDER BY message_id LIMIT ?",
         (seen, *during, PIECE_ROWS),
     ).fetchall():
         yield rows
