@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import socket
 import struct
 import threading
@@ -71,7 +72,7 @@ class FloodGuard:
         received: dict[int, int] = {}
         self._cut.clear()
         peers = dict.fromkeys(self._ports, 0)
-        for fd in sorted(map(int, os.listdir("/proc/self/fd")), key=lambda fd: fd not in self._received):
+        for fd in sorted(_file_descriptors(), key=lambda fd: fd not in self._received):
             with _Connection(fd) as connection:
                 if connection.port not in peers:
                     continue
@@ -82,6 +83,14 @@ class FloodGuard:
             elif peers[connection.port] > MOST_PEERS + 1:  # one of them is the socket that listens
                 self.put_out(fd, f"more than {MOST_PEERS} at once")
         self._received = received
+
+
+def _file_descriptors() -> list[int]:
+    """Of this process; all that it may have, when none is left to list them by."""
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        return list(range(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
 
 
 class _Connection:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -106,10 +106,13 @@ def test_so_many_peers_and_no_more(outlet: Outlet, live: zmq.Socket[bytes], monk
 
 
 STATION = """
-import sys, time, zmq
+import resource, sys, zmq
 from agent.results.endpoints import Endpoints
 from agent.results_config import PublisherConfig
+from agent.service import exit_when_a_thread_dies
+exit_when_a_thread_dies()
 router = Endpoints(PublisherConfig(replay=f"tcp://127.0.0.1:{sys.argv[1]}")).bind(zmq.ROUTER, "replay")
+resource.setrlimit(resource.RLIMIT_NOFILE, (150, 150))
 print("bound", flush=True)
 sys.stdin.read(1)
 while router.poll(300):
@@ -118,18 +121,34 @@ print("alive", flush=True)
 """
 
 
-def test_a_peer_that_floods_pings_and_resets_does_not_end_the_process() -> None:
-    """libzmq 4.3.5 aborts where it has stopped reading from such a peer."""
+@contextmanager
+def station_that_lives() -> Iterator[int]:
+    """A process with a ROUTER at the port; in the end it must have lived."""
     port = free_port()
     command = [sys.executable, "-c", STATION, str(port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as station:
         assert station.stdin is not None
         assert station.stdout is not None
         assert station.stdout.readline() == b"bound\n"
-        for messages in (5, 10, 70, 110, 1010):  # beyond limits that one might set
-            bad_peers.floods_pings_and_resets(port, messages)
+        yield port
         said = station.communicate(b"!", timeout=PATIENCE_S)[0]
         assert (said, station.returncode) == (b"alive\n", 0)
+
+
+def test_a_peer_that_floods_pings_and_resets_does_not_end_the_process() -> None:
+    """libzmq 4.3.5 aborts where it has stopped reading from such a peer."""
+    with station_that_lives() as port:
+        for messages in (5, 10, 70, 110, 1010):  # beyond limits that one might set
+            bad_peers.floods_pings_and_resets(port, messages)
+
+
+def test_more_peers_than_files_can_be_opened_do_not_end_the_process() -> None:
+    """At most MOST_PEERS stay: the next one that asks gets in."""
+    with station_that_lives() as port, ExitStack() as opened:
+        for _ in range(300):
+            opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+        with closing(bad_peers.connect(port, b"DEALER")) as late:
+            late.sendall(bad_peers.frame(b"?"))
 
 
 # --- those that do not read ------------------------------------------------------------------------------------------
@@ -154,6 +173,9 @@ def test_while_too_many_bytes_wait_for_slow_peers_results_go_without_images(
     monkeypatch.setattr("agent.results.live_images.UNDER_WAY_BYTES", 1_000_000)
     deaf = bad_peers.connect(ports(outlet)[0], b"SUB")
     deaf.sendall(bad_peers.frame(bad_peers.SUBSCRIBE_ALL))
+    said = b""
+    while b"/status/" not in said:  # it is subscribed; now it reads no more
+        said += deaf.recv(1)
     inspect_pictured(outlet, *range(1, 31))
     parts = [len(message.parts) for message in heard(live, 30)]
     assert parts[0] == 1
