@@ -33,7 +33,7 @@ from tests.faults.test_overload import latencies_ms, rss_mb
 from tests.results.key_ring import KeyRing
 
 LINE_RATE_PER_S = 50
-RSS_LIMIT_MB = 10.0
+RSS_LIMIT_MB = 20.0
 UNSEEN = 0.03
 """Who connects and hangs up at once may not be seen by both sides."""
 SPARE_DESCRIPTORS = 400
