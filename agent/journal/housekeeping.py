@@ -28,6 +28,8 @@ CHECKPOINT_SHARE = 100
 """… or, on a disk that takes long to sync, of so many times what that takes, as each makes one commit wait as well …"""
 CHECKPOINT_MOST_S = 30.0
 """… but never more: meanwhile the log grows, by some 25 kB a part."""
+LOG_FRAMES = 8_000
+"""32 MB: a minute at 20 parts/s."""
 RETENTION_S = 60.0
 TURN_S = 2.0
 """A turn that the writer has not taken by then: the disk has other troubles."""
@@ -102,9 +104,13 @@ class Housekeeping:
         """Sync the log and fold it into the file, beside the writer.
 
         The first commit after it begins the log anew and syncs its head: an empty one does, so that no decision waits.
+        On a busy line and a slow disk there is always a commit in between, and the log would grow for ever: when it is
+        long, the writer folds in the rest itself.
         """
         _, frames, folded = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        if frames > 0 and frames == folded:
+        if frames > LOG_FRAMES:
+            self._journal.run(_begin_log_anew, TURN_S)
+        elif 0 < frames == folded:
             self._journal.run(_empty_commit, TURN_S)
 
     def prune(self, db: sqlite3.Connection) -> None:
@@ -143,6 +149,12 @@ class Housekeeping:
         self._journal.damage = damage
         mark_damaged(self._journal.path, damage)
         self._journal.record(Event("journal", "DAMAGED", f"{damage}: the next start sets the file aside"))
+
+
+def _begin_log_anew(writer: sqlite3.Connection) -> None:
+    with suppress(sqlite3.OperationalError):
+        writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        _empty_commit(writer)
 
 
 def _empty_commit(writer: sqlite3.Connection) -> None:

@@ -102,7 +102,7 @@ class RecordingLine(ScriptedLine):
         return (time.monotonic() - begun_s) * 1000
 
 
-@sized(("faults",), (("full",),), (OUTAGES * 5,))
+@sized(("faults",), (("full",),), (OUTAGES * 3,))
 def test_f15_rows_wait_while_the_journals_disk_takes_none(
     report: Report, tmp_path: Path, faults: tuple[str, ...]
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_copy_made_while_the_station_writes_is_whole_and_needs_no_log(
     journal.close()
     assert "parts, whole" in capsys.readouterr().out
     assert [found.name for found in out.parent.iterdir()] == ["copy.sqlite"]
+    assert out.read_bytes()[18:20] == b"\1\1", "it is to be read without a log beside it"
     with closing(sqlite3.connect(f"{out.as_uri()}?mode=ro&immutable=1", uri=True)) as copy:
         seqs = [row[0] for row in copy.execute("SELECT trigger_seq FROM inspections ORDER BY message_id")]
         assert copy.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

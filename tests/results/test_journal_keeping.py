@@ -117,6 +117,15 @@ def test_a_clock_that_jumps_takes_nothing_with_it(db: sqlite3.Connection, wrong:
     assert len(kept) >= 30
 
 
+@pytest.mark.parametrize("wrong", ["2099-01-01", "1970-01-01"])
+def test_rows_between_which_the_clock_was_wrong_stay(db: sqlite3.Connection, wrong: str) -> None:
+    """All of them in one batch."""
+    days = days_from("2026-01-01", 40)
+    fill(db, [*days[:20], wrong, *days[20:]], a_day=1)
+    prune_all(db, Retention(30, 1e9))
+    assert set(days[-29:]) <= set(left(db))
+
+
 def test_what_was_seen_of_good_parts_goes_before_any_row(db: sqlite3.Connection) -> None:
     fill(db, days_from("2026-01-01", 100))
     full = used_bytes(db)
@@ -186,6 +195,35 @@ def test_housekeeping_checkpoints_prunes_and_keeps_ids_in_hand(path: Path, monke
     journal.close()
     ids = [int(str(row["message_id"])) for row in rows_of(path)]
     assert ids == list(range(ids[0], ids[-1] + 1))
+
+
+class SlowDisk:
+    """A connection during whose checkpoint a part is recorded, each time."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal, self._db, self._seq = journal, sqlite3.connect(journal.path), 1000
+
+    def execute(self, statement: str) -> sqlite3.Cursor:
+        done = self._db.execute(statement)
+        self._seq += 1
+        inspect(self._journal, self._seq)
+        return done
+
+
+def test_the_log_stays_short_although_a_part_is_recorded_during_each_checkpoint(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "LOG_FRAMES", 200)
+    journal = journal_at(path)
+    keeper, disk = Housekeeping(journal, JournalConfig()), SlowDisk(journal)
+    keeper.close()
+    sizes = []
+    for begin in range(1, 601, 30):
+        inspect(journal, *range(begin, begin + 30))
+        keeper.checkpoint(disk)  # type: ignore[arg-type]
+        sizes.append(path.with_name(f"{path.name}-wal").stat().st_size)
+    journal.close()
+    assert sizes[-1] == sizes[len(sizes) // 2], "it is used again and again"
 
 
 def test_the_rest_of_the_check_finds_damage_and_parts_go_on(path: Path) -> None:
