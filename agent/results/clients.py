@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +51,9 @@ class Clients:
     def __init__(self, folder: Path) -> None:
         self._folders = {folder: False, folder / OPERATORS: True}
         """Each with whether those in it may command."""
-        if not folder.is_dir():
-            raise ConfigError(
-                f"publisher.client_keys = '{folder}' is no folder: create it, and put clients' keys there"
-            )
-        for path in self._folders:
-            if path.is_dir() and path.stat().st_mode & WRITABLE_BY_ALL:
-                raise ConfigError(f"{path}: everybody may add a key here: chmod o-w {path}")
+        _require_folder(folder)
+        if (folder / OPERATORS).exists():
+            _require_folder(folder / OPERATORS)
         self._state = self._look()
         self._by_key = {load_public(path): client for path, client in self._files()}
 
@@ -108,6 +105,18 @@ class Clients:
                 continue
             seen[path] = (status.st_mtime_ns, status.st_ino, status.st_size)
         return seen
+
+
+def _require_folder(path: Path) -> None:
+    try:
+        os.listdir(path)
+    except OSError as error:
+        raise ConfigError(
+            f"publisher.client_keys: {path}: {os.strerror(error.errno or 0).lower()}: "
+            "it has to be a folder that the station's user can read"
+        ) from error
+    if path.stat().st_mode & WRITABLE_BY_ALL:
+        raise ConfigError(f"{path}: everybody may add a key here: chmod o-w {path}")
 
 
 def load_access(config: PublisherConfig) -> tuple[Pair, Clients] | None:

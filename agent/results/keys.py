@@ -76,6 +76,8 @@ def load_pair(path: Path) -> Pair:
 def _load(path: Path) -> tuple[bytes, bytes | None]:
     try:
         public, secret = load_certificate(path)
+    except PermissionError as error:
+        raise ConfigError(f"{path}: cannot be read: it has to belong to the user that runs this") from error
     except OSError as error:
         raise ConfigError(f"{path}: {_why(error)}: {MAKE}") from error
     except (ValueError, IndexError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -18,7 +19,11 @@ from tests.results.key_ring import KeyRing
     [
         (lambda ring: (ring.folder / "station.key_secret").chmod(0o644), r"station\.key_secret: others may read"),
         (lambda ring: (ring.folder / "station.key_secret").unlink(), r"station\.key_secret: no such file"),
-        (lambda ring: ring.clients.rename(ring.folder / "elsewhere"), r"publisher\.client_keys = '.*' is no folder"),
+        (
+            lambda ring: ring.clients.rename(ring.folder / "elsewhere"),
+            r"publisher\.client_keys: .*/clients: no such file",
+        ),
+        (lambda ring: [rmtree(ring.clients / "operators"), (ring.clients / "operators").touch()], "not a directory"),
         (lambda ring: ring.clients.chmod(0o777), "everybody may add a key here: chmod o-w"),
         (lambda ring: (ring.clients / "operators").chmod(0o777), "everybody may add a key here: chmod o-w"),
         (lambda ring: (ring.clients / "hmi.key").write_text("no key"), r"hmi\.key: no key file"),
