@@ -27,7 +27,9 @@ CHECKPOINT_S = 10.0
 CHECKPOINT_SHARE = 100
 """… or, on a disk that takes long to sync, of so many times what that takes, as each makes one commit wait as well …"""
 CHECKPOINT_MOST_S = 30.0
-"""… but never more: meanwhile the log grows, by some 25 kB a part."""
+"""… but never more …"""
+CHECKPOINT_PARTS = 1200
+"""… nor of more parts: each makes the log grow by some 25 kB."""
 LOG_FRAMES = 8_000
 """32 MB: a minute at 20 parts/s."""
 RETENTION_S = 60.0
@@ -44,10 +46,13 @@ class Schedule:
     """When what is due next, on any clock that never goes back."""
 
     checkpoint_s: float = 0.0
+    checkpoint_id: int = 0
+    """Or when this message_id has been given."""
     retention_s: float = 0.0
 
-    def checkpointed(self, now_s: float, took_s: float) -> None:
+    def checkpointed(self, now_s: float, took_s: float, message_id: int) -> None:
         """The next is due after a while."""
+        self.checkpoint_id = message_id + CHECKPOINT_PARTS
         self.checkpoint_s = now_s + min(max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s), CHECKPOINT_MOST_S)
 
     def pruned(self, now_s: float) -> None:
@@ -92,10 +97,10 @@ class Housekeeping:
 
     def _round(self, db: sqlite3.Connection) -> None:
         self._journal.ids.keep_ahead()
-        begun_s = time.monotonic()
-        if begun_s >= self._schedule.checkpoint_s:
+        begun_s, message_id = time.monotonic(), self._journal.ids.given["inspections"]
+        if begun_s >= self._schedule.checkpoint_s or message_id >= self._schedule.checkpoint_id:
             self.checkpoint(db)
-            self._schedule.checkpointed(time.monotonic(), time.monotonic() - begun_s)
+            self._schedule.checkpointed(time.monotonic(), time.monotonic() - begun_s, message_id)
         if begun_s >= self._schedule.retention_s:
             self.prune(db)
             self._schedule.pruned(time.monotonic())

@@ -28,7 +28,7 @@ from tests.faults.sizes import SEED, sized
 from tests.faults.small_disk import SmallDisk
 
 RATE_PER_S = 100
-DISK_MB = 128
+DISK_MB = 192
 OUTAGES = ("full", "eio", "erofs", "enospc", "hang")
 SLOW_S = 15.0
 LATE_SHARE = 0.02
@@ -102,7 +102,7 @@ class RecordingLine(ScriptedLine):
         return (time.monotonic() - begun_s) * 1000
 
 
-@sized(("faults",), (("full",),), (OUTAGES * 3,))
+@sized(("faults",), (("full",),), (OUTAGES * 2,))
 def test_f15_rows_wait_while_the_journals_disk_takes_none(
     report: Report, tmp_path: Path, faults: tuple[str, ...]
 ) -> None:

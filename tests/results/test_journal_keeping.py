@@ -166,12 +166,13 @@ def test_no_open_row_and_none_of_the_newest_goes(db: sqlite3.Connection) -> None
 
 def test_a_slow_disk_is_synced_less_often() -> None:
     schedule = Schedule()
-    schedule.checkpointed(100.0, 0.01)
+    schedule.checkpointed(100.0, 0.01, 5)
     assert schedule.checkpoint_s == 110.0
-    schedule.checkpointed(100.0, 0.2)
+    schedule.checkpointed(100.0, 0.2, 6)
     assert schedule.checkpoint_s == 120.0
-    schedule.checkpointed(100.0, 3.0)
+    schedule.checkpointed(100.0, 3.0, 7)
     assert schedule.checkpoint_s == 130.0
+    assert schedule.checkpoint_id == 7 + housekeeping.CHECKPOINT_PARTS
 
 
 def test_housekeeping_checkpoints_prunes_and_keeps_ids_in_hand(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
