@@ -16,9 +16,9 @@ import time
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.1
-MOST_BYTES = 64 * 1024
-"""A peer may send so many from one look to the next: some hundred requests."""
+LOOK_S = 0.05
+MOST_BYTES = 16 * 1024
+"""A peer may send so many from one look to the next: about a hundred requests."""
 MOST_PEERS = 100
 """At each endpoint."""
 TELL_S = 60.0
@@ -27,7 +27,7 @@ _TCP_INFO_BYTES, _RECEIVED_AT = 136, 128
 
 
 class FloodGuard:
-    """Looks at the connections to the watched ports ten times a second, in a thread of its own."""
+    """Looks at the connections to the watched ports twenty times a second, in a thread of its own."""
 
     def __init__(self) -> None:
         self.put_out_count = 0
@@ -79,7 +79,7 @@ class FloodGuard:
                 received[fd] = connection.received()
                 peers[connection.port] += 1
             if received[fd] - self._received.get(fd, 0) > MOST_BYTES:
-                self.put_out(fd, f"more than {MOST_BYTES // 1024} kB in {LOOK_S:g} s")
+                self.put_out(fd, f"more than {MOST_BYTES // 1024} kB in {1000 * LOOK_S:g} ms")
             elif peers[connection.port] > MOST_PEERS + 1:  # one of them is the socket that listens
                 self.put_out(fd, f"more than {MOST_PEERS} at once")
         self._received = received

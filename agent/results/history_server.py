@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 POLL_MS = 100
 SHARE = 0.25
 """Of the time, at most, for answers; clients get them in turn."""
+BREATHE_EVERY, BREATHE_S = 100, 0.002
+"""Of requests that nobody hears the answer of: a flood of them leaves the interpreter to others half of the time."""
 ANSWER_BYTES = 2_000_000
 """An answer ends before it is longer; 1,000 results are half of that as a rule."""
 JOURNAL_WAIT_S = 0.2
@@ -58,21 +60,24 @@ class HistoryServer:
         while not self._stopping.is_set():
             if self._socket.poll(POLL_MS):
                 begun_s = time.monotonic()
-                self._serve_one()
-                self._stopping.wait((time.monotonic() - begun_s) * (1 / SHARE - 1))
+                if self._serve_one():
+                    self._stopping.wait((time.monotonic() - begun_s) * (1 / SHARE - 1))
+                elif self.dropped % BREATHE_EVERY == 0:
+                    self._stopping.wait(BREATHE_S)
         self._forget_journal()
         self._socket.close()
 
-    def _serve_one(self) -> None:
-        """One request, one answer; a request that is not understood is told so."""
+    def _serve_one(self) -> bool:
+        """One request, one answer; a request that is not understood is told so. False: nobody was there to hear it."""
         client, *request = self._socket.recv_multipart()
         try:
             self._socket.send(client, zmq.SNDMORE | zmq.NOBLOCK)
         except zmq.ZMQError:  # it has not read its last answer, or has gone: nothing is looked up for it
             self.dropped += 1
-            return
+            return False
         reply, messages = self._answer(request[-1] if request else b"")
         self._socket.send_multipart([b"", reply.to_bytes(), *messages])
+        return True
 
     def _answer(self, request: bytes) -> tuple[ReplayReply, list[bytes]]:
         first = last = 0

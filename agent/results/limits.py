@@ -16,6 +16,7 @@ LINGER_MS = 200
 OPTIONS = {
     zmq.LINGER: LINGER_MS,
     zmq.MAXMSGSIZE: 4096,  # a subscription or a request has some hundred bytes at most
+    zmq.RCVBUF: 2048,  # in the kernel: a flood comes slowly enough to be stopped
     zmq.SNDBUF: 512 * 1024,  # in the kernel, which would let it grow to some MB a peer
     zmq.HANDSHAKE_IVL: 2000,
     zmq.TCP_MAXRT: 5000,  # what is sent, as the pulse each second, must be taken within this

@@ -19,7 +19,7 @@ MORE, LONG, COMMAND = 1, 2, 4
 SUBSCRIBE_ALL = b"\x01insp/"
 PAUSE_S = 0.3
 """A hostile peer that has been put out is back after this."""
-TIMEOUT_S = 2.0
+TIMEOUT_S = 1.0
 """Whoever is put out while his window is closed would not learn of it for a while."""
 REPLAY = b'{"since": 0, "limit": 1000}'
 
