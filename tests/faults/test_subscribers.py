@@ -60,7 +60,7 @@ def test_f13_slow_frozen_and_hostile_peers(report: Report, seconds: float, late_
                 line.wait_for_parts(parts - 10)
             missed = missed_by(live)
         balance = line.balance()
-        filled = request_since(line.endpoints["replay"], missed[0] - 1, limit=len(missed))
+        filled = request_since(line.endpoints["replay"], missed[0] - 1, limit=min(len(missed), 1000))
         wait_until(lambda: len(line.messages) == parts, "an honest subscriber has every result")
         status = next(subscribe_status(line.endpoints["results"]))
         late = [row["reason"] for row in line.rows() if row["verdict"] == "no_decision" or not row["in_time"]]
@@ -73,7 +73,7 @@ def test_f13_slow_frozen_and_hostile_peers(report: Report, seconds: float, late_
         )  # fmt: skip
         assert len(late) <= late_share * parts
         assert memory.growth_mb < RSS_LIMIT_MB
-        assert [message.message_id for message in filled] == missed
+        assert [message.message_id for message in filled] == missed[:1000]
         assert "READY" in status.plc_status
         assert not status.alarms
         assert upkeep.clients_put_out >= 3, "nobody has been hostile"
@@ -99,10 +99,11 @@ def missed_by(live: zmq.Socket[bytes]) -> list[int]:
         assert live.poll(20_000), "nothing comes any more"
         topic, header = live.recv_multipart()[:2]
         if topic.endswith(b"/result/"):
-            message_id = ResultMessage.model_validate_json(header).message_id
-            newest, seen = message_id - 1, message_id if seen in (None, message_id - 1) else seen
+            newest = ResultMessage.model_validate_json(header).message_id - 1
+            seen = newest + 1 if seen in (None, newest) else seen
         elif topic.endswith(b"/status/"):
             newest = StatusMessage.model_validate_json(header).last_message_id
+            seen = newest if seen is None else seen
         if seen is not None and newest > seen + 1:  # a pulse may be one ahead
             return list(range(seen + 1, newest + 1))
 
@@ -163,7 +164,7 @@ def p99(times: list[float]) -> float:
 # --- many subscribers that do read -----------------------------------------------------------------------------------
 
 
-@sized(("seconds",), (1.0,), (60.0,))
+@sized(("seconds",), (0.4,), (60.0,))
 def test_200_results_a_second_reach_ten_subscribers_without_a_gap(report: Report, seconds: float) -> None:
     """Live alone, no replay."""
     parts = round(seconds * FAST_PER_S) + FAST_PER_S
