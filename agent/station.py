@@ -34,6 +34,7 @@ from agent.plc.facts import Facts
 from agent.plc.open_link import open_link
 from agent.recipe import Recipe, load_recipes
 from agent.records import Records
+from agent.results.clients import load_access
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
 from agent.standalone.open_standalone import standalone
@@ -174,6 +175,7 @@ def open_station(
     segmenter.self_test()
     view = open_view(config)
     jobs = open_jobs(config, segmenter, view)
+    load_access(config.publisher)  # bad keys keep it down before it waits for anything
     opened.enter_context(state_dir_alone(config.station.state_dir))
     epoch = next_agent_epoch(config.station.state_dir)
     log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
