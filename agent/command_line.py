@@ -115,17 +115,17 @@ def bench(
     """
     with exit_on_error():
         if rows is not None:
-            from agent.results_bench import run_results_bench
+            from agent.benches.results_bench import run_results_bench
 
             run_results_bench(rows, seconds, rate)
             return
         if frame is not None:
+            from agent.benches.tiling_bench import run_tiling_bench
             from agent.config import TilingConfig
-            from agent.tiling_bench import run_tiling_bench
 
             run_tiling_bench(frame, TilingConfig(overlap_px=overlap, scale=scale), seconds, model)
             return
-        from agent.bench import run_bench
+        from agent.benches.bench import run_bench
         from agent.local_line import LineOptions
 
         run_bench(LineOptions(seconds=seconds, rate_per_s=rate, model=model))

@@ -11,21 +11,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.results.messages import ResultMessage
-from agent.results.watch_lines import STYLES, result_line
+from agent.messages import STAGES, ResultMessage
+from agent.watch.lines import STYLES, result_line
 
 VERDICTS = ("pass", "reject", "no_decision")
 OUTCOME_VERDICT = {"passed": "pass", "rejected": "reject", "no_decision": "no_decision", "no_verdict": "no_decision",
                    "untracked": "no_decision"}  # fmt: skip
 """A part for which no verdict came in time counts as no_decision in every ledger."""
-STAGES = {
-    "grab": "trigger seen → frame in hand",
-    "run": "bare run of the model",
-    "segment": "frame → class map (letterbox, run, checks)",
-    "judge": "class map → verdict",
-    "write": "verdict → journal row and PLC write acknowledged",
-    "total": "photo-eye → PLC write acknowledged",
-}
 Truth = list[dict[str, Any]]
 
 

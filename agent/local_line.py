@@ -23,9 +23,9 @@ from typing import Any
 
 from agent.errors import ConfigError, Fault
 from agent.journal.history import open_reader
-from agent.results.messages import ResultMessage
-from agent.results.subscriber import follow
+from agent.messages import ResultMessage
 from agent.shipped import shipped
+from agent.subscriber.subscriber import follow
 
 START_LIMIT_S = 60
 STOP_LIMIT_S = 5

@@ -11,19 +11,19 @@ from functools import partial
 
 from agent.archive.archive import open_archive
 from agent.config import Config
+from agent.identity import Identity
 from agent.journal.history import newest_ids
 from agent.journal.housekeeping import Housekeeping
 from agent.journal.journal import Journal
-from agent.journal.life import recorded_life
-from agent.journal.rows import Identity
+from agent.journal.start_stop import recorded_life
 from agent.journal.watch import Watch
 from agent.link import Link
+from agent.messages import Upkeep
 from agent.monitor.monitor import open_monitor
 from agent.plc.register_map import Alarm
 from agent.results.control import ControlSocket, Done
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
-from agent.results.messages import Upkeep
 from agent.results.newest_photo import NewestPhoto
 from agent.results.publisher import Publisher
 from agent.results.taken_commands import taken_commands

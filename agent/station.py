@@ -25,8 +25,8 @@ from agent.config import Config
 from agent.errors import Fault, NoDecision
 from agent.frame_check import Succession, check_frame
 from agent.health import Stages
+from agent.identity import Identity
 from agent.inspection import Frame, FrameStats, Image, Inspection, Judgement, Reason, Trigger, Verdict
-from agent.journal.rows import Identity
 from agent.judge import Judge
 from agent.link import Link
 from agent.plc.decision import Decision

@@ -25,12 +25,12 @@ from agent.archive.layout import Why
 from agent.archive.outage import Outage
 from agent.archive.store import Store
 from agent.config import Config
+from agent.event import Event
+from agent.identity import Identity
 from agent.inspection import Inspection, Verdict
-from agent.journal.event import Event
 from agent.journal.journal import Journal
-from agent.journal.rows import Identity
+from agent.messages import ResultMessage
 from agent.plc.decision import Closed
-from agent.results.messages import ResultMessage
 from agent.results_config import ArchiveConfig
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import zlib
 
 from agent.archive.layout import Why
 from agent.inspection import Reason
-from agent.results.messages import ResultMessage
+from agent.messages import ResultMessage
 from agent.results_config import ArchiveConfig
 
 ORDERED_REJECT = Reason.REJECT_ALL.name.lower()

@@ -13,7 +13,7 @@ from agent.archive.kept_images import PictureFile, Sidecar
 from agent.archive.layout import MASK, PHOTO, SIDECAR, Name, Why
 from agent.cameras.recording import FAST_PNG
 from agent.inspection import Image, Inspection
-from agent.results.messages import ResultMessage
+from agent.messages import ResultMessage
 
 
 @dataclass(frozen=True)

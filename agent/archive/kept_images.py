@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.archive.layout import MASK, PHOTO, SIDECAR, Name, Why, days, files
 from agent.config import Config
 from agent.errors import ConfigError
-from agent.results.messages import ResultMessage
+from agent.messages import ResultMessage
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.errors import ConfigError
 from agent.inspection import Verdict
-from agent.results.messages import DefectRecord, EventMessage, ReplayRequest, ResultMessage
+from agent.messages import DefectRecord, EventMessage, ReplayRequest, ResultMessage
 
 _COMPLETE = "message_id < (SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0)"
 SELECT_BY_IDS = {

@@ -13,8 +13,8 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from agent.event import Event
 from agent.journal.damage import check_whole, is_damage, mark_damaged
-from agent.journal.event import Event
 from agent.journal.journal import Journal
 from agent.journal.retention import Retention
 from agent.results_config import JournalConfig

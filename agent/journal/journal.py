@@ -14,16 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agent.event import Event
+from agent.identity import Identity
 from agent.inspection import Reason, Trigger, Verdict
 from agent.journal.backlog import Backlog
 from agent.journal.damage import is_damage, mark_damaged
-from agent.journal.event import Event
 from agent.journal.file import open_journal
 from agent.journal.history import to_event_message, to_message
-from agent.journal.outage import missed_triggers
-from agent.journal.rows import COMPLETE, COMPLETE_AT_ONCE, INSERT, Identity, completion, decision_row, utc_of
+from agent.journal.missed_triggers import missed_triggers
+from agent.journal.rows import COMPLETE, COMPLETE_AT_ONCE, INSERT, completion, decision_row, utc_of
+from agent.messages import EventMessage, ResultMessage
 from agent.plc.decision import Closed, Decision
-from agent.results.messages import EventMessage, ResultMessage
 
 log = logging.getLogger(__name__)
 

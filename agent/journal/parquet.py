@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from agent.demo_view import STAGES
 from agent.errors import ConfigError
 from agent.journal.history import open_reader
+from agent.messages import STAGES
 from agent.new_file import new_file
 
 try:

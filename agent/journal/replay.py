@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from agent.journal.history import SELECT_BY_IDS, requested_ids
-from agent.results.messages import EventMessage, ReplayRequest, ResultMessage
+from agent.messages import EventMessage, ReplayRequest, ResultMessage
 
 _RESULT = {
     "line": ":line",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from agent.identity import Identity
 from agent.inspection import Verdict
 from agent.plc.decision import Closed, Decision
 
@@ -27,24 +27,6 @@ _COMPLETED = (
 )
 _ASSIGNED = ", ".join(f"{column} = :{column}" for column in _COMPLETED)
 COMPLETE = f"UPDATE inspections SET completed = 1, {_ASSIGNED} WHERE message_id = :message_id"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What every row says about the station that wrote it."""
-
-    line: str
-    station: str
-    agent_epoch: int
-    model_sha256: str
-    recipes: Mapping[int, tuple[str, str]]
-    """(name, sha256) by job number, the station's own first."""
-    simulated: bool
-    fail_open: bool = False
-    classes: tuple[str, ...] = ()
-    """Of the model, by their index in a mask; not in the rows."""
-    model_precision: str = ""
-    """Not in the rows either."""
 
 
 def decision_row(identity: Identity, decision: Decision) -> dict[str, Any]:

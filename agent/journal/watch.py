@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from agent.journal.event import Event
+from agent.event import Event
 from agent.journal.journal import LATE_S, Journal
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log, sqrt
 
-from agent.monitor.usual import Usual
+from agent.monitor.reference import Reference
 
 EVIDENCE = 18.0
 """e^18 = 66 million parts: more than a month at 20 parts/s."""
@@ -56,7 +56,7 @@ class Direction:
 class MeanChart:
     """Limits to both sides: `sigmas` standard errors of what was learnt, but no less than `min_change` of it."""
 
-    def __init__(self, usual: Usual, sigmas: float, min_change: float) -> None:
+    def __init__(self, usual: Reference, sigmas: float, min_change: float) -> None:
         limit = max(min_change * abs(usual.mean), sigmas * usual.sigma / sqrt(usual.count))
         self._usual = usual.mean
         self._sigma = max(usual.sigma, limit / STEEPEST, 1e-9)
@@ -73,7 +73,7 @@ class MeanChart:
 class RateChart:
     """Of 0 and 1. Limits by Wilson's interval for what was learnt: a class that was never seen has one as well."""
 
-    def __init__(self, usual: Usual, sigmas: float) -> None:
+    def __init__(self, usual: Reference, sigmas: float) -> None:
         alone = usual.mean * (1 - usual.mean)
         inflation = max(1.0, usual.sigma**2 / alone) if alone > 0 else 1.0
         low, high = wilson(usual.mean, usual.count / inflation, sigmas / 2)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.monitor.chart import Direction, MeanChart, RateChart
-from agent.monitor.usual import BATCHES, Sums, Usual
+from agent.monitor.reference import BATCHES, Reference, Sums
 from agent.results_config import DriftConfig
 
 RETURN = 0.5
@@ -35,8 +35,8 @@ class Baseline:
     """So many have been judged."""
     means: dict[str, Sums] = field(default_factory=dict)
     rates: dict[str, Sums] = field(default_factory=dict)
-    usual_means: dict[str, Usual] | None = None
-    usual_rates: dict[str, Usual] | None = None
+    usual_means: dict[str, Reference] | None = None
+    usual_rates: dict[str, Reference] | None = None
 
     @property
     def complete(self) -> bool:
@@ -52,7 +52,7 @@ class Baseline:
             self.usual_means, self.usual_rates = self._usual(self.means), self._usual(self.rates)
             self.means, self.rates = {}, {}
 
-    def _usual(self, sums: dict[str, Sums]) -> dict[str, Usual]:
+    def _usual(self, sums: dict[str, Sums]) -> dict[str, Reference]:
         found = {name: figure.usual(self.batch_parts) for name, figure in sums.items()}
         return {name: usual for name, usual in found.items() if usual}
 

@@ -14,16 +14,16 @@ from importlib import import_module
 from pathlib import Path
 
 from agent.config import Config
-from agent.journal.event import Event
+from agent.event import Event
+from agent.identity import Identity
 from agent.journal.journal import Journal
-from agent.journal.rows import Identity
+from agent.messages import ResultMessage
 from agent.monitor.baselines import Baselines
 from agent.monitor.drift import Change, Drift
 from agent.monitor.parts import part_of
 from agent.monitor.pulse import Pulse
 from agent.plc.decision import Closed
 from agent.plc.register_map import Alarm
-from agent.results.messages import ResultMessage
 from agent.results_config import DriftConfig
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from agent.archive.kept_images import archive_folder
 from agent.config import Config
-from agent.journal.rows import Identity
+from agent.identity import Identity
 from agent.monitor.endpoint import MetricsEndpoint
 from agent.monitor.monitor import Monitor
 from agent.monitor.part_metrics import PartMetrics

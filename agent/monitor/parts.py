@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agent.inspection import Reason
+from agent.messages import ResultMessage
 from agent.monitor.drift import Part
 from agent.plc.alarms import ORDERED
-from agent.results.messages import ResultMessage
 
 NOT_SEEN = {reason.name.lower() for reason in (*ORDERED, Reason.AGENT_DOWN, Reason.JOB_UNKNOWN)}
 """Nobody has looked, for a cause that lies elsewhere."""

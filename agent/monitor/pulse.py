@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from agent.journal.event import Event
+from agent.event import Event
+from agent.messages import Upkeep
 from agent.plc.decision import Situation
-from agent.results.messages import Upkeep
 
 
 class Pulse:

@@ -16,9 +16,9 @@ import zmq
 from zmq.utils import z85
 
 from agent.errors import Fault
-from agent.journal.event import Event
+from agent.event import Event
+from agent.keys import Pair
 from agent.results.clients import Client, Clients
-from agent.results.keys import Pair
 from agent.results.refusals import HANDSHAKE_MS, Refusals
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import ConfigError
-from agent.results.keys import PUBLIC, Pair, load_pair, load_public
+from agent.keys import PUBLIC, Pair, load_pair, load_public
 from agent.results_config import PublisherConfig
 
 OPERATORS = "operators"

@@ -13,7 +13,7 @@ from agent.errors import UsageError, exit_on_error
 from agent.inspection import Verdict
 
 if TYPE_CHECKING:
-    from agent.results.messages import ControlReply
+    from agent.messages import ControlReply
 
 Who = Annotated[str, typer.Option(help="Your name: it is written down.", callback=person)]
 Control = Annotated[str, typer.Option(help="The station's publisher.control endpoint.")]
@@ -41,8 +41,8 @@ def watch(
     A table at a terminal, lines elsewhere; Ctrl-C ends. It outlives the station's restarts and misses no result.
     """
     with exit_on_error():
-        from agent.results import watch
-        from agent.results.keys import load_client_keys
+        from agent.keys import load_client_keys
+        from agent.watch import watch
 
         if since is not None and last is not None:
             raise UsageError("--since and --last: give one of them")
@@ -105,8 +105,8 @@ def snapshot(
 ) -> None:
     """Store the newest photo as the station saw it.  Example: linegate snapshot -o now.png --who 'R. Diaz'"""
     with exit_on_error():
-        from agent.results.control_client import take_snapshot
-        from agent.results.keys import load_client_keys
+        from agent.keys import load_client_keys
+        from agent.subscriber.control_client import take_snapshot
 
         print(take_snapshot(control, who, output, load_client_keys(station_key, key)))
 
@@ -126,8 +126,8 @@ def relearn(who: Who, control: Control = CONTROL, station_key: StationKey = None
 def _give(
     command: str, who: str, control: str, station_key: Path | None, key: Path | None, argument: str = ""
 ) -> ControlReply:
-    from agent.results.control_client import give_command
-    from agent.results.keys import load_client_keys
+    from agent.keys import load_client_keys
+    from agent.subscriber.control_client import give_command
 
     return give_command(control, command, who, argument, load_client_keys(station_key, key))
 
@@ -138,7 +138,7 @@ def keys_new(
 ) -> None:
     """Make a pair of keys: NAME.key to give away, NAME.key_secret to keep.  Example: linegate keys new cam1"""
     with exit_on_error():
-        from agent.results.keys import write_new_keys
+        from agent.keys import write_new_keys
 
         public, secret = write_new_keys(name, out)
         print(f"{public}  public: a copy goes to whoever is to know {name}")

@@ -16,10 +16,10 @@ import zmq
 from pydantic import ValidationError
 
 from agent.errors import Fault
+from agent.event import Event
 from agent.inspection import Trigger
-from agent.journal.event import Event
+from agent.messages import ControlReply, ControlRequest, PayloadPart
 from agent.results.endpoints import Endpoints
-from agent.results.messages import ControlReply, ControlRequest, PayloadPart
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import zmq
 
 from agent.errors import ConfigError
-from agent.journal.event import Event
+from agent.event import Event
 from agent.results.authenticator import Authenticator
 from agent.results.clients import load_access
 from agent.results.exposure import exposed

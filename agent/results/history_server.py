@@ -15,11 +15,11 @@ import zmq
 from pydantic import ValidationError
 
 from agent.errors import ConfigError
+from agent.identity import Identity
 from agent.journal.history import event_extent, extent, open_reader
 from agent.journal.replay import replay
-from agent.journal.rows import Identity
+from agent.messages import ReplayReply, ReplayRequest
 from agent.results.endpoints import Endpoints
-from agent.results.messages import ReplayReply, ReplayRequest
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import cv2
 import zmq
 
 from agent.inspection import Image, Inspection
+from agent.messages import PayloadPart
 from agent.plc.decision import Closed
-from agent.results.messages import PayloadPart
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import cv2
 
 from agent.errors import Fault
 from agent.inspection import Image, Inspection
+from agent.messages import ControlRequest, PayloadPart, ResultMessage
 from agent.plc.decision import Closed
 from agent.results.control import Done
-from agent.results.messages import ControlRequest, PayloadPart, ResultMessage
 
 
 class NewestPhoto:

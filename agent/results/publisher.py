@@ -17,12 +17,12 @@ from typing import Any
 
 import zmq
 
+from agent.identity import Identity
 from agent.inspection import Inspection
-from agent.journal.rows import Identity
+from agent.messages import EventMessage, ResultMessage, StatusMessage, Upkeep, topic
 from agent.plc.decision import Closed, Situation
 from agent.results.endpoints import Endpoints
 from agent.results.live_images import LiveImages
-from agent.results.messages import EventMessage, ResultMessage, StatusMessage, Upkeep, topic
 from agent.results.subscriptions import Subscriptions
 from agent.results_config import PublisherConfig
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from agent.errors import Fault
 from agent.inspection import Trigger
+from agent.messages import ControlRequest
 from agent.operators_hand import OperatorsHand
 from agent.results.control import Command, Done
-from agent.results.messages import ControlRequest
 from agent.results.newest_photo import NewestPhoto
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.local_line import free_port, to_toml
-from agent.results.messages import ResultMessage
-from agent.results.subscriber import subscribe
+from agent.messages import ResultMessage
+from agent.subscriber.subscriber import subscribe
 from tests.conftest import ROOT
 from tests.results.records import rows_of
 

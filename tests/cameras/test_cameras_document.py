@@ -19,9 +19,9 @@ from agent.cameras.sim.faults import FAULTS
 from agent.command_line import app
 from agent.config import Config
 from agent.inspection import Frame, Reason
+from agent.messages import ControlReply, ResultMessage, StatusMessage
 from agent.plc.register_map import Alarm, Ctrl, Status
 from agent.recipe import Recipe
-from agent.results.messages import ControlReply, ResultMessage, StatusMessage
 from tests.conftest import ROOT
 
 GUIDE = ROOT / "docs" / "cameras.md"

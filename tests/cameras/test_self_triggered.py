@@ -16,7 +16,7 @@ import pytest
 
 from agent.config import load_config
 from agent.errors import ConfigError, Fault
-from agent.results.control_client import give_command
+from agent.subscriber.control_client import give_command
 from tests.cameras.standalone_station import StandaloneStation
 from tests.conftest import ROOT, Linegate
 

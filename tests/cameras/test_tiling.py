@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.benches.tiling_bench import parse_size
 from agent.config import TilingConfig, load_config
 from agent.errors import ConfigError, NoDecision, UsageError
 from agent.health import GRACE_MS
@@ -21,7 +22,6 @@ from agent.recipe import ClassRule, Recipe, load_recipe
 from agent.segmenter import Segmenter
 from agent.station import SEGMENT_BUDGET_MS, SEGMENT_MARGIN, open_stages
 from agent.tiling import TilePlan, spans
-from agent.tiling_bench import parse_size
 from tests.conftest import ROOT, Linegate
 from tests.local_model import KERNEL_PX, NOT_VALID_AT, write_local_model
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from agent.results.messages import ControlRequest, ReplayRequest
+from agent.messages import ControlRequest, ReplayRequest
 
 STAYS_S = 0.3
 TURN_S = 0.02

@@ -21,12 +21,12 @@ from agent.inspection import Frame
 from agent.journal.history import open_reader
 from agent.judge import Judge
 from agent.local_line import LineOptions, LocalLine, to_toml
+from agent.messages import ResultMessage
 from agent.plc.register_map import AGENT_BLOCK
 from agent.plc.sim.belt import procedural_parts
 from agent.recipe import load_recipe
-from agent.results.messages import ResultMessage
-from agent.results.subscriber import request_since
 from agent.segmenter import Segmenter
+from agent.subscriber.subscriber import request_since
 from agent.view import open_view
 from tests.faults.chaos_proxy import ChaosProxy
 

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from agent.agent_epoch import next_agent_epoch
+from agent.event import Event
 from agent.inspection import Verdict
 from agent.journal import housekeeping, ids
-from agent.journal.event import Event
 from agent.journal.journal import Journal
 from agent.results_config import JournalConfig
 from tests.results.records import closed, decision, identity

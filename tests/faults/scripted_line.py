@@ -20,8 +20,8 @@ from typing import Any
 from agent.inspection import Verdict
 from agent.journal.history import open_reader
 from agent.local_line import LineOptions
+from agent.messages import ResultMessage
 from agent.plc.register_map import AGENT_BLOCK, Ctrl, Status
-from agent.results.messages import ResultMessage
 from tests.conftest import ROOT
 from tests.faults.balance import Balance
 from tests.faults.chaos_proxy import SUDDEN, Injected

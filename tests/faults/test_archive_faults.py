@@ -19,8 +19,8 @@ import zmq
 from agent.archive.kept_images import KeptImage, PictureFile, kept_images
 from agent.archive.layout import UNFINISHED
 from agent.journal.history import open_reader
+from agent.messages import StatusMessage, Upkeep, topic
 from agent.plc.register_map import Alarm
-from agent.results.messages import StatusMessage, Upkeep, topic
 from tests.conftest import ROOT
 from tests.faults.killed_writer import opened
 from tests.faults.observed_line import PATIENCE_S, wait_until

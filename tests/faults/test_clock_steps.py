@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from agent.config import load_config
+from agent.messages import StatusMessage
 from agent.report.period import asked_period
 from agent.report.report import make_report
-from agent.results.messages import StatusMessage
-from agent.results.subscriber import history, subscribe_status
+from agent.subscriber.subscriber import history, subscribe_status
 from tests.faults.clocks import Clocks
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script

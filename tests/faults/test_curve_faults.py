@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from agent.journal.history import open_reader
+from agent.keys import write_new_keys
+from agent.messages import ResultMessage, StatusMessage
 from agent.results.authenticator import TELL_S
-from agent.results.control_client import give_command
-from agent.results.handshakes import Refused
-from agent.results.keys import write_new_keys
-from agent.results.messages import ResultMessage, StatusMessage
-from agent.results.subscriber import follow, history
+from agent.subscriber.control_client import give_command
+from agent.subscriber.handshakes import Refused
+from agent.subscriber.subscriber import follow, history
 from tests.conftest import ROOT
 from tests.faults.intruders import Heard, Target
 from tests.faults.observed_line import wait_until

@@ -17,7 +17,7 @@ import pytest
 
 from agent.journal.history import open_reader
 from agent.plc.register_map import Alarm
-from agent.results.subscriber import subscribe_status
+from agent.subscriber.subscriber import subscribe_status
 from tests.conftest import ROOT
 from tests.faults.disk import FILES, build_disk
 from tests.faults.observed_line import wait_until

@@ -10,7 +10,7 @@ from subprocess import Popen
 import pytest
 
 from agent.plc.register_map import AGENT_BLOCK, Alarm, Status
-from agent.results.subscriber import subscribe_status
+from agent.subscriber.subscriber import subscribe_status
 from tests.faults.observed_line import ObservedLine, line_of, wait_until
 from tests.systemd import statuses, told_to_systemd
 

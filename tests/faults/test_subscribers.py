@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import zmq
 
-from agent.results.messages import ResultMessage, StatusMessage, topic
+from agent.messages import ResultMessage, StatusMessage, topic
 from agent.results.publisher import FOR_EACH_PEER_WITH_IMAGES
-from agent.results.subscriber import request_since, subscribe_status
+from agent.subscriber.subscriber import request_since, subscribe_status
 from tests.faults.observed_line import wait_until
 from tests.faults.pictured_station import PHOTO_BYTES
 from tests.faults.report import Finding, Report

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.local_line import LineOptions
-from agent.results.control_client import give_command
-from agent.results.subscriber import subscribe_status
+from agent.subscriber.control_client import give_command
+from agent.subscriber.subscriber import subscribe_status
 from tests.conftest import ROOT
 from tests.faults.observed_line import ObservedLine, wait_until
 

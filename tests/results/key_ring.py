@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from shutil import copy
 
+from agent.keys import ClientKeys, load_client_keys, write_new_keys
 from agent.local_line import free_port
-from agent.results.keys import ClientKeys, load_client_keys, write_new_keys
 from agent.results_config import PublisherConfig
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.monitor.chart import FARTHEST, MeanChart, RateChart
-from agent.monitor.usual import BATCHES, Usual
+from agent.monitor.reference import BATCHES, Usual
 from agent.results_config import DriftConfig
 
 Values = NDArray[np.float64]

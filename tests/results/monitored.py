@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from agent.config import load_config
 from agent.health import Health, Stage
+from agent.identity import Identity
 from agent.inspection import Defect, FrameStats, Inspection, Judgement, Reason, Verdict
-from agent.journal.rows import Identity
 from agent.local_line import to_toml
 from agent.plc.decision import Decision
 from agent.records import Records

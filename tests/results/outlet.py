@@ -10,12 +10,12 @@ from pathlib import Path
 from agent.journal.history import newest_ids
 from agent.journal.journal import Journal
 from agent.local_line import free_port
+from agent.messages import ResultMessage
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
-from agent.results.messages import ResultMessage
 from agent.results.publisher import Publisher
-from agent.results.subscriber import subscribe
 from agent.results_config import PublisherConfig
+from agent.subscriber.subscriber import subscribe
 from tests.results.records import identity, journal_at
 
 PATIENCE_S = 20

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from agent.archive.archive import Archive
+from agent.event import Event
 from agent.inspection import Defect, Frame, Image, Inspection, Judgement, Reason, Verdict
-from agent.journal.event import Event
 from agent.journal.journal import Journal
+from agent.messages import ResultMessage
 from agent.plc.decision import Decision
-from agent.results.messages import ResultMessage
 from agent.results_config import ArchiveConfig
 from tests.results.records import closed, identity, trigger
 

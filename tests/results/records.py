@@ -6,10 +6,10 @@ import threading
 import time
 from pathlib import Path
 
+from agent.identity import Identity
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.journal.history import open_reader
 from agent.journal.journal import Journal
-from agent.journal.rows import Identity
 from agent.plc.decision import Closed, Decision
 
 ACTIONS = {

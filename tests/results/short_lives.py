@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.results.subscriber import subscribe
 from agent.results_config import PublisherConfig
+from agent.subscriber.subscriber import subscribe
 from tests.conftest import ROOT
 from tests.faults.sizes import SEED
 from tests.results.outlet import PATIENCE_S, Outlet

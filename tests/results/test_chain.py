@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.results.chain import BATCH, LEAST, Break, Chain, Numbered, Seen
-from agent.results.messages import EventMessage, ReplayReply
+from agent.messages import EventMessage, ReplayReply
+from agent.subscriber.sequencer import BATCH, LEAST, Break, Numbered, Seen, Sequencer
 
 OPERATIONS = ("part", "part", "part", "lost live", "pulse", "ask", "ask", "lost answer", "late answer",
               "restart", "power cut", "restore", "set aside", "retention", "backup")  # fmt: skip
@@ -65,7 +65,7 @@ class Wire:
     """Between the station and a subscriber from the beginning; what is late arrives with the next pulse."""
 
     def __init__(self) -> None:
-        self.station, self.chain = Station(), Chain("event", Seen(0))
+        self.station, self.chain = Station(), Sequencer("event", Seen(0))
         self.heard: list[Numbered | Break] = []
         self.late: tuple[ReplayReply, list[EventMessage]] | None = None
 
@@ -129,7 +129,7 @@ def test_each_row_once_and_every_jump_told(operations: list[tuple[str, int]]) ->
 
 def test_asking_ends_when_there_is_nothing_to_have() -> None:
     """Retention has deleted all, or the journal is new: no question after question."""
-    station, chain = Station(), Chain("event", Seen(7, 1, "000000007"))
+    station, chain = Station(), Sequencer("event", Seen(7, 1, "000000007"))
     for _ in range(2):  # once a pulse
         chain.pulse(0, 2, "000000009")
         assert chain.behind
@@ -142,7 +142,7 @@ def test_agent_epochs_may_wrap() -> None:
     station = Station(epoch=65535)
     for _ in range(3):
         station.write()
-    chain = Chain("event", Seen(0))
+    chain = Sequencer("event", Seen(0))
     heard = chain.answer(*station.answer(0, BATCH))
     station.rows, station.newest, station.epoch = station.rows[:2], 2, 1
     anew = station.write()
@@ -158,7 +158,7 @@ def test_agent_epochs_may_wrap() -> None:
 
 
 def test_a_network_too_slow_for_long_answers_is_asked_for_short_ones() -> None:
-    chain = Chain("event", Seen(0))
+    chain = Sequencer("event", Seen(0))
     for _ in range(10):
         assert chain.request().limit >= LEAST
         chain.unanswered()

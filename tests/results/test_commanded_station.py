@@ -10,10 +10,10 @@ import pytest
 
 from agent.errors import Fault
 from agent.journal.history import open_reader
+from agent.messages import StatusMessage
 from agent.plc.register_map import AGENT_BLOCK, Status
-from agent.results.control_client import give_command, take_snapshot
-from agent.results.messages import StatusMessage
-from agent.results.subscriber import subscribe_status
+from agent.subscriber.control_client import give_command, take_snapshot
+from agent.subscriber.subscriber import subscribe_status
 from tests.cameras.standalone_station import StandaloneStation
 from tests.faults.observed_line import wait_until
 from tests.plc.test_orders_line import OrderedLine, lenient_recipe

@@ -11,14 +11,14 @@ import pytest
 import zmq
 
 from agent.errors import ConfigError, Fault
-from agent.journal.event import Event
+from agent.event import Event
 from agent.local_line import free_port
+from agent.messages import ControlReply, ControlRequest
 from agent.results.control import ControlSocket, Done
-from agent.results.control_client import give_command
 from agent.results.endpoints import Endpoints
-from agent.results.messages import ControlReply, ControlRequest
 from agent.results.taken_commands import find_recipe
 from agent.results_config import PublisherConfig
+from agent.subscriber.control_client import give_command
 from tests.conftest import Linegate
 from tests.results.key_ring import KeyRing
 
@@ -131,7 +131,7 @@ def test_nobody_holds_it_up(station: Station) -> None:
 
 
 def test_a_silent_station_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.results.control_client.ANSWER_MS", 100)
+    monkeypatch.setattr("agent.subscriber.control_client.ANSWER_MS", 100)
     with pytest.raises(Fault, match="no station answers"):
         give_command(f"tcp://127.0.0.1:{free_port()}", "challenge", "R. Diaz")
 

@@ -22,13 +22,13 @@ from agent.monitor import monitor
 from agent.monitor.chart import EVIDENCE, MeanChart, RateChart, wilson
 from agent.monitor.drift import Baseline, Change, Drift, Part
 from agent.monitor.parts import part_of
-from agent.monitor.usual import Usual
+from agent.monitor.reference import Reference
 from agent.plc.register_map import Alarm
 from agent.procedural import render_tile
 from agent.recipe import FrameLimits
 from agent.results import publisher
-from agent.results.control_client import give_command
 from agent.results_config import DriftConfig
+from agent.subscriber.control_client import give_command
 from tests.faults.observed_line import wait_until
 from tests.results.many_lines import first_alarms, steady
 from tests.results.monitored import MonitoredStation
@@ -86,11 +86,11 @@ def test_by_construction_a_false_alarm_is_rarer_than_once_a_month() -> None:
     assert math.exp(EVIDENCE) > 20 * 86_400 * 30
     values = np.random.default_rng(1).normal(0, 1, 20_000)
     for sigma in (0.5, 5.0, 50.0):
-        chart = MeanChart(Usual(2000, 100.0, sigma), 6, 0.05)
+        chart = MeanChart(Reference(2000, 100.0, sigma), 6, 0.05)
         half = (chart.rising.limit - 100) / 2
         assert np.mean([math.exp(EVIDENCE * chart.steps(100 + half + sigma * x)[0]) for x in values]) <= 1.02
     for seen in (0, 1, 40, 1000):
-        usual = Usual(2000, seen / 2000, math.sqrt(seen / 2000 * (1 - seen / 2000)))
+        usual = Reference(2000, seen / 2000, math.sqrt(seen / 2000 * (1 - seen / 2000)))
         chart = RateChart(usual, 6)
         for direction, rate in zip((1, 0), wilson(usual.mean, 2000, 3), strict=True):
             none, one = (math.exp(EVIDENCE * chart.steps(value)[direction]) for value in (0.0, 1.0))

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from agent.benches.made_history import make_history
 from agent.errors import ConfigError, UsageError
 from agent.journal import parquet
 from agent.journal.export import run_export
 from agent.journal.parquet import export_parquet
-from agent.made_history import make_history
 from tests.conftest import ROOT
 from tests.results.histories import BEGINS, defect, station, write_history
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.journal.event import Event
+from agent.event import Event
 from agent.results.endpoints import Endpoints
 from agent.results.exposure import exposed
 from agent.results_config import PublisherConfig

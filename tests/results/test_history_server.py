@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import zmq
 
+from agent.event import Event
 from agent.inspection import Defect, FrameStats, Inspection, Judgement, Reason, Verdict
-from agent.journal.event import Event
 from agent.journal.history import open_reader, requested_rows, to_event_message, to_message
+from agent.messages import EventMessage, ReplayReply, ReplayRequest, ResultMessage
 from agent.plc.decision import Decision
-from agent.results.messages import EventMessage, ReplayReply, ReplayRequest, ResultMessage
 from tests.results.outlet import Outlet
 from tests.results.records import closed, inspect, trigger
 

@@ -19,8 +19,8 @@ from agent.agent_epoch import next_agent_epoch, state_dir_alone
 from agent.errors import ConfigError
 from agent.inspection import PlcAction, Reason, Verdict
 from agent.journal.journal import Journal
+from agent.messages import ResultMessage
 from agent.plc.decision import Closed
-from agent.results.messages import ResultMessage
 from tests.conftest import ROOT
 from tests.results.records import closed, decision, identity, inspect, journal_at, rows_of
 

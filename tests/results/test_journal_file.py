@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.benches.made_history import make_history
 from agent.errors import ConfigError
 from agent.journal import damage, schema
 from agent.journal.file import open_journal, open_writer
 from agent.journal.history import to_message
 from agent.journal.ids import AHEAD, ids_beside
-from agent.made_history import make_history
-from agent.results.messages import EventMessage
+from agent.messages import EventMessage
 from tests.conftest import ROOT
 from tests.results.records import inspect, journal_at, rows_of
 

@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.event import Event
 from agent.inspection import Frame, FrameStats, Inspection, Judgement, Reason, Verdict
 from agent.journal import backlog, housekeeping, retention, watch
 from agent.journal import journal as journal_module
-from agent.journal.event import Event
 from agent.journal.file import open_writer
 from agent.journal.history import open_reader
 from agent.journal.housekeeping import Housekeeping, Schedule
 from agent.journal.journal import Journal
 from agent.journal.retention import Retention, used_bytes
 from agent.journal.watch import Watch
+from agent.messages import ResultMessage
 from agent.plc.decision import Closed, Decision
-from agent.results.messages import ResultMessage
 from agent.results_config import JournalConfig
 from tests.faults.observed_line import wait_until
 from tests.results.records import closed, decision, identity, inspect, journal_at, rows_of

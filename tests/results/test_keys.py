@@ -10,7 +10,7 @@ import pytest
 import zmq.auth
 
 from agent.errors import ConfigError, UsageError
-from agent.results.keys import load_client_keys, load_pair, load_public, write_new_keys
+from agent.keys import load_client_keys, load_pair, load_public, write_new_keys
 from tests.conftest import Linegate
 
 

@@ -17,9 +17,9 @@ import zmq
 
 from agent.inspection import Frame, Image, Inspection, Judgement, Reason, Verdict
 from agent.local_line import free_port
+from agent.messages import ResultMessage
 from agent.plc.decision import Closed, Decision
-from agent.results.messages import ResultMessage
-from agent.results.subscriber import request_since, subscribe_status
+from agent.subscriber.subscriber import request_since, subscribe_status
 from tests.faults import bad_peers
 from tests.faults.pictured_station import NOISE
 from tests.results.outlet import Outlet

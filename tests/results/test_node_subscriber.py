@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.benches.made_history import make_history
 from agent.local_line import free_port
-from agent.made_history import make_history
 from agent.results_config import PublisherConfig
 from tests.conftest import ROOT
 from tests.faults.sizes import sized

@@ -13,13 +13,13 @@ import pytest
 
 from agent.errors import ConfigError, Fault, UsageError
 from agent.inspection import Frame, Inspection, Judgement, Reason, Verdict
+from agent.messages import ControlRequest, ResultMessage
 from agent.operator_orders import OperatorOrders
 from agent.operators_hand import OperatorsHand
 from agent.plc.ledger import Ledger
 from agent.plc.register_map import Alarm
-from agent.results.control_client import take_snapshot
-from agent.results.messages import ControlRequest, ResultMessage
 from agent.results.newest_photo import NewestPhoto
+from agent.subscriber.control_client import take_snapshot
 from tests.results.records import closed, decision
 
 JOBS = (1, 2)

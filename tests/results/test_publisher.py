@@ -17,13 +17,13 @@ from pydantic import ValidationError
 from agent.errors import ConfigError, Fault
 from agent.inspection import Frame, Inspection, Judgement, Reason, Verdict
 from agent.local_line import free_port
+from agent.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, StatusMessage, json_schema, topic
 from agent.plc.decision import Decision
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
-from agent.results.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, StatusMessage, json_schema, topic
 from agent.results.publisher import Publisher
-from agent.results.subscriber import request_since
 from agent.results_config import PublisherConfig
+from agent.subscriber.subscriber import request_since
 from tests.conftest import ROOT
 from tests.results.outlet import PATIENCE_S, Outlet
 from tests.results.records import closed, decision, identity, inspect, rows_of, trigger
@@ -195,7 +195,7 @@ def test_an_endpoint_in_use_is_one_clear_line(outlet: Outlet, which: str) -> Non
 
 
 def test_nobody_at_the_replay_endpoint_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.results.replay_client.REPLAY_TIMEOUT_MS", 100)
+    monkeypatch.setattr("agent.subscriber.replay_client.REPLAY_TIMEOUT_MS", 100)
     with pytest.raises(Fault, match="no station answers"):
         request_since(f"tcp://127.0.0.1:{free_port()}", 0)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent import results_bench
-from agent.results_bench import run_results_bench
+from agent.benches import results_bench
+from agent.benches.results_bench import run_results_bench
 
 
 def test_it_measures_everything(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

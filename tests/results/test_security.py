@@ -13,14 +13,14 @@ import pytest
 import zmq
 
 from agent.errors import Fault
-from agent.journal.event import Event
+from agent.event import Event
+from agent.keys import ClientKeys, secured
 from agent.local_line import free_port
 from agent.results import authenticator
 from agent.results.endpoints import Endpoints
-from agent.results.handshakes import Handshakes, Refused
-from agent.results.keys import ClientKeys, secured
-from agent.results.replay_client import connected
 from agent.results_config import PublisherConfig
+from agent.subscriber.handshakes import Handshakes, Refused
+from agent.subscriber.replay_client import connected
 from tests.results.key_ring import KeyRing
 
 PATIENCE_MS = 5000

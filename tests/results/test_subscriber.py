@@ -17,18 +17,18 @@ from pathlib import Path
 import pytest
 import zmq
 
+from agent.benches.made_history import make_history
 from agent.errors import ConfigError, Fault, UsageError
+from agent.event import Event
 from agent.inspection import Verdict
-from agent.journal.event import Event
 from agent.journal.ids import ids_beside
 from agent.local_line import free_port
-from agent.made_history import make_history
-from agent.results.chain import Seen
-from agent.results.follower import Heard, Trouble
-from agent.results.messages import EventMessage, ReplayReply, ResultMessage, StatusMessage, topic
-from agent.results.position import Position
-from agent.results.subscriber import Break, follow, history, subscribe, subscribe_events
+from agent.messages import EventMessage, ReplayReply, ResultMessage, StatusMessage, topic
 from agent.results_config import PublisherConfig
+from agent.subscriber.follower import Heard, Trouble
+from agent.subscriber.position import Position
+from agent.subscriber.sequencer import Seen
+from agent.subscriber.subscriber import Break, follow, history, subscribe, subscribe_events
 from tests.conftest import ROOT
 from tests.faults.chaos_proxy import ChaosProxy
 from tests.faults.sizes import sized
@@ -121,7 +121,7 @@ def test_a_station_that_is_killed_while_it_answers_loses_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
     """In the middle of a long history, asked for in many small pieces, and of live results."""
-    monkeypatch.setattr("agent.results.chain.BATCH", 20)
+    monkeypatch.setattr("agent.subscriber.sequencer.BATCH", 20)
     journal = tmp_path / "journal.sqlite"
     make_history(journal, 500 * kills)
     ports = {what: f"tcp://127.0.0.1:{free_port()}" for what in ("results", "replay")}
@@ -160,7 +160,7 @@ def closing_outlet(outlet: Outlet) -> Iterator[Outlet]:
 
 def test_a_network_that_swallows_everything_is_outlived(outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection breaks, nothing comes through any more: only the pulse is missed, and no answer comes."""
-    monkeypatch.setattr("agent.results.replay_client.REPLAY_TIMEOUT_MS", 300)
+    monkeypatch.setattr("agent.subscriber.replay_client.REPLAY_TIMEOUT_MS", 300)
     monkeypatch.setattr("agent.results.publisher.STATUS_S", 0.1)
     proxies = {
         what: ChaosProxy(int(getattr(outlet.endpoints, what).rpartition(":")[2])) for what in ("results", "replay")
@@ -361,7 +361,7 @@ def test_nonsense_on_the_wire_is_told_and_passed_over(outlet: Outlet) -> None:
 def test_a_journal_that_cannot_be_read_is_told_once_and_asked_again(
     outlet: Outlet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.results.follower.RETRY_S", 0.1)
+    monkeypatch.setattr("agent.subscriber.follower.RETRY_S", 0.1)
     replay = f"tcp://127.0.0.1:{free_port()}"
     config = outlet.endpoints.model_copy(update={"replay": replay})
     inspect(outlet.journal, 1)
@@ -425,9 +425,9 @@ def test_a_subscriber_with_keys_follows_a_station_with_keys(tmp_path: Path) -> N
 
 
 def test_the_messages_alone_need_no_zeromq() -> None:
-    """`from agent.results import subscribe` works all the same."""
+    """`from agent.subscriber import subscribe` works all the same."""
     probe = (
-        "import sys; import agent.results.messages; assert 'zmq' not in sys.modules; "
-        "from agent.results import follow, history, load_client_keys, subscribe, subscribe_events"
+        "import sys; import agent.messages; assert 'zmq' not in sys.modules; "
+        "from agent.subscriber import follow, history, load_client_keys, subscribe, subscribe_events"
     )
     subprocess.run([sys.executable, "-c", probe], cwd=ROOT, check=True)

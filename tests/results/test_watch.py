@@ -19,19 +19,19 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from agent.event import Event
 from agent.inspection import Verdict
-from agent.journal.event import Event
 from agent.local_line import free_port
+from agent.messages import DefectRecord, ResultMessage, StatusMessage, Upkeep
 from agent.plc.decision import Situation
 from agent.results.endpoints import Endpoints
-from agent.results.follower import Trouble
 from agent.results.history_server import HistoryServer
-from agent.results.messages import DefectRecord, ResultMessage, StatusMessage, Upkeep
 from agent.results.publisher import Publisher
-from agent.results.watch import Watched, lines
-from agent.results.watch_lines import has_no_plc, result_line, status_line
-from agent.results.watch_table import Board
 from agent.results_config import PublisherConfig
+from agent.subscriber.follower import Trouble
+from agent.watch.lines import has_no_plc, result_line, status_line
+from agent.watch.table import Board
+from agent.watch.watch import Watched, lines
 from tests.conftest import ROOT
 from tests.results.outlet import PATIENCE_S, Outlet
 from tests.results.records import identity, inspect, journal_at
@@ -107,8 +107,8 @@ def test_the_newest_come_first_and_nothing_is_missed_after_them(outlet: Outlet) 
 def test_a_station_that_is_not_there_yet_is_waited_for_with_last_as_well(tmp_path: Path) -> None:
     config = PublisherConfig(results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("agent.results.replay_client.REPLAY_TIMEOUT_MS", 100)
-        patch.setattr("agent.results.watch.RETRY_S", 0.1)
+        patch.setattr("agent.subscriber.replay_client.REPLAY_TIMEOUT_MS", 100)
+        patch.setattr("agent.watch.watch.RETRY_S", 0.1)
         heard = Watched(config.results, config.replay, last=3).heard()
         trouble = next(heard)
         assert isinstance(trouble, Trouble)

@@ -15,9 +15,9 @@ from agent.agent_epoch import next_agent_epoch, state_dir_alone
 from agent.config import Config
 from agent.errors import Fault
 from agent.health import Health, Stage
+from agent.identity import Identity
 from agent.inspection import Reason, Trigger, Verdict
 from agent.journal.journal import Journal
-from agent.journal.rows import Identity
 from agent.plc.commissioning.accept_forgery import blank, erase
 from agent.plc.commissioning.accept_mistakes import NEVER_PASSES
 from agent.plc.commissioning.accept_record import LinkDied, Part, Record, Tamper

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 
-from agent.journal.event import Event
-from agent.journal.rows import Identity
+from agent.event import Event
+from agent.identity import Identity
 
 
 @contextmanager

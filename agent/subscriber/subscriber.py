@@ -1,6 +1,6 @@
 """Follow a station's results without a gap: live messages, and the journal's replay for whatever was missed.
 
-from agent.results import subscribe
+from agent.subscriber import subscribe
 
 for result in subscribe(position=Path("mes.position")):
     book(result.part_id, result.verdict)
@@ -14,12 +14,12 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Event
 
-from agent.results.chain import Break, Chain, Kind, Seen
-from agent.results.follower import PATIENCE_S, POLL_MS, Follower, Heard, Trouble, open_live, parsed
-from agent.results.keys import ClientKeys
-from agent.results.messages import EventMessage, ResultMessage, StatusMessage
-from agent.results.position import Position
-from agent.results.replay_client import history, request_since
+from agent.keys import ClientKeys
+from agent.messages import EventMessage, ResultMessage, StatusMessage
+from agent.subscriber.follower import PATIENCE_S, POLL_MS, Follower, Heard, Trouble, open_live, parsed
+from agent.subscriber.position import Position
+from agent.subscriber.replay_client import history, request_since
+from agent.subscriber.sequencer import Break, Kind, Seen, Sequencer
 
 __all__ = ["Break", "Heard", "Trouble", "follow", "history", "request_since", "subscribe", "subscribe_events"]
 
@@ -63,7 +63,7 @@ def subscribe_events(
     stop: Event | None = None,
 ) -> Iterator[EventMessage]:
     """As `subscribe`, the station's events instead: commands, alarms, drift, starts. `since`: an event_id."""
-    chain: dict[Kind, Chain] = {"event": Chain("event", None if since is None else Seen(since))}
+    chain: dict[Kind, Sequencer] = {"event": Sequencer("event", None if since is None else Seen(since))}
     for heard in _followed("event", chain, results, replay, position, keys, stop, PATIENCE_S):
         if isinstance(heard, EventMessage):
             yield heard
@@ -86,9 +86,9 @@ def follow(
     Its events from now on, gap-free too; its pulse (StatusMessage) about once a second; a Break where results or
     events are lost; a Trouble when no pulse has come for `patience_s`, or the journal cannot be asked: each once.
     """
-    chains: dict[Kind, Chain] = {
-        "result": Chain("result", None if since is None else Seen(since)),
-        "event": Chain("event", None),
+    chains: dict[Kind, Sequencer] = {
+        "result": Sequencer("result", None if since is None else Seen(since)),
+        "event": Sequencer("event", None),
     }
     return _followed("result", chains, results, replay, position, keys, stop, patience_s)
 
@@ -108,7 +108,7 @@ def subscribe_status(results: str = RESULTS, keys: ClientKeys | None = None) -> 
 
 def _followed(
     kind: Kind,
-    chains: dict[Kind, Chain],
+    chains: dict[Kind, Sequencer],
     results: str,
     replay: str,
     position: Path | None,
@@ -119,7 +119,7 @@ def _followed(
     with ExitStack() as opened:
         stored = opened.enter_context(closing(Position(position, kind))) if position else None
         if stored and stored.seen:
-            chains[kind] = Chain(kind, stored.seen)
+            chains[kind] = Sequencer(kind, stored.seen)
         station = stored.station if stored else None
         follower = opened.enter_context(closing(Follower(results, replay, chains, keys, station, patience_s)))
         while stop is None or not stop.is_set():
@@ -131,7 +131,7 @@ def _followed(
                     return
 
 
-def _note(stored: Position, chain: Chain, heard: Heard) -> None:
+def _note(stored: Position, chain: Sequencer, heard: Heard) -> None:
     """The consumer has come back for more: `heard` is handled."""
     if isinstance(heard, ResultMessage | EventMessage):
         if chain.kind == ("result" if isinstance(heard, ResultMessage) else "event"):

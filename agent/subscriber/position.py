@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from agent.errors import ConfigError, Fault, UsageError
-from agent.results.chain import Kind, Numbered, Seen, seen
+from agent.subscriber.sequencer import Kind, Numbered, Seen, seen
 
 SIZE = 512
 """Bytes: one record, padded, in one sector of the disk; overwritten in place it cannot be torn by a kill."""

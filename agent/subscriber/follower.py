@@ -10,11 +10,11 @@ import zmq
 from pydantic import ValidationError
 
 from agent.errors import Fault, UsageError
-from agent.results.chain import Break, Chain, Kind, Numbered
-from agent.results.handshakes import Handshakes, Refused
-from agent.results.keys import ClientKeys
-from agent.results.messages import MAJOR, EventMessage, ResultMessage, StatusMessage
-from agent.results.replay_client import Asking, connected
+from agent.keys import ClientKeys
+from agent.messages import MAJOR, EventMessage, ResultMessage, StatusMessage
+from agent.subscriber.handshakes import Handshakes, Refused
+from agent.subscriber.replay_client import Asking, connected
+from agent.subscriber.sequencer import Break, Kind, Numbered, Sequencer
 
 POLL_MS = 100
 PATIENCE_S = 3.0
@@ -52,7 +52,7 @@ class Follower:
     Raises UsageError for an endpoint that is none, or another station's. Close it when done.
     """
 
-    def __init__(self, results: str, replay: str, chains: Mapping[Kind, Chain], keys: ClientKeys | None,
+    def __init__(self, results: str, replay: str, chains: Mapping[Kind, Sequencer], keys: ClientKeys | None,
                  station: tuple[str, str] | None, patience_s: float) -> None:  # fmt: skip
         self._results, self._chains, self._keys, self._station = results, chains, keys, station
         self._patience_s = patience_s
@@ -64,7 +64,7 @@ class Follower:
             raise
         self._heard_s = time.monotonic()
         self._ask_after_s = 0.0
-        self._asked: Chain | None = None
+        self._asked: Sequencer | None = None
         self._asked_in = self._life = 0
         """agent_epoch of the station, when last asked and now; 0: nothing heard yet."""
         self._told: list[Trouble] = []

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.results.follower import Heard, Trouble
-from agent.results.messages import ResultMessage, StatusMessage
-from agent.results.watch_lines import STYLES, flags, found, has_no_plc, note, standing_text, total, upkeep_worries
+from agent.messages import ResultMessage, StatusMessage
+from agent.subscriber.follower import Heard, Trouble
+from agent.watch.lines import STYLES, flags, found, has_no_plc, note, standing_text, total, upkeep_worries
 
 NOTES, TIMED = 5, 1000
 AROUND = 9

@@ -20,15 +20,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from agent.benches.hand_fed_station import HandFedStation
+from agent.benches.made_history import make_history
 from agent.config import load_config
-from agent.hand_fed_station import HandFedStation
-from agent.made_history import make_history
+from agent.messages import ReplayRequest
 from agent.report.html import to_html
 from agent.report.period import Period
 from agent.report.report import make_report
-from agent.results.messages import ReplayRequest
-from agent.results.subscriber import subscribe
 from agent.shipped import shipped
+from agent.subscriber.subscriber import subscribe
 
 SHIFT = timedelta(hours=8)
 QUERIES, QUERY_ROWS, PAUSE_S = 20, 1000, 0.3

@@ -19,7 +19,7 @@ FEWEST_BATCHES = 20
 
 
 @dataclass(frozen=True)
-class Usual:
+class Reference:
     """Mean over `count` values; `sigma` /√n is how far the mean of n neighbouring ones lies from it."""
 
     count: int
@@ -57,10 +57,10 @@ class Sums:
         self.batches_squares += (mean - before) * (mean - self.batches_mean)
         self.batch_count, self.batch_total = 0, 0.0
 
-    def usual(self, batch_parts: int) -> Usual | None:
+    def usual(self, batch_parts: int) -> Reference | None:
         """None: too few values to say."""
         if self.batches < FEWEST_BATCHES:
             return None
         alone = self.squares / (self.count - 1)
         together = batch_parts * self.batches_squares / (self.batches - 1)
-        return Usual(self.count, self.mean, sqrt(max(alone, together)))
+        return Reference(self.count, self.mean, sqrt(max(alone, together)))

@@ -8,9 +8,9 @@ from pathlib import Path
 import zmq
 
 from agent.errors import Fault, UsageError
-from agent.results.handshakes import Handshakes
-from agent.results.keys import ClientKeys, secured
-from agent.results.messages import ControlReply, ControlRequest
+from agent.keys import ClientKeys, secured
+from agent.messages import ControlReply, ControlRequest
+from agent.subscriber.handshakes import Handshakes
 
 ANSWER_MS = 3000
 

@@ -6,16 +6,16 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from agent.identity import Identity
 from agent.inspection import Defect, Inspection, Judgement, PlcAction, Reason, Trigger, Verdict
 from agent.journal.history import newest_ids
 from agent.journal.housekeeping import Housekeeping
 from agent.journal.journal import Journal
-from agent.journal.rows import Identity
 from agent.local_line import free_port
+from agent.messages import ResultMessage
 from agent.plc.decision import Closed, Decision
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
-from agent.results.messages import ResultMessage
 from agent.results.publisher import Publisher
 from agent.results_config import JournalConfig, PublisherConfig
 

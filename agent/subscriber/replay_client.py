@@ -9,9 +9,9 @@ from contextlib import suppress
 import zmq
 
 from agent.errors import Fault, UsageError
-from agent.results.handshakes import Handshakes
-from agent.results.keys import ClientKeys, secured
-from agent.results.messages import EventMessage, ReplayReply, ReplayRequest, ResultMessage
+from agent.keys import ClientKeys, secured
+from agent.messages import EventMessage, ReplayReply, ReplayRequest, ResultMessage
+from agent.subscriber.handshakes import Handshakes
 
 REPLAY_TIMEOUT_MS = 3000
 PAGE = 500

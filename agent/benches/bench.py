@@ -15,8 +15,8 @@ from rich.console import Console
 from agent.config import load_config
 from agent.demo_view import add_percentiles, latency_table
 from agent.local_line import LineOptions, LocalLine
-from agent.results.messages import ResultMessage, StatusMessage
-from agent.results.subscriber import subscribe_status
+from agent.messages import ResultMessage, StatusMessage
+from agent.subscriber.subscriber import subscribe_status
 
 AFTER_FRAME = ("segment", "judge", "write")
 """Frame in hand → PLC write acknowledged."""

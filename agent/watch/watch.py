@@ -12,14 +12,14 @@ from rich.live import Live
 from rich.text import Text
 
 from agent.errors import Fault
-from agent.results.chain import Break
-from agent.results.follower import PATIENCE_S, Heard, Trouble
-from agent.results.handshakes import Refused
-from agent.results.keys import ClientKeys
-from agent.results.messages import ResultMessage, StatusMessage
-from agent.results.subscriber import follow, history
-from agent.results.watch_lines import has_no_plc, note, result_line, state, status_line
-from agent.results.watch_table import Board
+from agent.keys import ClientKeys
+from agent.messages import ResultMessage, StatusMessage
+from agent.subscriber.follower import PATIENCE_S, Heard, Trouble
+from agent.subscriber.handshakes import Refused
+from agent.subscriber.sequencer import Break
+from agent.subscriber.subscriber import follow, history
+from agent.watch.lines import has_no_plc, note, result_line, state, status_line
+from agent.watch.table import Board
 
 REDRAW_S = 0.25
 RETRY_S = 1.0

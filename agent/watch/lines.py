@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from agent.results.chain import Break
-from agent.results.follower import Trouble
-from agent.results.messages import EventMessage, ResultMessage, StatusMessage, Upkeep
+from agent.messages import EventMessage, ResultMessage, StatusMessage, Upkeep
+from agent.subscriber.follower import Trouble
+from agent.subscriber.sequencer import Break
 
 STYLES = {"pass": "green", "reject": "red", "no_decision": "yellow"}
 EACH_PARTS_OWN = {"ACQUIRING", "BUSY", "RESULT_PENDING"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.results.messages import EventMessage, ReplayReply, ReplayRequest, ResultMessage
+from agent.messages import EventMessage, ReplayReply, ReplayRequest, ResultMessage
 
 Kind = Literal["result", "event"]
 Numbered = ResultMessage | EventMessage
@@ -43,7 +43,7 @@ class Break:
         return f"{self.kind}s after {self.after} go on at {self.next}, {between}: {self.why}"
 
 
-class Chain:
+class Sequencer:
     """`seen`: go on after it; None: from the first pulse on. Whoever holds it asks the station while it is `behind`."""
 
     def __init__(self, kind: Kind, seen: Seen | None) -> None:

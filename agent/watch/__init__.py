@@ -1,0 +1,1 @@
+"""`linegate watch`: a station's results and state, for a person or as JSON."""
