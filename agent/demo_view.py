@@ -11,7 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.messages import STAGES, ResultMessage
+from agent.inspection import STAGES
+from agent.messages import ResultMessage
 from agent.watch.lines import STYLES, result_line
 
 VERDICTS = ("pass", "reject", "no_decision")

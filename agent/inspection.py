@@ -14,6 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+STAGES = {
+    "grab": "trigger seen → frame in hand",
+    "run": "bare run of the model",
+    "segment": "frame → class map (letterbox, run, checks)",
+    "judge": "class map → verdict",
+    "write": "verdict → journal row and PLC write acknowledged",
+    "total": "photo-eye → PLC write acknowledged",
+}
+"""What is timed of each part: the keys of latencies_ms, and what each stands for."""
 
 
 class Verdict(StrEnum):

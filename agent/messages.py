@@ -12,15 +12,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 MAJOR = 1
-STAGES = {
-    "grab": "trigger seen → frame in hand",
-    "run": "bare run of the model",
-    "segment": "frame → class map (letterbox, run, checks)",
-    "judge": "class map → verdict",
-    "write": "verdict → journal row and PLC write acknowledged",
-    "total": "photo-eye → PLC write acknowledged",
-}
-"""What is timed of each part: the keys of latencies_ms, and what each stands for."""
 
 
 def _schema(newest: str) -> Any:

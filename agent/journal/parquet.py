@@ -15,8 +15,8 @@ from typing import Any
 from pydantic_core import from_json
 
 from agent.errors import ConfigError
+from agent.inspection import STAGES
 from agent.journal.history import open_reader
-from agent.messages import STAGES
 from agent.new_file import new_file
 
 try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from agent.messages import STAGES
+from agent.inspection import STAGES
 from agent.new_file import new_file
 from agent.report import wording
 from agent.report.charts import heat_chart, pareto_chart, trend_chart

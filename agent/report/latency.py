@@ -10,7 +10,7 @@ from math import ceil
 
 import numpy as np
 
-from agent.messages import STAGES
+from agent.inspection import STAGES
 from agent.report.figures import Latency
 from agent.report.tallies import DURING, during
 

@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.messages import STAGES
+from agent.inspection import STAGES
 from agent.report.figures import Counts, HeatMap, PeriodFigures, Report
 from agent.report.wording import clock, has_trend, outage_line, percent, period_title, remarks, step
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.monitor.chart import FARTHEST, MeanChart, RateChart
-from agent.monitor.reference import BATCHES, Usual
+from agent.monitor.reference import BATCHES, Reference
 from agent.results_config import DriftConfig
 
 Values = NDArray[np.float64]
@@ -42,15 +42,15 @@ def first_alarms(source: Callable[[], Values], parts: int, config: DriftConfig, 
     return np.asarray(found)
 
 
-def _usual(source: Callable[[], Values], config: DriftConfig) -> list[Usual]:
+def _usual(source: Callable[[], Values], config: DriftConfig) -> list[Reference]:
     first = np.array([source() for _ in range(config.baseline_parts)])
     batch = config.baseline_parts // BATCHES
     means = first.reshape(BATCHES, batch, -1).mean(axis=1)
     sigmas = np.sqrt(np.maximum(first.var(axis=0, ddof=1), batch * means.var(axis=0, ddof=1)))
-    return [Usual(config.baseline_parts, *figures) for figures in zip(first.mean(axis=0), sigmas, strict=True)]
+    return [Reference(config.baseline_parts, *figures) for figures in zip(first.mean(axis=0), sigmas, strict=True)]
 
 
-def _steps(usual: list[Usual], config: DriftConfig, rate: bool) -> Callable[[Values], tuple[Values, Values]]:
+def _steps(usual: list[Reference], config: DriftConfig, rate: bool) -> Callable[[Values], tuple[Values, Values]]:
     """As the charts' own `steps`, for a part of every line."""
     if rate:
         rates = [RateChart(one, config.sigmas) for one in usual]
