@@ -68,22 +68,25 @@ class Housekeeping:
         self._retention = Retention(config.keep_days, config.max_gb * BYTES_PER_GB)
         self._schedule = Schedule()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._keep_house, name="journal-housekeeping", daemon=True)
-        self._thread.start()
-        self._reader: sqlite3.Connection | None = None
-        if not journal.checked:
-            threading.Thread(target=self._check, name="journal-check", daemon=True).start()
+        self._lock = threading.Lock()
+        self._checks_by: sqlite3.Connection | None = None
+        """Its lock held: nobody interrupts a connection that is closed."""
+        work = {"journal-housekeeping": self._keep_house} | ({} if journal.checked else {"journal-check": self._check})
+        self._threads = [threading.Thread(target=do, name=name, daemon=True) for name, do in work.items()]
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        """After the turn under way."""
-        self._stopping.set()
-        if reader := self._reader:
-            reader.interrupt()
-        self._thread.join(TURN_S)
+        """After the turn under way; the check ends where it is."""
+        with self._lock:
+            self._stopping.set()
+            if self._checks_by:
+                self._checks_by.interrupt()
+        for thread in self._threads:
+            thread.join(TURN_S)
 
     def _keep_house(self) -> None:
         with closing(sqlite3.connect(self._journal.path, isolation_level=None, timeout=0.0)) as db:
-            db.execute("PRAGMA synchronous = NORMAL")
             while not self._stopping.wait(ROUND_S):
                 try:
                     self._round(db)
@@ -97,6 +100,7 @@ class Housekeeping:
 
     def _round(self, db: sqlite3.Connection) -> None:
         self._journal.ids.keep_ahead()
+        db.execute("PRAGMA synchronous = NORMAL")
         begun_s, message_id = time.monotonic(), self._journal.ids.given["inspections"]
         if begun_s >= self._schedule.checkpoint_s or message_id >= self._schedule.checkpoint_id:
             self.checkpoint(db)
@@ -138,9 +142,8 @@ class Housekeeping:
         """The file was too large to be looked at in whole before the start. A thread of its own, by its niceness."""
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CHECK_NICENESS)
         try:
-            with closing(sqlite3.connect(self._journal.path, check_same_thread=False)) as self._reader:
-                damage, _ = check_whole(self._reader)
-                self._reader = None
+            with closing(sqlite3.connect(self._journal.path, check_same_thread=False)) as reader:
+                damage = self._damage_seen_by(reader)
         except sqlite3.OperationalError as error:
             log.warning("journal %s could not be checked: %s", self._journal.path, error)
             return
@@ -148,6 +151,17 @@ class Housekeeping:
             damage = str(error)
         if damage:
             self._found(damage)
+
+    def _damage_seen_by(self, reader: sqlite3.Connection) -> str:
+        with self._lock:
+            if self._stopping.is_set():
+                return ""
+            self._checks_by = reader
+        try:
+            return check_whole(reader)[0]
+        finally:
+            with self._lock:
+                self._checks_by = None
 
     def _found(self, damage: str) -> None:
         """Parts go on: what can be read and written still is."""

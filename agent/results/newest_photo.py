@@ -26,14 +26,15 @@ class NewestPhoto:
             self._newest = message, seen
 
     def show(self, request: ControlRequest) -> Done:
-        """The photo, with its mask if it was judged, as PNG. Raises Fault when there is none yet."""
+        """The photo, with its mask if it was judged, as PNG. Raises Fault when there is none to show."""
         newest = self._newest
         if newest is None or newest[1].frame is None:
             raise Fault("no photo yet: no part has been inspected since the station's start")
         message, seen = newest
-        images = [_png("frame", newest[1].frame.image)]
-        if seen.mask is not None:
-            images.append(_png("mask", seen.mask()))
+        try:
+            images = [_png("frame", newest[1].frame.image)] + ([_png("mask", seen.mask())] if seen.mask else [])
+        except cv2.error as error:
+            raise Fault(f"the photo of part {message.part_id} cannot be encoded: {error.err}") from error
         age_s = (time.monotonic_ns() - newest[1].frame.captured_ns) / 1e9
         return Done(f"part {message.part_id}, {message.verdict}, photo {age_s:.1f} s old", images=tuple(images))
 

@@ -106,9 +106,9 @@ def test_a_file_that_cannot_be_obeyed_keeps_the_station_down(tmp_path: Path, tex
 # --- the newest photo ------------------------------------------------------------------------------------------------
 
 
-def photographed(photo: NewestPhoto, grey: int, masked: bool) -> None:
+def photographed(photo: NewestPhoto, grey: int, masked: bool, side_px: int = 8) -> None:
     """A part's row is complete."""
-    image = np.full((8, 8), grey, np.uint8)
+    image = np.full((side_px, side_px), grey, np.uint8)
     decided = decision(1, Verdict.REJECT if masked else Verdict.NO_DECISION)
     seen = Inspection(
         decided.trigger,
@@ -134,6 +134,13 @@ def test_the_newest_photo_is_shown_as_it_was_inspected() -> None:
     images = {part.name: cv2.imdecode(np.frombuffer(data, np.uint8), -1) for part, data in shown.images}
     assert (images["frame"][0, 0], images["mask"][0, 0]) == (200, 1)
     assert shown.detail.startswith("part 1001, reject, photo 0.")
+
+
+def test_a_photo_that_is_no_picture_is_refused() -> None:
+    photo = NewestPhoto()
+    photographed(photo, 10, masked=False, side_px=0)
+    with pytest.raises(Fault, match="the photo of part 1001 cannot be encoded"):
+        photo.show(ASKED)
 
 
 @pytest.mark.parametrize(
