@@ -40,7 +40,9 @@ def collect(
         from agent.archive.layout import Why
         from agent.archive.since import moment
         from agent.config import load_config
+        from agent.give_way import give_way
 
+        give_way()
         station = load_config(config)
         now, zone = datetime.now(UTC), station.shifts.zone
         wanted = Wanted(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.config import load_config
 from agent.errors import Fault
+from agent.give_way import give_way
 from agent.journal.damage import check_whole
 from agent.journal.history import open_reader
 from agent.new_file import new_file
@@ -16,6 +17,7 @@ from agent.new_file import new_file
 
 def run_backup(config_path: Path, out: Path) -> None:
     """Write `out` and print what is in it. Raises UsageError, ConfigError, Fault."""
+    give_way()
     journal = load_config(config_path).station.state_dir / "journal.sqlite"
     with new_file("--out", out) as unfinished:
         try:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from agent.config import load_config
 from agent.errors import Fault
+from agent.give_way import give_way
 from agent.journal.damage import find_damage
 from agent.journal.history import event_extent, open_reader
 from agent.journal.retention import used_bytes
@@ -56,6 +57,7 @@ class Succession:
 
 def run_check(config_path: Path) -> None:
     """Print how the journal stands. Raises Fault when something is wrong with it, ConfigError when there is none."""
+    give_way()
     path = load_config(config_path).station.state_dir / "journal.sqlite"
     console = Console(highlight=False, soft_wrap=True)
     if path.exists():

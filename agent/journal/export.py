@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from rich.console import Console
 
 from agent.config import load_config
 from agent.errors import UsageError
+from agent.give_way import give_way
 from agent.journal.parquet import export_parquet
 from agent.report.period import local_time
-
-NICENESS = 10
-"""The station comes first."""
 
 
 def run_export(config_path: Path, parquet: Path, begins: str | None, ends: str | None, journal: Path | None) -> None:
     """Times are local, ISO 8601. Raises UsageError, ConfigError or Fault."""
-    os.nice(NICENESS)
+    give_way()
     config = load_config(config_path)
     first = local_time("--from", begins, config.shifts.zone) if begins is not None else None
     last = local_time("--to", ends, config.shifts.zone) if ends is not None else None

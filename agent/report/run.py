@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.config import load_config
 from agent.errors import UsageError
+from agent.give_way import give_way
 from agent.report.html import write_html
 from agent.report.period import asked_period
 from agent.report.report import make_report
 from agent.report.text import print_report
-
-NICENESS = 10
-"""The station comes first."""
 
 
 def run_report(
@@ -27,7 +24,7 @@ def run_report(
     """`asked`: shift, day, begin, end, as given. Raises UsageError or ConfigError."""
     if as_json and html is not None:
         raise UsageError("give either --json or --html")
-    os.nice(NICENESS)
+    give_way()
     config, now = load_config(config_path), datetime.now(UTC)
     period = asked_period(config.shifts, now, *asked)
     report = make_report(config, journal or config.station.state_dir / "journal.sqlite", period, now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -112,10 +111,7 @@ def test_a_disk_that_fills_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(out.iterdir()) == []
 
 
-def test_on_the_command_line_times_are_the_stations_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(os, "nice", lambda _: 0)
+def test_on_the_command_line_times_are_the_stations_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config, file = station(tmp_path), tmp_path / "line.toml"
     write_history(config.station.state_dir / "journal.sqlite", {}, {"at": BEGINS + timedelta(hours=1)})
     out = tmp_path / "parts.parquet"

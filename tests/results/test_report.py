@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 from collections import Counter
@@ -373,7 +372,6 @@ def test_json_on_the_command_line_is_the_committed_schema(config: Config, path: 
 def test_the_terminal_shows_the_same_figures(
     config: Config, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(os, "nice", lambda _: 0)
     monkeypatch.setenv("COLUMNS", "80")
     write_history(path, *[CLEAN] * 1200, *[REJECT] * 34, UNDECIDED, *[REJECT | {"plc_action": "passed"}] * 2)
     run_report(path.parent.parent / "line.toml", ("late", "2026-03-02", None, None), None, False, None)
