@@ -8,7 +8,7 @@ from pathlib import Path
 
 def write_lasting(path: Path, text: str) -> None:
     """Replace `path` by one that holds `text` (fsync, atomic rename): it stays so after a power cut. Raises OSError."""
-    temporary = path.with_suffix(".new")
+    temporary = path.with_name(f"{path.name}.new")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -206,7 +206,7 @@ class ReplayReply(_Header):
 
 
 class ControlRequest(_Header):
-    """A command to the station's REP endpoint."""
+    """A command to the station's control endpoint, a ROUTER."""
 
     schema_: str = _schema("insp.control/1.1")
     command: str
