@@ -63,6 +63,11 @@ class OutOfStep(NoDecision):
         super().__init__(Reason.FRAME_MISMATCH, detail)
 
 
+def in_words(error: OSError) -> str:
+    """What the system says, as a part of a sentence."""
+    return (error.strerror or str(error)).lower()
+
+
 @contextmanager
 def exit_on_error() -> Iterator[None]:
     """Turn a LinegateError into one line on stderr and its exit code."""

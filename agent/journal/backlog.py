@@ -1,7 +1,8 @@
 """What waits for the writer: in order, and never without bound.
 
 While a disk takes nothing, decisions wait in memory. What gives way, in this order: the images of the parts, then what
-was seen on them, then whole rows; those are counted, and one gap row says how many and what their verdicts were.
+was seen on them, then whole rows; those are counted, and one gap row says how many and what their verdicts were. Of
+events there may wait so many; further ones are counted, and one more event says how many.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ EVIDENCE_WAITING = 10_000
 """… so many with defects and scores …"""
 ROWS_WAITING = 100_000
 """… and so many at all: 40 minutes at 20 parts/s."""
+EVENTS_WAITING = 10_000
 Work = Callable[[], None]
 
 
@@ -50,6 +52,8 @@ class Backlog:
     _refused: dict[tuple[int, int], Decision] = field(default_factory=dict)
     """Decisions without a row whose parts have not ended, by trigger key."""
     _unrecorded: Unrecorded | None = None
+    _events_waiting: int = 0
+    _events_lost: int = 0
 
     def put(self, work: Work | None) -> None:
         """Add to the end; None = there will be no more."""
@@ -97,6 +101,24 @@ class Backlog:
     def unrecorded(self) -> int:
         """How many parts that is now."""
         return self._unrecorded.verdicts.total() if self._unrecorded else 0
+
+    def put_event(self, write: Work) -> None:
+        """As `put`; beyond EVENTS_WAITING it is counted instead."""
+        with self._lock:
+            if self._events_waiting >= EVENTS_WAITING:
+                self._events_lost += 1
+                return
+            self._events_waiting += 1
+        self.put(write)
+
+    def event_written(self) -> int:
+        """One waits no longer. When it was the last: how many were not put in since this was last said."""
+        with self._lock:
+            self._events_waiting -= 1
+            if self._events_waiting:
+                return 0
+            lost, self._events_lost = self._events_lost, 0
+            return lost
 
     def lightened(self, closed: Closed) -> Closed | None:
         """The end of a part with as much as memory has room for; None = it has no row."""

@@ -10,6 +10,7 @@ from typing import Any
 from agent.identity import Identity
 from agent.inspection import Verdict
 from agent.plc.decision import Closed, Decision
+from agent.utc import utc_of
 
 _COLUMNS = (
     *("kind", "plc_epoch", "agent_epoch", "trigger_seq", "part_id", "triggered_ns", "decided_ns", "decided_utc"),
@@ -104,9 +105,3 @@ def without_images(closed: Closed) -> Closed:
     if seen is None:
         return closed
     return replace(closed, decision=replace(closed.decision, evidence=replace(seen, frame=None, mask=None)))
-
-
-def utc_of(realtime_ns: int) -> str:
-    """ISO 8601 with milliseconds: sorts as time does."""
-    seconds, rest_ns = divmod(realtime_ns, 1_000_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest_ns // 1_000_000:03d}+00:00"

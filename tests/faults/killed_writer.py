@@ -14,8 +14,8 @@ import numpy as np
 from agent.archive.encoded import Encoded, encode
 from agent.archive.layout import Why
 from agent.archive.store import Store
-from agent.journal.rows import utc_of
 from agent.results_config import ArchiveConfig
+from agent.utc import utc_of
 from tests.results.pictured import CLASSES, message, pictured
 
 NOISE = np.random.default_rng(1).integers(0, 255, (1200, 1600), np.uint8)
