@@ -55,6 +55,17 @@ def test_the_models_threshold_counts_when_the_recipe_has_none() -> None:
     assert judge([(10, 10, 5, 2, 127)]).verdict is Verdict.PASS
 
 
+def test_the_margin_is_that_of_as_many_pixels_as_the_rule_asks_for() -> None:
+    """0.04 mm² are 4 of these pixels: three just below the threshold are no near miss, four are."""
+    rules = recipe(crack=ClassRule(min_score=0.6, min_area_mm2=0.04))
+    index = DEFECT_CLASSES.index("crack") + 1
+    three = [(10, 10, 1, index, 152), (20, 10, 1, index, 152), (30, 10, 1, index, 152)]
+    assert judge(three, rules).margin == pytest.approx(0.5), "the other classes' thresholds lie at 0.5 of 1"
+    assert judge([*three, (40, 10, 1, index, 152)], rules).margin == pytest.approx(abs(152 / 255 - 0.6), abs=1e-3)
+    ignored = recipe(crack=ClassRule(min_score=0.6, min_area_mm2=0.04, action=Action.IGNORE))
+    assert judge([(10, 10, 2, index, 152)], ignored).margin == pytest.approx(0.5)
+
+
 def test_a_threshold_of_zero_does_not_make_the_whole_part_a_defect() -> None:
     assert judge([], recipe(blowhole=ClassRule(min_score=0.0))).verdict is Verdict.PASS
 

@@ -23,6 +23,7 @@ from agent.plc.decision import Decision
 from agent.standalone.link import MOST_WAITING, StandaloneLink
 from agent.standalone.timer import Timer
 from tests.results.records import identity, rows_of
+from tests.waiting import wait_until
 
 SHORT_MS, LONG_MS = 300.0, 20_000.0
 IDLE = Health((Stage("loop", 1e6),))
@@ -100,7 +101,7 @@ def test_a_verdict_at_its_deadline_is_late_even_if_nobody_has_looked_yet(line: L
 
 def test_a_part_that_nobody_comes_to_is_settled_at_its_deadline(hurried: Line) -> None:
     announced(hurried)
-    until(lambda: rows_of(hurried.path))
+    wait_until(lambda: rows_of(hurried.path))
     assert hurried.end() == [(1, "no_decision", "deadline", None)]
 
 
@@ -210,7 +211,7 @@ def test_a_hung_stage_ends_the_process(tmp_path: Path, monkeypatch: pytest.Monke
     line = Line(tmp_path, health=Health((hung,)))
     with hung.busy():
         assert line.link.situation().status == ("STANDALONE",), "not READY"
-        until(lambda: exits)
+        wait_until(lambda: exits)
     assert exits[0] == 1
     line.end()
 
@@ -221,7 +222,7 @@ def test_a_computer_that_has_slept_ends_the_process(line: Line, monkeypatch: pyt
     monkeypatch.setattr("agent.health.os._exit", exits.append)
     woken_ns = slept_ns() + 20_000_000
     monkeypatch.setattr("agent.health.slept_ns", lambda: woken_ns)
-    until(lambda: exits)
+    wait_until(lambda: exits)
     assert exits[0] == 1
     line.end()
 
@@ -235,7 +236,7 @@ def test_a_late_tick_is_still_a_part_and_the_grid_does_not_drift() -> None:
             time.sleep(0.035)
 
     timer = Timer(10, announce)
-    until(lambda: len(ticks) >= 8)
+    wait_until(lambda: len(ticks) >= 8)
     timer.close()
     assert {after - before for before, after in itertools.pairwise(ticks)} == {10_000_000}
 
@@ -298,7 +299,7 @@ def test_a_frame_that_never_came_was_a_part(feed: Feed, camera: StreamCamera, li
         feed.inbox.put(frame(number))
     judged = [trigger for _ in range(2) if (trigger := line.next()) and line.judge(trigger)]
     assert [trigger.seq for trigger in judged] == [1, 4]
-    until(lambda: line.link._parts == 5)
+    wait_until(lambda: line.link._parts == 5)
     assert sorted(line.end()) == [
         (1, "pass", "ok", None),
         (2, "no_decision", "frame_timeout", None),
@@ -331,7 +332,7 @@ def test_a_camera_whose_count_cannot_be_trusted_ends_the_station(
             return True
         return False
 
-    until(lost)
+    wait_until(lost)
     line.end()
 
 
@@ -339,11 +340,3 @@ def test_an_incomplete_frame_is_a_part_too() -> None:
     torn = replace(frame(1), complete=False)
     (part,) = EveryFrame().see(torn)
     assert part.frame is torn, "the view refuses it: NO_DECISION"
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait for it; fail after 10 s."""
-    end_s = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < end_s
-        time.sleep(0.005)

@@ -5,9 +5,7 @@ The truth is the belt: which part lay under the lens, and what the model under t
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 from typing import Any, Self
@@ -29,22 +27,14 @@ from agent.segmenter import Segmenter
 from agent.subscriber.subscriber import request_since
 from agent.view import open_view
 from tests.faults.chaos_proxy import ChaosProxy
+from tests.waiting import wait_until
 
-PATIENCE_S = 60
 ACTION_OF = {
     "passed": "passed",
     "rejected": "rejected",
     "no_decision": "rejected_no_decision",
     "no_verdict": "rejected_no_verdict",
 }
-
-
-def wait_until(met: Callable[[], bool], what: str) -> None:
-    """Poll until `met`; fails with `what` after PATIENCE_S."""
-    end_s = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < end_s, f"waited {PATIENCE_S} s in vain until {what}"
-        time.sleep(0.05)
 
 
 class ObservedLine(LocalLine):

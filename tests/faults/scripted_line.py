@@ -25,9 +25,10 @@ from agent.plc.register_map import AGENT_BLOCK, Ctrl, Status
 from tests.conftest import ROOT
 from tests.faults.balance import Balance
 from tests.faults.chaos_proxy import SUDDEN, Injected
-from tests.faults.observed_line import ProxiedLine, wait_until
+from tests.faults.observed_line import ProxiedLine
 from tests.faults.plc_memory import SAMPLE_S, PlcMemory
 from tests.faults.script import Script
+from tests.waiting import wait_until
 
 MS = 1_000_000
 RATE_PER_S, SCAN_MS, CYCLE_MS, TIMEOUT_MS, DECIDE_MS, GUARD_MS = 200, 5, 10, 60, 400, 25

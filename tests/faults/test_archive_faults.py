@@ -14,21 +14,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import zmq
-
 from agent.archive.kept_images import KeptImage, PictureFile, kept_images
 from agent.archive.layout import UNFINISHED
 from agent.journal.history import open_reader
-from agent.messages import StatusMessage, Upkeep, topic
+from agent.messages import Upkeep
 from agent.plc.register_map import Alarm
 from tests.conftest import ROOT
 from tests.faults.killed_writer import opened
-from tests.faults.observed_line import PATIENCE_S, wait_until
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.scripted_line import ScriptedLine
 from tests.faults.sizes import SEED, sized
 from tests.faults.small_disk import SmallDisk
+from tests.waiting import newest_pulse, wait_until
 
 RATE_PER_S = 100
 DISK_MB, FREE_GB = 12, 0.006
@@ -81,12 +79,8 @@ class ArchivingLine(ScriptedLine):
         return recovery_ms
 
     def upkeep(self) -> Upkeep:
-        """As the next pulse has it."""
-        with zmq.Context() as context, context.socket(zmq.SUB) as pulse:
-            pulse.subscribe(topic("line1", "cam1", "status").encode())
-            pulse.connect(self.settings["publisher"]["results"])
-            assert pulse.poll(PATIENCE_S * 1000), "the station has no pulse"
-            return StatusMessage.model_validate_json(pulse.recv_multipart()[1]).upkeep
+        """As the newest pulse has it."""
+        return newest_pulse(self.endpoints["results"]).upkeep
 
     def lost(self) -> list[int]:
         """How many images were lost in each outage, as the events say."""

@@ -12,10 +12,10 @@ from collections import Counter
 import pytest
 
 from tests.faults.gige_line import GigeLine
-from tests.faults.observed_line import wait_until
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.sizes import SEED, sized
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.alone
 

@@ -24,13 +24,13 @@ from agent.subscriber.handshakes import Refused
 from agent.subscriber.subscriber import follow, history
 from tests.conftest import ROOT
 from tests.faults.intruders import Heard, Target
-from tests.faults.observed_line import wait_until
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.scripted_line import ScriptedLine
 from tests.faults.sizes import SEED, sized
 from tests.faults.test_overload import latencies_ms, rss_mb
 from tests.results.key_ring import KeyRing
+from tests.waiting import wait_until
 
 LINE_RATE_PER_S = 50
 RSS_LIMIT_MB = 20.0

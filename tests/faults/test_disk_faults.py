@@ -17,15 +17,14 @@ import pytest
 
 from agent.journal.history import open_reader
 from agent.plc.register_map import Alarm
-from agent.subscriber.subscriber import subscribe_status
 from tests.conftest import ROOT
 from tests.faults.disk import FILES, build_disk
-from tests.faults.observed_line import wait_until
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.scripted_line import ScriptedLine
 from tests.faults.sizes import SEED, sized
 from tests.faults.small_disk import SmallDisk
+from tests.waiting import newest_pulse, wait_until
 
 RATE_PER_S = 100
 DISK_MB = 192
@@ -82,7 +81,7 @@ class RecordingLine(ScriptedLine):
 
     def trouble(self) -> str:
         """What the pulse says of the journal."""
-        return next(iter(subscribe_status(self.endpoints["results"]))).upkeep.journal_trouble
+        return newest_pulse(self.endpoints["results"]).upkeep.journal_trouble
 
     def go_through(self, fault: str) -> float:
         """Seen, told, and over again; ms until every row is written after it.

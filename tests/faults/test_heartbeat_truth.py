@@ -25,11 +25,12 @@ from agent.health import DELIVER_MS, EXIT_MS, GRACE_MS
 from agent.local_line import DECIDE_MS, LineOptions, to_toml
 from agent.procedural import render_tile
 from agent.station import SEGMENT_BUDGET_MS
-from tests.faults.observed_line import ObservedLine, wait_until
+from tests.faults.observed_line import ObservedLine
 from tests.faults.plc_memory import HeartbeatWatch
 from tests.faults.report import Finding, Report
 from tests.faults.sizes import sized
 from tests.hanging_model import HANGS_AT_GREY, write_hanging_model
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.alone
 

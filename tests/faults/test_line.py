@@ -22,7 +22,8 @@ from agent.local_line import free_port, to_toml
 from agent.plc.register_map import AGENT_BLOCK, Status
 from tests.conftest import ROOT, Linegate
 from tests.faults.chaos_proxy import FAULTS
-from tests.faults.observed_line import ObservedLine, ProxiedLine, line_of, wait_until
+from tests.faults.observed_line import ObservedLine, ProxiedLine, line_of
+from tests.waiting import wait_until
 
 STAGES = {"grab", "segment", "run", "judge", "write", "total"}
 

@@ -10,9 +10,9 @@ from subprocess import Popen
 import pytest
 
 from agent.plc.register_map import AGENT_BLOCK, Alarm, Status
-from agent.subscriber.subscriber import subscribe_status
-from tests.faults.observed_line import ObservedLine, line_of, wait_until
+from tests.faults.observed_line import ObservedLine, line_of
 from tests.systemd import statuses, told_to_systemd
+from tests.waiting import newest_pulse, wait_until
 
 pytestmark = pytest.mark.alone
 
@@ -106,7 +106,7 @@ def test_a_slip_of_one_takes_the_line_offline_until_the_belt_is_cleared(
         line.type("flash")
         line.wait_until_offline()
         wait_until(lambda: bool(line.alarms & Alarm.UNSOLICITED_FRAME), "the frame that nobody asked for is an alarm")
-        pulse = next(iter(subscribe_status(line.endpoints["results"])))
+        pulse = newest_pulse(line.endpoints["results"])
         assert (pulse.unsolicited_frames, pulse.alarms) == (1, ["UNSOLICITED_FRAME"])
         assert pulse.no_decisions["frame_mismatch"] >= 3
         assert line.check_every_pass() > 5

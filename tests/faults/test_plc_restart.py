@@ -19,11 +19,12 @@ from pymodbus.exceptions import ModbusException
 
 from agent.inspection import Verdict
 from agent.local_line import LocalLine
-from tests.faults.observed_line import ACTION_OF, wait_until
+from tests.faults.observed_line import ACTION_OF
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.scripted_line import ScriptedLine, is_ready
 from tests.faults.sizes import SEED, sized
+from tests.waiting import wait_until
 
 RATE_PER_S, CYCLE_S = 100, 4
 ORDERS = ("restart keep", "epoch", "restart")

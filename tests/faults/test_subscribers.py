@@ -15,8 +15,7 @@ import zmq
 
 from agent.messages import ResultMessage, StatusMessage, topic
 from agent.results.publisher import FOR_EACH_PEER_WITH_IMAGES
-from agent.subscriber.subscriber import request_since, subscribe_status
-from tests.faults.observed_line import wait_until
+from agent.subscriber.subscriber import request_since
 from tests.faults.pictured_station import PHOTO_BYTES
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
@@ -24,6 +23,7 @@ from tests.faults.scripted_line import MS, ScriptedLine
 from tests.faults.sizes import FULL_TIMEOUT_S, SEED, sized
 from tests.faults.slow_subscribers import bad_peers
 from tests.faults.test_overload import rss_mb
+from tests.waiting import newest_pulse, wait_until
 
 pytestmark = pytest.mark.alone
 
@@ -62,7 +62,7 @@ def test_f13_slow_frozen_and_hostile_peers(report: Report, seconds: float, late_
         balance = line.balance()
         filled = request_since(line.endpoints["replay"], missed[0] - 1, limit=min(len(missed), 1000))
         wait_until(lambda: len(line.messages) == parts, "an honest subscriber has every result")
-        status = next(subscribe_status(line.endpoints["results"]))
+        status = newest_pulse(line.endpoints["results"])
         late = [row["reason"] for row in line.rows() if row["verdict"] == "no_decision" or not row["in_time"]]
         upkeep = status.upkeep
         report.add(

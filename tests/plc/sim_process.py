@@ -22,8 +22,8 @@ from agent.plc.decision import Decision, Timing
 from agent.plc.handshake import Handshake
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Status
 from tests.conftest import ROOT
+from tests.waiting import wait_until
 
-PATIENCE_S = 20
 READY = Status.ONLINE | Status.READY
 Record = dict[str, Any]
 
@@ -159,11 +159,3 @@ class ScriptedAgent:
         for decision in (*seen.settled, *self._handshake.ledger.expire(time.monotonic_ns())):
             self._handshake.release(decision)
         self._handshake.ledger.close(time.monotonic_ns())
-
-
-def wait_until(met: Callable[[], bool], what: str, shown: Callable[[], str] = lambda: "") -> None:
-    """Poll until `met`; AssertionError with what was waited for after PATIENCE_S."""
-    end_s = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < end_s, f"waited in vain for: {what}\n{shown()}"
-        time.sleep(0.01)

@@ -9,9 +9,9 @@ from typing import Any
 
 from agent.local_line import LineOptions
 from agent.subscriber.control_client import give_command
-from agent.subscriber.subscriber import subscribe_status
 from tests.conftest import ROOT
-from tests.faults.observed_line import ObservedLine, wait_until
+from tests.faults.observed_line import ObservedLine
+from tests.waiting import newest_pulse, wait_until
 
 TILE = ROOT / "config" / "recipes" / "magnetic_tile.toml"
 
@@ -53,7 +53,7 @@ def test_a_shift_of_orders(two_verdict_model: Path, tmp_path: Path) -> None:
         wait_until(lambda: any(row["job"] == 2 for row in line.rows()), "the job changes")
         give_command(line.endpoints["control"], "challenge", "R. Diaz")
         wait_until(lambda: line.said("belt stands: line stopped", "simulator") > 0, "the line stops")
-        pulse = next(iter(subscribe_status(line.endpoints["results"])))
+        pulse = newest_pulse(line.endpoints["results"])
         assert "CHALLENGE_PASSED" in pulse.alarms or line.said("belt runs again", "simulator")
         wait_until(lambda: line.finished, "the subscriber has heard of every part")
         line.wait_for_all_rows()

@@ -14,9 +14,9 @@ import pytest
 
 from agent.inspection import Verdict
 from agent.plc.register_map import AGENT_BLOCK, Alarm, Status
-from tests.faults.observed_line import wait_until
 from tests.faults.script import Script
 from tests.faults.scripted_line import ScriptedLine
+from tests.waiting import wait_until
 
 RATE, DECIDE_MS, PITCH_MM, COUNTS_PER_MM, COIL = 10, 500, 32, 10, 3
 ARM_COUNTS = RATE * PITCH_MM * DECIDE_MS // 1000 * COUNTS_PER_MM

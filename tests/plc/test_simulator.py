@@ -12,7 +12,8 @@ import pytest
 
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Ctrl
 from agent.plc.sim.commands import COMMANDS
-from tests.plc.sim_process import Record, ScriptedAgent, Simulator, wait_until
+from tests.plc.sim_process import Record, ScriptedAgent, Simulator
+from tests.waiting import wait_until
 
 RATE, PITCH_MM, DECIDE_MS = 40, 20, 200
 NOMINAL_MM_S = RATE * PITCH_MM

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.plc.register_map import PLC_BLOCK
-from tests.plc.sim_process import Record, ScriptedAgent, Simulator, wait_until
+from tests.plc.sim_process import Record, ScriptedAgent, Simulator
+from tests.waiting import wait_until
 
 PITCH_MM = 20
 BELT = ("--blank", "--rate", 40, "--pitch-mm", PITCH_MM, "--decide-ms", 200, "--settle-s", 0.2)

@@ -12,8 +12,9 @@ from pymodbus.client import ModbusTcpClient
 
 from agent.plc.register_map import PLC_BLOCK
 from tests.faults.chaos_proxy import ChaosProxy
-from tests.faults.observed_line import ObservedLine, line_of, wait_until
+from tests.faults.observed_line import ObservedLine, line_of
 from tests.plc.cable import Cable
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.alone
 

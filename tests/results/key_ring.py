@@ -7,8 +7,8 @@ from pathlib import Path
 from shutil import copy
 
 from agent.keys import ClientKeys, load_client_keys, write_new_keys
-from agent.local_line import free_port
 from agent.results_config import PublisherConfig
+from tests.waiting import local_ports
 
 
 class KeyRing:
@@ -40,5 +40,4 @@ class KeyRing:
 
     def config(self) -> PublisherConfig:
         """A station with these keys, at free ports."""
-        ends = {what: f"tcp://127.0.0.1:{free_port()}" for what in ("results", "replay", "control")}
-        return PublisherConfig.model_validate(ends | {name: Path(path) for name, path in self.table.items()})
+        return local_ports("control").model_copy(update={name: Path(path) for name, path in self.table.items()})

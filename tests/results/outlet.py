@@ -9,7 +9,6 @@ from pathlib import Path
 
 from agent.journal.history import newest_ids
 from agent.journal.journal import Journal
-from agent.local_line import free_port
 from agent.messages import ResultMessage
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
@@ -17,8 +16,7 @@ from agent.results.publisher import Publisher
 from agent.results_config import PublisherConfig
 from agent.subscriber.subscriber import subscribe
 from tests.results.records import identity, journal_at
-
-PATIENCE_S = 20
+from tests.waiting import PATIENCE_S, local_ports
 
 
 class Outlet:
@@ -26,9 +24,7 @@ class Outlet:
 
     def __init__(self, path: Path, endpoints: PublisherConfig | None = None, agent_epoch: int = 1) -> None:
         self.path, self.agent_epoch = path, agent_epoch - 1
-        self.endpoints = endpoints or PublisherConfig(
-            results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}", images="all"
-        )
+        self.endpoints = endpoints or local_ports().model_copy(update={"images": "all"})
         self.start()
 
     def start(self) -> None:
@@ -40,6 +36,15 @@ class Outlet:
         self.journal.on_completed(self.publisher.publish)
         self.journal.on_event(self.publisher.publish_event)
         self.publisher.record_reaches(*newest_ids(self.path))
+
+    def drop_every_second(self) -> None:
+        """PUB is lossy: from now on every second message never reaches the wire."""
+        publish, reaches = self.publisher.publish, self.publisher.record_reaches
+        self.journal._writer.listeners[:] = [
+            lambda message, closed: (
+                publish(message, closed) if message.message_id % 2 else reaches(message.message_id, 0)
+            )
+        ]
 
     def stop(self) -> None:
         self.stop_sockets()

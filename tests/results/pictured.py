@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +18,12 @@ from agent.journal.journal import Journal
 from agent.messages import ResultMessage
 from agent.plc.decision import Decision
 from agent.results_config import ArchiveConfig
-from tests.results.records import closed, identity, trigger
+from tests.results.records import closed, identity, trigger, until_written
+from tests.waiting import wait_until
 
 CLASSES = ("background", "blowhole", "break", "crack", "fray", "uneven")
 REASONS = {Verdict.PASS: Reason.OK, Verdict.REJECT: Reason.DEFECT, Verdict.NO_DECISION: Reason.DEADLINE}
 ROOMY = {"min_free_gb": 0.0}
-PATIENCE_S = 20
 
 
 def photo(seq: int = 1, colour: bool = False) -> Image:
@@ -91,9 +90,7 @@ def complete(journal: Journal, *decisions: Decision) -> None:
     for decided in decisions:
         assert journal.commit(decided)
         journal.complete(closed(decided))
-    written = threading.Event()
-    journal._queue.put(written.set)
-    assert written.wait(PATIENCE_S)
+    until_written(journal)
 
 
 class Kept:
@@ -119,10 +116,7 @@ class Kept:
         self.until(lambda: not self.archive.upkeep()["archive_waiting"])
 
     def until(self, met: Callable[[], bool]) -> None:
-        end_s = time.monotonic() + PATIENCE_S
-        while not met():
-            assert time.monotonic() < end_s, f"in vain: {self.archive.upkeep()}"
-            time.sleep(0.01)
+        wait_until(met, shown=self.archive.upkeep)
 
     def names(self) -> list[str]:
         """Of the files, without the time in them."""

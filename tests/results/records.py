@@ -11,6 +11,7 @@ from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.journal.history import open_reader
 from agent.journal.journal import Journal
 from agent.plc.decision import Closed, Decision
+from tests.waiting import PATIENCE_S
 
 ACTIONS = {
     Verdict.PASS: PlcAction.PASSED,
@@ -50,9 +51,14 @@ def inspect(journal: Journal, *seqs: int, verdict: Verdict = Verdict.PASS, plc_e
         decided = decision(seq, verdict, plc_epoch)
         assert journal.commit(decided)
         journal.complete(closed(decided))
+    until_written(journal)
+
+
+def until_written(journal: Journal) -> None:
+    """All that the journal has been given is on disk, and its listeners have had it."""
     written = threading.Event()
     journal._queue.put(written.set)
-    assert written.wait(20)
+    assert written.wait(PATIENCE_S)
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:

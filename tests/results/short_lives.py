@@ -20,8 +20,9 @@ from agent.results_config import PublisherConfig
 from agent.subscriber.subscriber import subscribe
 from tests.conftest import ROOT
 from tests.faults.sizes import SEED
-from tests.results.outlet import PATIENCE_S, Outlet
+from tests.results.outlet import Outlet
 from tests.results.records import inspect
+from tests.waiting import PATIENCE_S
 
 LAST_PARTS = 50
 PART_S, HANDLING_S = 0.003, 0.001

@@ -13,10 +13,9 @@ from agent.journal.history import open_reader
 from agent.messages import StatusMessage
 from agent.plc.register_map import AGENT_BLOCK, Status
 from agent.subscriber.control_client import give_command, take_snapshot
-from agent.subscriber.subscriber import subscribe_status
 from tests.cameras.standalone_station import StandaloneStation
-from tests.faults.observed_line import wait_until
 from tests.plc.test_orders_line import OrderedLine, lenient_recipe
+from tests.waiting import newest_pulse, wait_until
 
 
 def events(journal: Path) -> list[tuple[str, str, str, str]]:
@@ -29,7 +28,7 @@ def events(journal: Path) -> list[tuple[str, str, str, str]]:
 
 def pulse(endpoints: dict[str, str]) -> StatusMessage:
     """What the station says of itself."""
-    return next(iter(subscribe_status(endpoints["results"])))
+    return newest_pulse(endpoints["results"])
 
 
 def test_pause_outlives_a_kill_and_the_job_is_the_operators_where_the_plc_selects_none(

@@ -29,9 +29,9 @@ from agent.recipe import FrameLimits
 from agent.results import publisher
 from agent.results_config import DriftConfig
 from agent.subscriber.control_client import give_command
-from tests.faults.observed_line import wait_until
 from tests.results.many_lines import first_alarms, steady
 from tests.results.monitored import MonitoredStation
+from tests.waiting import wait_until
 
 CONFIG = DriftConfig()
 USUAL_PARTS = CONFIG.baseline_parts

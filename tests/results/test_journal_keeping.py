@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +17,7 @@ import pytest
 
 from agent.event import Event
 from agent.inspection import Frame, FrameStats, Inspection, Judgement, Reason, Verdict
-from agent.journal import backlog, housekeeping, retention, watch
-from agent.journal import journal as journal_module
+from agent.journal import backlog, housekeeping, retention, watch, writer
 from agent.journal.file import open_writer
 from agent.journal.history import open_reader
 from agent.journal.housekeeping import Housekeeping, Schedule
@@ -28,8 +27,8 @@ from agent.journal.watch import Watch
 from agent.messages import ResultMessage
 from agent.plc.decision import Closed, Decision
 from agent.results_config import JournalConfig
-from tests.faults.observed_line import wait_until
 from tests.results.records import closed, decision, identity, inspect, journal_at, rows_of
+from tests.waiting import wait_until
 
 EVIDENCE = json.dumps({"peak_scores": {"crack": 0.4}, "latencies_ms": {"run": 5.1}, "defects": [], "more": "x" * 200})
 
@@ -246,6 +245,35 @@ def test_the_rest_of_the_check_finds_damage_and_parts_go_on(path: Path) -> None:
     assert path.with_name(f"{path.name}.damaged").exists()
 
 
+def test_a_check_that_finds_no_database_leaves_nothing_to_interrupt(path: Path) -> None:
+    journal = journal_at(path)
+    inspect(journal, *range(1, 80))
+    journal.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(), 5)
+    path.write_bytes(b"no database" + path.read_bytes()[11:])
+    journal.checked = False
+    keeper = Housekeeping(journal, JournalConfig())
+    wait_until(lambda: "not a database" in journal.damage, "it is found")
+    keeper.close()
+    journal._queue.put(None)
+
+
+def test_a_check_under_way_does_not_keep_the_station(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(reader: sqlite3.Connection) -> tuple[str, bool]:
+        with suppress(sqlite3.OperationalError):
+            reader.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+        return "", False
+
+    monkeypatch.setattr(housekeeping, "check_whole", endless)
+    journal = journal_at(path)
+    journal.checked = False
+    keeper = Housekeeping(journal, JournalConfig())
+    wait_until(lambda: keeper._checks_by is not None, "it has begun")
+    time.sleep(0.05)
+    keeper.close()
+    assert not any(thread.is_alive() for thread in keeper._threads)
+    journal.close()
+
+
 # --- while the disk takes nothing ------------------------------------------------------------------------------------
 
 
@@ -295,6 +323,48 @@ def test_what_gives_way_is_images_then_evidence_then_rows_and_a_gap_row_says_how
     assert not pictures[-1], "images went before evidence"
 
 
+def test_more_events_than_memory_has_room_for_are_counted_in_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "EVENTS_WAITING", 3)
+    journal = Journal(path, identity(), 1, required=False)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    for number in range(10):
+        journal.record(Event("test", str(number)))
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    wait_until(lambda: not journal.rows_waiting, "all is written")
+    journal.record(Event("test", "later"))
+    journal.close()
+    with closing(open_reader(path)) as reader:
+        told = [(row["what"], row["detail"][:8]) for row in reader.execute("SELECT * FROM events ORDER BY event_id")]
+    assert told == [("0", ""), ("1", ""), ("2", ""), ("EVENTS_LOST", "7 events"), ("later", "")]
+
+
+def test_a_gap_row_that_the_disk_does_not_take_at_once_is_tried_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(path, identity(), 1, required=False)
+    journal._queue.rows_waiting = 1
+    fill_row, tried = journal._writer._fill, []
+
+    def fails_once(*gap: Any) -> None:
+        tried.append(gap)
+        if len(tried) == 1:
+            raise sqlite3.OperationalError("disk I/O error")
+        fill_row(*gap)
+
+    monkeypatch.setattr(journal._writer, "_fill", fails_once)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    for seq in range(1, 6):
+        journal.enqueue(decision(seq))
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    journal.close()
+    assert len(tried) == 2
+    assert rows_of(path)[-1]["kind"] == "gap"
+
+
 def test_behind_a_row_that_waits_no_verdict_waits(path: Path) -> None:
     journal = Journal(path, identity(), 300, required=False)
     blocker = sqlite3.connect(path, isolation_level=None)
@@ -312,9 +382,9 @@ def test_behind_a_row_that_waits_no_verdict_waits(path: Path) -> None:
 def test_an_outage_is_told_once_each_way_and_one_late_row_is_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "ROUND_S", 0.01)
     monkeypatch.setattr(watch, "LATE_S", 0.3)
-    monkeypatch.setattr(journal_module, "RETRY_S", 0.02)
+    monkeypatch.setattr(writer, "RETRY_S", 0.02)
     journal, warned = Journal(path, identity(), 1, required=False), []
-    journal._db.execute("PRAGMA busy_timeout = 1")
+    journal._writer._db.execute("PRAGMA busy_timeout = 1")
     observer = Watch(journal)
     observer.warn_by(lambda: warned.append(True))
     blocker = sqlite3.connect(path, isolation_level=None)

@@ -32,8 +32,8 @@ from agent.results import publisher
 from agent.results.exposure import figures_exposed
 from agent.results_config import MetricsConfig
 from tests.conftest import ROOT
-from tests.faults.observed_line import wait_until
 from tests.results.monitored import MonitoredStation
+from tests.waiting import wait_until
 
 DASHBOARD = json.loads((ROOT / "docs/grafana/linegate.json").read_text())
 ALERTS = yaml.safe_load((ROOT / "docs/grafana/alerts.yml").read_text())

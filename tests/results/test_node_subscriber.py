@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from agent.benches.made_history import make_history
-from agent.local_line import free_port
 from agent.results_config import PublisherConfig
 from tests.conftest import ROOT
 from tests.faults.sizes import sized
@@ -21,6 +20,7 @@ from tests.results.key_ring import KeyRing
 from tests.results.outlet import Outlet
 from tests.results.records import inspect, rows_of
 from tests.results.short_lives import short_lives
+from tests.waiting import local_ports
 
 EXAMPLES, SCHEMAS = ROOT / "docs" / "examples", ROOT / "config" / "schemas"
 UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "ENOTCACHED")
@@ -80,8 +80,7 @@ def test_a_subscriber_in_javascript_misses_nothing_when_its_station_is_killed(
 ) -> None:
     journal = tmp_path / "journal.sqlite"
     make_history(journal, 700)
-    ports = {what: f"tcp://127.0.0.1:{free_port()}" for what in ("results", "replay")}
-    config = PublisherConfig.model_validate(ports)
+    config = local_ports()
     with (
         closing(NodeSubscriber(tmp_path, packages, config)) as subscriber,
         short_lives("station", journal, config, kills) as station,
@@ -98,15 +97,12 @@ def test_it_tells_what_is_lost_fetches_what_was_dropped_and_shows_its_keys(tmp_p
     config = ring.config()
     outlet = Outlet(tmp_path / "journal.sqlite", config)
     inspect(outlet.journal, *range(1, 6))
-    outlet.journal._db.execute("DELETE FROM inspections WHERE message_id <= 2")
+    outlet.journal._writer._db.execute("DELETE FROM inspections WHERE message_id <= 2")
     keys = ring.keys("listener")
     curve = [key.decode() for key in (keys.station, keys.own.public, keys.own.secret)]
     with closing(NodeSubscriber(tmp_path, packages, config, *curve)) as subscriber:
         assert subscriber.ids(3) == [3, 4, 5]
-        publish, reaches = outlet.publisher.publish, outlet.publisher.record_reaches
-        outlet.journal._listeners[:] = [
-            lambda m, closed: publish(m, closed) if m.message_id % 2 else reaches(m.message_id, 0)
-        ]
+        outlet.drop_every_second()
         inspect(outlet.journal, *range(6, 21))
         assert subscriber.ids(15) == list(range(6, 21))
         schemas = {"insp.status-1", "insp.replay-1", "insp.history-1", "insp.result-1"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import cv2
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from agent.errors import ConfigError, Fault
 from agent.inspection import Frame, Inspection, Judgement, Reason, Verdict
 from agent.local_line import free_port
-from agent.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, StatusMessage, json_schema, topic
+from agent.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, json_schema, topic
 from agent.plc.decision import Decision
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
@@ -25,8 +25,9 @@ from agent.results.publisher import Publisher
 from agent.results_config import PublisherConfig
 from agent.subscriber.subscriber import request_since
 from tests.conftest import ROOT
-from tests.results.outlet import PATIENCE_S, Outlet
+from tests.results.outlet import Outlet
 from tests.results.records import closed, decision, identity, inspect, rows_of, trigger
+from tests.waiting import PATIENCE_S, local_ports, newest_pulse
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -59,13 +60,9 @@ def test_a_history_longer_than_one_answer_arrives_whole(outlet: Outlet) -> None:
     assert ids(outlet.subscribe(1202)()) == list(range(1, 1203))
 
 
-def test_live_messages_that_overflow_come_from_the_journal(outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PUB is lossy: here every second message never reaches the wire."""
+def test_live_messages_that_overflow_come_from_the_journal(outlet: Outlet) -> None:
     wait = outlet.subscribe(40)
-    publish = outlet.publisher.publish
-    outlet.journal._listeners[:] = [
-        lambda m, c: publish(m, c) if m.message_id % 2 else outlet.publisher.record_reaches(m.message_id, 0)
-    ]
+    outlet.drop_every_second()
     inspect(outlet.journal, *range(1, 41))
     assert ids(wait()) == list(range(1, 41))
 
@@ -103,11 +100,32 @@ def test_nothing_that_is_still_open_is_replayed(outlet: Outlet) -> None:
 
 
 def test_live_and_replayed_messages_say_the_same(outlet: Outlet) -> None:
-    live = outlet.subscribe(3)
-    time.sleep(0.3)  # let the subscription reach the publisher, so that at least some come live
-    inspect(outlet.journal, 1, 2, 3)
-    without_images = [message.model_copy(update={"parts": []}) for message in live()]
+    with subscribed(outlet) as live:
+        inspect(outlet.journal, 1, 2, 3)
+        told = [ResultMessage.model_validate_json(received(live, "result")[1]) for _ in range(3)]
+    without_images = [message.model_copy(update={"parts": []}) for message in told]
     assert without_images == request_since(outlet.endpoints.replay, 0)
+
+
+@contextmanager
+def subscribed(outlet: Outlet) -> Iterator[zmq.Socket[bytes]]:
+    """A bare subscriber, who has heard the pulse: what is published from now on reaches it."""
+    with zmq.Context() as context, context.socket(zmq.SUB) as live:
+        live.setsockopt(zmq.LINGER, 0)
+        for kind in ("result", "status"):
+            live.subscribe(topic("line1", "cam1", kind).encode())
+        live.connect(outlet.endpoints.results)
+        received(live, "status")
+        yield live
+
+
+def received(live: zmq.Socket[bytes], kind: str) -> list[bytes]:
+    """The next message of this kind."""
+    while True:
+        assert live.poll(PATIENCE_S * 1000), f"no {kind} comes"
+        message = live.recv_multipart()
+        if message[0] == topic("line1", "cam1", kind).encode():
+            return message
 
 
 def test_the_wire_carries_topic_header_and_the_named_payload(outlet: Outlet) -> None:
@@ -121,14 +139,10 @@ def test_the_wire_carries_topic_header_and_the_named_payload(outlet: Outlet) -> 
         mask=lambda: image // 90,
     )
     decided = Decision(seen.trigger, Verdict.REJECT, Reason.DEFECT, time.monotonic_ns(), evidence=seen)
-    with zmq.Context() as context, context.socket(zmq.SUB) as live:
-        live.subscribe(topic("line1", "cam1", "result").encode())
-        live.connect(outlet.endpoints.results)
-        time.sleep(0.3)
+    with subscribed(outlet) as live:
         outlet.journal.commit(decided)
         outlet.journal.complete(closed(decided))
-        assert live.poll(PATIENCE_S * 1000)
-        head, header, photo, mask = live.recv_multipart()
+        head, header, photo, mask = received(live, "result")
     message = ResultMessage.model_validate_json(header)
     assert head == b"insp/1/line1/cam1/result/"
     assert [(part.name, part.nbytes) for part in message.parts] == [
@@ -141,11 +155,7 @@ def test_the_wire_carries_topic_header_and_the_named_payload(outlet: Outlet) -> 
 
 def test_the_pulse_tells_how_far_the_record_goes(outlet: Outlet) -> None:
     inspect(outlet.journal, 1, 2)
-    with zmq.Context() as context, context.socket(zmq.SUB) as live:
-        live.subscribe(topic("line1", "cam1", "status").encode())
-        live.connect(outlet.endpoints.results)
-        assert live.poll(PATIENCE_S * 1000)
-        status = StatusMessage.model_validate_json(live.recv_multipart()[1])
+    status = newest_pulse(outlet.endpoints.results)
     assert (status.agent_epoch, status.last_message_id) == (1, 2)
 
 
@@ -186,9 +196,7 @@ def open_both(config: PublisherConfig, journal_path: Path) -> None:
 
 @pytest.mark.parametrize("which", ["results", "replay"])
 def test_an_endpoint_in_use_is_one_clear_line(outlet: Outlet, which: str) -> None:
-    other = PublisherConfig(
-        results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}"
-    ).model_copy(update={which: getattr(outlet.endpoints, which)})
+    other = local_ports().model_copy(update={which: getattr(outlet.endpoints, which)})
     with pytest.raises(ConfigError, match=rf"publisher\.{which} = .*in use.*choose another endpoint") as caught:
         open_both(other, outlet.path)
     assert "\n" not in str(caught.value)

@@ -22,8 +22,9 @@ from agent.results_config import PublisherConfig
 from agent.subscriber.handshakes import Handshakes, Refused
 from agent.subscriber.replay_client import connected
 from tests.results.key_ring import KeyRing
+from tests.waiting import PATIENCE_S, wait_until
 
-PATIENCE_MS = 5000
+PATIENCE_MS = 1000 * PATIENCE_S
 
 
 class Guarded:
@@ -53,9 +54,9 @@ class Guarded:
                 socket.connect(endpoint)
                 yield socket, handshakes
 
-    def hears(self, socket: zmq.Socket[bytes]) -> bool:
+    def hears(self, socket: zmq.Socket[bytes]) -> None:
         """Publish until that subscriber hears of it."""
-        return wait_until(lambda: [self.results.send(b"result"), socket.poll(50)][1])
+        wait_until(lambda: [self.results.send(b"result"), socket.poll(50)][1], "it hears of it")
 
     def close(self) -> None:
         for socket in (self.results, self.replay, self.control):
@@ -70,20 +71,10 @@ def guarded(tmp_path: Path) -> Iterator[Guarded]:
     station.close()
 
 
-def wait_until(met: Callable[[], object]) -> bool:
-    """False: not within PATIENCE_MS."""
-    end_s = time.monotonic() + PATIENCE_MS / 1000
-    while not met():
-        if time.monotonic() > end_s:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def test_who_is_known_hears_results_and_has_his_questions_answered(guarded: Guarded) -> None:
     keys = guarded.ring.keys("listener")
     with guarded.client(zmq.SUB, "results", keys) as (live, _), guarded.client(zmq.REQ, "replay", keys) as (asking, at):
-        assert guarded.hears(live)
+        guarded.hears(live)
         asking.send(b"since?")
         assert guarded.replay.poll(PATIENCE_MS)
         *route, question = guarded.replay.recv_multipart(copy=False)
@@ -106,7 +97,7 @@ def test_only_an_operator_commands(guarded: Guarded) -> None:
         with pytest.raises(Refused, match=r"client_keys/operators if it gives commands"):
             handshakes.poll(PATIENCE_MS)
     assert not guarded.control.poll(200)
-    assert wait_until(lambda: guarded.events)
+    wait_until(lambda: guarded.events)
     assert "1 with a key that may listen only" in guarded.events[0].detail
 
 
@@ -118,7 +109,10 @@ STRANGERS: dict[str, tuple[Callable[[KeyRing], ClientKeys | None], str, str]] = 
 
 
 @pytest.mark.parametrize("who", STRANGERS)
-def test_whoever_else_comes_hears_nothing_is_counted_and_told_why(guarded: Guarded, who: str) -> None:
+def test_whoever_else_comes_hears_nothing_is_counted_and_told_why(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    monkeypatch.setattr(authenticator, "TELL_S", 0.0)
     keys_of, told, written = STRANGERS[who]
     keys = keys_of(guarded.ring)
     with (
@@ -131,7 +125,7 @@ def test_whoever_else_comes_hears_nothing_is_counted_and_told_why(guarded: Guard
             with suppress(zmq.Again):  # it has been turned away by now
                 socket.send_multipart([b"", message], zmq.NOBLOCK)
         for _ in range(10):
-            assert guarded.hears(friend)
+            guarded.hears(friend)
             friend.recv()
         assert not live.poll(0), "results leak"
         assert not guarded.replay.poll(0)
@@ -139,10 +133,10 @@ def test_whoever_else_comes_hears_nothing_is_counted_and_told_why(guarded: Guard
         for handshakes in (at_results, at_replay, at_control):
             with pytest.raises(Refused, match=told):
                 handshakes.poll(PATIENCE_MS)
-    assert wait_until(lambda: guarded.endpoints.refused >= 3)
-    assert wait_until(lambda: guarded.events)
-    assert (guarded.events[0].kind, guarded.events[0].what) == ("access", "REFUSED")
-    assert written in guarded.events[0].detail
+        wait_until(lambda: guarded.endpoints.refused >= 3)
+        # of one that hangs up at once nobody knows why; it comes again
+        wait_until(lambda: any(written in event.detail for event in guarded.events), shown=lambda: guarded.events)
+    assert {(event.kind, event.what) for event in guarded.events} == {("access", "REFUSED")}
 
 
 def test_who_speaks_no_zeromq_is_counted_too(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,8 +149,8 @@ def test_who_speaks_no_zeromq_is_counted_too(guarded: Guarded, monkeypatch: pyte
                 while browser.recv(100):  # a greeting, then the end
                     pass
     with guarded.client(zmq.SUB, "results", guarded.ring.keys("listener")) as (live, _):
-        assert guarded.hears(live)
-        assert wait_until(lambda: guarded.endpoints.refused == 3)
+        guarded.hears(live)
+        wait_until(lambda: guarded.endpoints.refused == 3)
         time.sleep(3 * authenticator.LOOK_MS / 1000)
         assert guarded.endpoints.refused == 3, "who has got in is none of them"
 
@@ -164,19 +158,19 @@ def test_who_speaks_no_zeromq_is_counted_too(guarded: Guarded, monkeypatch: pyte
 def test_a_client_is_added_and_removed_while_the_station_runs(guarded: Guarded) -> None:
     keys = guarded.ring.keys("stranger")
     guarded.ring.admit("stranger", guarded.ring.clients / "operators")
-    assert wait_until(lambda: guarded.events)
+    wait_until(lambda: guarded.events)
     assert "may get in now: stranger (operator)" in guarded.events[0].detail
     with (
         guarded.client(zmq.SUB, "results", guarded.ring.keys("listener")) as (friend, _),
         guarded.client(zmq.SUB, "results", keys) as (live, at_results),
         guarded.client(zmq.REQ, "control", keys) as (commanding, at_control),
     ):
-        assert guarded.hears(friend)
-        assert guarded.hears(live)
+        guarded.hears(friend)
+        guarded.hears(live)
         commanding.send(b"pause")
         assert guarded.control.poll(PATIENCE_MS)
         (guarded.ring.clients / "operators" / "stranger.key").unlink()
-        assert wait_until(lambda: len(guarded.events) == 2)
+        wait_until(lambda: len(guarded.events) == 2)
         assert "may not any more: stranger (operator)" in guarded.events[1].detail
         with pytest.raises(Fault, match="taken from this station's client_keys"):
             guarded.endpoints.client_of(guarded.control.recv(copy=False), "control")
@@ -187,17 +181,17 @@ def test_a_client_is_added_and_removed_while_the_station_runs(guarded: Guarded) 
                 handshakes.poll(PATIENCE_MS)
         while friend.poll(0):
             friend.recv()
-        assert guarded.hears(friend), "who has done nothing is not let in again"
+        guarded.hears(friend)  # who has done nothing is let in again
         assert not live.poll(0)
 
 
 def test_a_bad_key_file_lets_nobody_in_and_the_others_stay(guarded: Guarded) -> None:
     (guarded.ring.clients / "half.key").write_text('    public-key = "abc')
     (guarded.ring.clients / "gone.key").symlink_to("/nowhere")
-    assert wait_until(lambda: guarded.events)
+    wait_until(lambda: guarded.events)
     assert "half.key: damaged" in guarded.events[0].detail
     with guarded.client(zmq.SUB, "results", guarded.ring.keys("listener")) as (live, _):
-        assert guarded.hears(live)
+        guarded.hears(live)
 
 
 def test_refusals_are_counted_one_by_one_and_told_of_now_and_then(guarded: Guarded) -> None:
@@ -205,12 +199,12 @@ def test_refusals_are_counted_one_by_one_and_told_of_now_and_then(guarded: Guard
         stranger = guarded.client(zmq.SUB, "results", guarded.ring.keys("stranger"))
         with stranger as (_, handshakes), pytest.raises(Refused):
             handshakes.poll(PATIENCE_MS)
-        assert wait_until(lambda count=count: guarded.endpoints.refused == count)
+        wait_until(lambda count=count: guarded.endpoints.refused == count)
         time.sleep(authenticator.LOOK_MS / 1000)
     assert len(guarded.events) == 1
     assert guarded.endpoints._authenticator
     guarded.endpoints._authenticator._tell_again_s = 0.0
-    assert wait_until(lambda: len(guarded.events) == 2)
+    wait_until(lambda: len(guarded.events) == 2)
     assert guarded.events[1].detail.startswith("4 connections refused since the start: 4 with a key that is not known")
 
 

@@ -33,9 +33,10 @@ from tests.conftest import ROOT
 from tests.faults.chaos_proxy import ChaosProxy
 from tests.faults.sizes import sized
 from tests.results.key_ring import KeyRing
-from tests.results.outlet import PATIENCE_S, Outlet
+from tests.results.outlet import Outlet
 from tests.results.records import inspect, rows_of
 from tests.results.short_lives import short_lives
+from tests.waiting import PATIENCE_S, local_ports, wait_until
 
 
 @pytest.fixture
@@ -62,12 +63,9 @@ class Listener:
     def told(self, *kinds: type) -> list[Heard]:
         return [heard for heard in self.heard if isinstance(heard, kinds)]
 
-    def wait(self, until: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-        end_s = time.monotonic() + patience_s
-        while not until():
-            assert self.error is None, self.error
-            assert time.monotonic() < end_s, f"heard only {self.heard[-5:]}"
-            time.sleep(0.01)
+    def wait(self, met: Callable[[], object]) -> None:
+        wait_until(lambda: self.error or met(), shown=lambda: f"heard only {self.heard[-5:]}")
+        assert self.error is None, self.error
 
     def close(self) -> None:
         self._stop.set()
@@ -105,10 +103,7 @@ def test_a_subscriber_that_is_killed_again_and_again_misses_nothing(tmp_path: Pa
     with closing_outlet(outlet), short_lives("subscriber", book, outlet.endpoints, kills):
         for seq in range(5 * kills):
             inspect(outlet.journal, seq)
-        end_s = time.monotonic() + PATIENCE_S + kills
-        while not (book.exists() and (text := book.read_text()).endswith(f"\n{rows}\n")):
-            assert time.monotonic() < end_s, f"booked {text.count(chr(10))} lines"
-            time.sleep(0.02)
+        wait_until(lambda: book.exists() and book.read_text().endswith(f"\n{rows}\n"), f"all {rows} are booked")
     booked = [int(line) for line in book.read_text().splitlines()]
     assert set(booked) == set(range(1, rows + 1))
     again = [later for earlier, later in pairwise(booked) if later != earlier + 1]
@@ -124,13 +119,12 @@ def test_a_station_that_is_killed_while_it_answers_loses_nobody(
     monkeypatch.setattr("agent.subscriber.sequencer.BATCH", 20)
     journal = tmp_path / "journal.sqlite"
     make_history(journal, 500 * kills)
-    ports = {what: f"tcp://127.0.0.1:{free_port()}" for what in ("results", "replay")}
-    config = PublisherConfig.model_validate(ports)
+    config = local_ports()
     with following(config) as listener, short_lives("station", journal, config, kills) as station:
         assert station.stdout
         assert station.stdout.readline() == b"done\n"
         numbers = [row["message_id"] for row in rows_of(journal)]
-        listener.wait(lambda: len(listener.ids()) >= len(numbers), PATIENCE_S + kills)
+        listener.wait(lambda: len(listener.ids()) >= len(numbers))
     assert listener.ids() == numbers
     assert not listener.told(Break)
     lives = {message.agent_epoch for message in listener.told(StatusMessage)}
@@ -138,8 +132,7 @@ def test_a_station_that_is_killed_while_it_answers_loses_nobody(
 
 
 def test_a_station_that_is_not_there_yet_is_waited_for_and_said_once(tmp_path: Path) -> None:
-    ports = {what: f"tcp://127.0.0.1:{free_port()}" for what in ("results", "replay")}
-    config = PublisherConfig.model_validate(ports)
+    config = local_ports()
     with following(config, patience_s=0.2) as listener:
         listener.wait(lambda: listener.told(Trouble))
         time.sleep(0.5)
@@ -201,7 +194,7 @@ def test_a_journal_set_aside_is_said_once_and_gone_on_from(outlet: Outlet) -> No
 
 def test_what_retention_has_deleted_is_said_once(outlet: Outlet) -> None:
     inspect(outlet.journal, *range(1, 11))
-    outlet.journal._db.execute("DELETE FROM inspections WHERE message_id <= 6")
+    outlet.journal._writer._db.execute("DELETE FROM inspections WHERE message_id <= 6")
     with following(outlet.endpoints, since=2) as listener:
         listener.wait(lambda: listener.ids() == [7, 8, 9, 10])
         inspect(outlet.journal, 11)
@@ -325,7 +318,7 @@ def test_a_position_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> 
 
 def test_two_stations_are_not_mixed_up(outlet: Outlet, tmp_path: Path) -> None:
     """The live results of one and the journal of another."""
-    other = PublisherConfig(results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}")
+    other = local_ports()
     with zmq.Context() as context, context.socket(zmq.PUB) as live:
         live.setsockopt(zmq.LINGER, 0)
         live.bind(other.results)
@@ -333,9 +326,12 @@ def test_two_stations_are_not_mixed_up(outlet: Outlet, tmp_path: Path) -> None:
         mixed = other.model_copy(update={"replay": outlet.endpoints.replay})
         inspect(outlet.journal, 1)
         with following(mixed) as listener:
-            while listener.error is None:
+
+            def turned_away() -> bool:
                 live.send_multipart([topic("line1", "cam2", "status").encode(), pulse.to_bytes()])
-                time.sleep(0.05)
+                return listener.error is not None
+
+            wait_until(turned_away, "it is noticed")
     assert "is of station line1/cam" in str(listener.error)
     assert "with its own endpoints" in str(listener.error)
 
@@ -349,11 +345,14 @@ def test_nonsense_on_the_wire_is_told_and_passed_over(outlet: Outlet) -> None:
         pulse = StatusMessage(line="line1", station="cam1", agent_epoch=1, last_message_id=2, utc="").to_bytes()
         config = outlet.endpoints.model_copy(update={"results": f"tcp://127.0.0.1:{port}"})
         with following(config) as listener:
-            while not listener.told(StatusMessage):
+
+            def passed_over() -> list[Heard]:
                 for frames in ([b"insp/1/"], [b"insp/1/a/b/status/", b"{"], [b"insp/1/a/b/of_tomorrow/", b"x"],
                                [b"insp/1/line1/cam1/status/", pulse]):  # fmt: skip
                     live.send_multipart(frames)
-                time.sleep(0.02)
+                return listener.told(StatusMessage)
+
+            listener.wait(passed_over)
             listener.wait(lambda: listener.ids() == [1, 2])
     assert any("not understood" in str(trouble) for trouble in listener.told(Trouble))
 

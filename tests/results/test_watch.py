@@ -21,20 +21,19 @@ from rich.text import Text
 
 from agent.event import Event
 from agent.inspection import Verdict
-from agent.local_line import free_port
 from agent.messages import DefectRecord, ResultMessage, StatusMessage, Upkeep
 from agent.plc.decision import Situation
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
 from agent.results.publisher import Publisher
-from agent.results_config import PublisherConfig
 from agent.subscriber.follower import Trouble
 from agent.watch.lines import has_no_plc, result_line, status_line
 from agent.watch.table import Board
 from agent.watch.watch import Watched, lines
 from tests.conftest import ROOT
-from tests.results.outlet import PATIENCE_S, Outlet
+from tests.results.outlet import Outlet
 from tests.results.records import identity, inspect, journal_at
+from tests.waiting import PATIENCE_S, local_ports
 
 SILENT = ": no pulse for 1 s: station down, or still waiting for camera or PLC: systemctl status 'linegate@*'"
 
@@ -45,7 +44,7 @@ def said(watched: Iterator[Text], count: int) -> list[str]:
 
 def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.results.publisher.STATUS_S", 0.05)
-    endpoints = PublisherConfig(results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}")
+    endpoints = local_ports()
     watched = lines(Watched(endpoints.results, endpoints.replay, since=0, patience_s=1))
     assert said(watched, 1) == [endpoints.results + SILENT], "nobody is there yet"
 
@@ -105,7 +104,7 @@ def test_the_newest_come_first_and_nothing_is_missed_after_them(outlet: Outlet) 
 
 
 def test_a_station_that_is_not_there_yet_is_waited_for_with_last_as_well(tmp_path: Path) -> None:
-    config = PublisherConfig(results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}")
+    config = local_ports()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("agent.subscriber.replay_client.REPLAY_TIMEOUT_MS", 100)
         patch.setattr("agent.watch.watch.RETRY_S", 0.1)
@@ -133,7 +132,7 @@ def test_json_is_one_wanted_result_a_line(outlet: Outlet) -> None:
     inspect(outlet.journal, 1, 2)
     inspect(outlet.journal, 3, verdict=Verdict.REJECT)
     inspect(outlet.journal, 4, verdict=Verdict.NO_DECISION)
-    outlet.journal._db.execute("DELETE FROM inspections WHERE message_id = 1")
+    outlet.journal._writer._db.execute("DELETE FROM inspections WHERE message_id = 1")
     with watching(outlet, "--since", "0", "--json", "--verdict", "reject", "--verdict", "no_decision") as process:
         assert process.stdout
         assert process.stderr
