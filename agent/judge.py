@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import cos, radians, sin
+from math import ceil, cos, radians, sin
 
 import cv2
 import numpy as np
@@ -85,13 +85,14 @@ class Judge:
         defects = self._defects(classes, scores, over, segmentation.box) if over.any() else ()
         actions = self._actions(defects)
         rejected = bool(actions - {Action.IGNORE})
+        tails = _tails(classes, scores, len(self._classes))
         return Judgement(
             Verdict.REJECT if rejected else Verdict.PASS,
             Reason.DEFECT if rejected else Reason.OK,
             defects,
             alarm=Action.REJECT_AND_ALARM in actions,
-            peak_scores=(peaks := self._peak_scores(classes, scores)),
-            margin=self._margin(peaks),
+            peak_scores=self._score_reached(tails, dict.fromkeys(self._rules, 1)),
+            margin=self._margin(tails, segmentation.box),
         )
 
     def mask(self, segmentation: Segmentation, height_px: int, width_px: int) -> Image:
@@ -118,8 +119,7 @@ class Judge:
     ) -> Iterator[Defect]:
         _, labels, stats, centroids = cv2.connectedComponentsWithStats(mask, connectivity=8)
         areas_px = stats[1:, cv2.CC_STAT_AREA]
-        mm2_per_px = self._calibration.x_mm_per_px * self._calibration.y_mm_per_px / box.scale**2
-        large = int((areas_px * mm2_per_px >= self._rules[self._classes[index]].min_area_mm2).sum())
+        large = int((areas_px * self._mm2_per_px(box) >= self._rules[self._classes[index]].min_area_mm2).sum())
         for label in np.argsort(-areas_px)[: large + SPECKS_LISTED] + 1:
             left, top, width, height = (int(value) for value in stats[label, :4])
             window = np.s_[top : top + height, left : left + width]
@@ -145,18 +145,34 @@ class Judge:
         """The actions of all rules with more counting regions than they tolerate."""
         return {rule.action for name, rule in self._rules.items() if _counting(defects, name) > rule.max_count}
 
-    def _margin(self, peaks: dict[str, float]) -> float | None:
-        """How little would have to change for some class that matters to be seen, or not to be; None: none matters."""
-        heeded = [name for name, rule in self._rules.items() if rule.action is not Action.IGNORE]
-        return min((round(abs(peaks[name] - self._min_scores[name]), 3) for name in heeded), default=None)
+    def _margin(self, tails: np.ndarray, box: Letterbox) -> float | None:
+        """How far the class that matters and lies nearest to its threshold is from it; None: no class matters.
 
-    def _peak_scores(self, classes: Image, scores: Image) -> dict[str, float]:
-        """Highest score per class on the part, thresholds aside."""
+        By the score that as many pixels reach as its rule asks for: fewer cannot make a defect of it, nor undo one.
+        """
+        heeded = {name: rule for name, rule in self._rules.items() if rule.action is not Action.IGNORE}
+        mm2_per_px = self._mm2_per_px(box)
+        areas_px = {name: max(1, ceil(rule.min_area_mm2 / mm2_per_px)) for name, rule in heeded.items()}
+        reached = self._score_reached(tails, areas_px)
+        return min((round(abs(score - self._min_scores[name]), 3) for name, score in reached.items()), default=None)
+
+    def _score_reached(self, tails: np.ndarray, areas_px: dict[str, int]) -> dict[str, float]:
+        """The highest score that so many pixels of the class reach, 0 when there are not so many of it."""
         return {
-            name: round(cv2.minMaxLoc(scores, mask=(classes == index).view(np.uint8))[1] / 255, 3)
-            for index, name in enumerate(self._classes)
-            if index
+            name: round(int(np.count_nonzero(tails[self._classes.index(name)] >= area_px) - 1) / 255, 3)
+            if tails[self._classes.index(name), 0] >= area_px
+            else 0.0
+            for name, area_px in areas_px.items()
         }
+
+    def _mm2_per_px(self, box: Letterbox) -> float:
+        return self._calibration.x_mm_per_px * self._calibration.y_mm_per_px / box.scale**2
+
+
+def _tails(classes: Image, scores: Image, count: int) -> np.ndarray:
+    """[class, score] → how many pixels of the class have at least this score; `count` classes, background included."""
+    histogram = cv2.calcHist([classes, scores], [0, 1], None, [count, 256], [0, count, 0, 256])
+    return np.asarray(histogram[:, ::-1].astype(np.int64).cumsum(axis=1)[:, ::-1])
 
 
 def _counting(defects: tuple[Defect, ...], name: str) -> int:

@@ -76,7 +76,10 @@ class ResultMessage(_Header):
     defects: list[DefectRecord]
     peak_scores: dict[str, float]
     margin: float | None = None
-    """How far the peak score nearest to its threshold is from it; near 0 = uncertain. None: nothing was judged."""
+    """How far the class nearest to its threshold is from it; near 0 = uncertain. None: nothing was judged.
+
+    By the score that as many pixels reach as the rule's area asks for: a speck too small to count makes none uncertain.
+    """
     mean_grey: float | None = None
     sharpness: float | None = None
     """Of the photo, as the recipe's limits have it; None: no photo, or not measured."""

@@ -94,8 +94,8 @@ class ArchiveConfig(Strict):
 
     folder: ConfigPath | None = None
     """None: `archive` in the station's state_dir."""
-    uncertain_margin: float = Field(default=0.05, ge=0, le=1)
-    """A score this near to its class's threshold is uncertain: the image is kept, whatever the verdict."""
+    uncertain_margin: float = Field(default=0.02, ge=0, le=1)
+    """A part whose margin is not larger is uncertain: the image is kept, whatever the verdict."""
     pass_every: int = Field(default=200, ge=0)
     """Of the parts that passed, one in so many; 0 = none."""
     max_gb: float = Field(default=20.0, gt=0)
