@@ -73,8 +73,6 @@ def collect(archive: Path, station: tuple[str, str], wanted: Wanted, out: Path) 
     """Fill `out`, which must be new. Raises UsageError when it is not, or nothing is found; Fault when a disk fails."""
     if out.exists() or out.is_symlink():
         raise UsageError(f"--out {out} is there already: name a new folder")
-    if wanted.from_utc and wanted.to_utc and wanted.from_utc >= wanted.to_utc:
-        raise UsageError("--since is not before --until: turn them round")
     try:
         found = kept_images(archive, wanted.from_utc, wanted.to_utc, station=station)
         images = deque((image for image in found if wanted.met_by(image)), maxlen=wanted.limit)

@@ -38,16 +38,14 @@ def collect(
         from agent.archive.collect import collect as hand_over
         from agent.archive.kept_images import archive_folder
         from agent.archive.layout import Why
-        from agent.archive.since import moment
+        from agent.asked_time import asked_span
         from agent.config import load_config
         from agent.give_way import give_way
 
         give_way()
         station = load_config(config)
-        now, zone = datetime.now(UTC), station.shifts.zone
         wanted = Wanted(
-            moment("--since", since, now, zone) if since else None,
-            moment("--until", until, now, zone) if until else None,
+            *asked_span(("--since", "--until"), since, until, datetime.now(UTC), station.shifts.zone),
             verdict,
             name,
             Why(reason) if reason else None,

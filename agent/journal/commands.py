@@ -22,18 +22,23 @@ def journal_backup(
         run_backup(config, out)
 
 
-def journal_check(config: Config) -> None:
+def journal_check(
+    config: Config,
+    journal: Annotated[Path | None, typer.Option(help="A copy of the journal instead of the station's own.")] = None,
+) -> None:
     """Is the journal whole, and has each part one row?  Example: linegate journal check config/line.toml"""
     with exit_on_error():
         from agent.journal.check import run_check
 
-        run_check(config)
+        run_check(config, journal)
 
 
 def journal_export(
     config: Config,
     parquet: Annotated[Path, typer.Option(help="The file to write.")],
-    begins: Annotated[str | None, typer.Option("--from", help="Parts decided from this local time on.")] = None,
+    begins: Annotated[
+        str | None, typer.Option("--from", help="Parts decided since then: local time, or 12h ago.")
+    ] = None,
     ends: Annotated[str | None, typer.Option("--to", help="And before this one.")] = None,
     journal: Annotated[Path | None, typer.Option(help="A copy of the journal instead of the station's own.")] = None,
 ) -> None:

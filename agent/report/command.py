@@ -16,7 +16,7 @@ def report(
     config: Config,
     shift: Annotated[str | None, typer.Option(help="A shift of the file, current or last; default: current.")] = None,
     date: Annotated[str | None, typer.Option(help="The day on which --shift began; default: the newest.")] = None,
-    begins: Annotated[str | None, typer.Option("--from", help="Instead of a shift: local time, ISO 8601.")] = None,
+    begins: Annotated[str | None, typer.Option("--from", help="Instead of a shift: local time, or 12h ago.")] = None,
     ends: Annotated[str | None, typer.Option("--to", help="With --from; default: now.")] = None,
     json: Annotated[bool, typer.Option("--json", help="For programs: config/schemas/linegate.report-1.json.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write one HTML file, with pictures.")] = None,

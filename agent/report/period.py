@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import TypeVar
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from agent.asked_time import asked_span, sensible
 from agent.errors import UsageError
 from agent.report.shifts import Shift, Shifts
 from agent.results_config import RELATIVE_SHIFTS, ShiftsConfig
-
-Day = TypeVar("Day", bound=date)
 
 
 @dataclass(frozen=True)
@@ -63,46 +61,16 @@ def _shift(shifts: Shifts, now: datetime, name: str | None, day: str | None) -> 
 def _between(begins: str | None, ends: str | None, now: datetime, zone: ZoneInfo) -> Period:
     if begins is None:
         raise UsageError("--to without --from: give both, or --from alone for all since then")
-    period = Period(local_time("--from", begins, zone), now if ends is None else local_time("--to", ends, zone))
-    if period.begins >= period.ends:
-        raise UsageError(f"--from {begins} is not before {'now' if ends is None else f'--to {ends}'}: turn them round")
-    if period.begins > now:
-        raise UsageError(f"--from {begins} is yet to come: give a time that has been")
-    return period
-
-
-def local_time(option: str, text: str, zone: ZoneInfo) -> datetime:
-    """ISO 8601, by the clock on the station's wall where it has no offset. UTC. Raises UsageError."""
-    try:
-        found = _sensible(datetime.fromisoformat(text))
-    except ValueError as error:
-        raise UsageError(f"{option} {text}: no time: give date and time as 2026-03-01T06:00") from error
-    if found.tzinfo is not None:
-        return found.astimezone(UTC)
-    first, second = (found.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    if first.utcoffset() == second.utcoffset():
-        return first.astimezone(UTC)
-    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != found:
-        raise UsageError(f"{option} {text}: the clock leaps over it in {zone.key}: give a time before or after")
-    raise UsageError(
-        f"{option} {text} happens twice in {zone.key}: add the offset you mean, "
-        f"{text}{_offset(first)} or {text}{_offset(second)}"
-    )
-
-
-def _offset(moment: datetime) -> str:
-    return moment.isoformat()[-6:]
+    first, last = asked_span(("--from", "--to"), begins, ends, now, zone)
+    assert first is not None
+    if first >= now:
+        why = "is not before now" if last is None else "is yet to come"
+        raise UsageError(f"--from {begins} {why}: give a time that has been")
+    return Period(first, last or now)
 
 
 def _day(text: str) -> date:
     try:
-        return _sensible(date.fromisoformat(text))
+        return sensible(date.fromisoformat(text))
     except ValueError as error:
         raise UsageError(f"--date {text}: no day: give it as 2026-03-01") from error
-
-
-def _sensible(day: Day) -> Day:
-    """Calendars end somewhere, and near there nothing can be reckoned with."""
-    if not 1970 < day.year < 2200:
-        raise ValueError
-    return day

@@ -18,7 +18,7 @@ from agent.archive import command
 from agent.archive.collect import COLUMNS, Collected, Wanted, collect
 from agent.archive.kept_images import kept_images
 from agent.archive.layout import Why
-from agent.archive.since import moment
+from agent.asked_time import asked_span, asked_time
 from agent.errors import ConfigError, Fault, UsageError
 from agent.inspection import Reason, Verdict
 from tests.conftest import ROOT, Linegate
@@ -119,10 +119,12 @@ def test_times_are_asked_for_as_people_do() -> None:
         ("2026-11-27T06:00", "2026-11-27T05:00"),
         ("2026-11-27T06:00+00:00", "2026-11-27T06:00"),
     ):
-        assert moment("--since", text, now, berlin).isoformat(timespec="minutes") == expected + "+00:00"
+        assert asked_time("--since", text, now, berlin).isoformat(timespec="minutes") == expected + "+00:00"
     for text in ("yesterday", "999999d", "7 days", "-7d", "2026-13-01", ""):
         with pytest.raises(UsageError, match="--since"):
-            moment("--since", text, now, berlin)
+            asked_time("--since", text, now, berlin)
+    with pytest.raises(UsageError, match="--since 1h is not before --until 2h: turn them round"):
+        asked_span(("--since", "--until"), "1h", "2h", now, berlin)
 
 
 def test_nothing_is_made_where_nothing_can_be(state: Path, tmp_path: Path) -> None:
@@ -131,7 +133,6 @@ def test_nothing_is_made_where_nothing_can_be(state: Path, tmp_path: Path) -> No
         (Wanted(), tmp_path / "there", "is there already: name a new folder"),
         (Wanted(name="dent"), tmp_path / "out", "no image in .* meets that"),
         (Wanted(message_ids=frozenset({6, 7})), tmp_path / "out", "nothing can be labelled"),
-        (Wanted(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)), tmp_path / "out", "turn them"),
     ):
         with pytest.raises(UsageError, match=what):
             picked(state, out, wanted)

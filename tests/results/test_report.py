@@ -311,6 +311,7 @@ SHIFTS = ShiftsConfig.model_validate(
         (("late", "2026-03-01", None, None), "2026-03-01T14:00"),
         ((None, None, "2026-03-01T05:00", None), "2026-03-01T05:00"),
         ((None, None, "2026-03-01T05:00Z", "2026-03-01T06:00Z"), "2026-03-01T06:00"),
+        ((None, None, "12h", None), (NOW - timedelta(hours=12)).astimezone(SHIFTS.zone).strftime("%Y-%m-%dT%H:%M")),
         ((None, None, "2025-10-26T02:30+01:00", "2025-10-26T04:00"), "2025-10-26T02:30"),
     ],
 )
