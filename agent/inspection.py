@@ -144,7 +144,7 @@ class Judgement:
     peak_scores: dict[str, float] = field(default_factory=dict)
     """Highest score of each class anywhere on the part, so that a near miss stays visible."""
     margin: float | None = None
-    """How far the class nearest to its threshold is from it, by the score that its rule's area reaches: 0 = doubtful."""
+    """How far the class nearest to its threshold is from it, by the score that enough pixels reach: 0 = doubtful."""
 
 
 @dataclass(frozen=True)
