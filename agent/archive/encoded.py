@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from agent.archive.layout import MASK, PHOTO, SIDECAR, Name, Why
 from agent.cameras.recording import FAST_PNG
 from agent.inspection import Image, Inspection
 from agent.messages import ResultMessage
+from agent.utc import moment_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def encode(message: ResultMessage, seen: Inspection, why: Why, uncertain: bool, 
 
 
 def _to_ms(utc: str) -> datetime:
-    moment = datetime.fromisoformat(utc).astimezone(UTC)
+    moment = moment_of(utc)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

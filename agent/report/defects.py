@@ -12,7 +12,8 @@ import numpy as np
 from pydantic_core import from_json
 
 from agent.report.figures import ClassFigures, HeatMap
-from agent.report.tallies import DURING, IN_YIELD, during
+from agent.report.tallies import DURING, IN_YIELD
+from agent.utc import utc_span
 
 CELLS = 24
 """Along the longer side."""
@@ -34,7 +35,7 @@ class Defects:
         """Add those of one stretch."""
         rows = journal.execute(
             f"SELECT message_id, evidence FROM inspections WHERE {DURING} AND verdict = 'reject' AND {IN_YIELD}",
-            during(begins, ends),
+            utc_span(begins, ends),
         )
         for message_id, evidence in rows:
             counting = [defect for defect in from_json(evidence).get("defects", ()) if defect["counts"]]

@@ -9,7 +9,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from agent.report.figures import Happening, Outage, Used
-from agent.report.tallies import Tally, during
+from agent.report.tallies import Tally
+from agent.utc import moment_of, utc_span
 
 MOST_HAPPENINGS = 200
 
@@ -43,10 +44,10 @@ def read_happenings(
 ) -> tuple[list[Happening], int]:
     """(the newest, oldest of them first; how many there are in all); times local."""
     where = "FROM events WHERE utc >= ? AND utc < ?"
-    count = journal.execute(f"SELECT count(*) {where}", during(begins, ends)).fetchone()[0]
+    count = journal.execute(f"SELECT count(*) {where}", utc_span(begins, ends)).fetchone()[0]
     rows = journal.execute(
         f"SELECT utc, kind, what, who, detail {where} ORDER BY event_id DESC LIMIT {MOST_HAPPENINGS}",
-        during(begins, ends),
+        utc_span(begins, ends),
     ).fetchall()
     return [
         Happening(time=_local(utc, zone), kind=kind, what=what, who=who, detail=detail)
@@ -70,4 +71,4 @@ def read_used(journal: sqlite3.Connection, tallies: Iterable[Tally]) -> list[Use
 
 
 def _local(utc: str, zone: ZoneInfo) -> datetime:
-    return datetime.fromisoformat(utc).astimezone(zone)
+    return moment_of(utc).astimezone(zone)

@@ -12,7 +12,8 @@ import numpy as np
 
 from agent.inspection import STAGES
 from agent.report.figures import Latency
-from agent.report.tallies import DURING, during
+from agent.report.tallies import DURING
+from agent.utc import utc_span
 
 SAMPLE = 20_000
 """So many parts say what 99 of 100 took; to read what each of them took would cost more than all the rest."""
@@ -20,13 +21,13 @@ SAMPLE = 20_000
 
 def read_latencies(journal: sqlite3.Connection, begins: datetime, ends: datetime) -> tuple[int, list[Latency]]:
     """(parts looked at, their stages): all parts, or up to SAMPLE of them, evenly spread."""
-    (count,) = journal.execute(f"SELECT count(*) FROM inspections WHERE {DURING}", during(begins, ends)).fetchone()
+    (count,) = journal.execute(f"SELECT count(*) FROM inspections WHERE {DURING}", utc_span(begins, ends)).fetchone()
     looked_at, times_ms = 0, defaultdict(list)
     rows = journal.execute(
         "SELECT evidence -> '$.latencies_ms', (acknowledged_ns - decided_ns) / 1e6, "
         "(acknowledged_ns - triggered_ns) / 1e6 FROM inspections "
         f"WHERE {DURING} AND message_id % ? = 0 AND completed AND kind = 'inspection'",
-        (*during(begins, ends), max(1, ceil(count / SAMPLE))),
+        (*utc_span(begins, ends), max(1, ceil(count / SAMPLE))),
     )
     for stages, write_ms, total_ms in rows:
         looked_at += 1

@@ -14,7 +14,8 @@ from agent.archive.layout import SIDECAR, Name, days, files
 from agent.config import Config
 from agent.report.defects import Defects
 from agent.report.figures import Picture
-from agent.report.tallies import DURING, IN_YIELD, during
+from agent.report.tallies import DURING, IN_YIELD
+from agent.utc import moment_of, utc_span
 
 REJECTS, NO_DECISIONS = 12, 6
 CANDIDATES, CANDIDATES_UNDECIDED = 200, 2000
@@ -49,7 +50,7 @@ def _newest_undecided(journal: sqlite3.Connection, begins: datetime, ends: datet
     rows = journal.execute(
         f"SELECT message_id FROM inspections WHERE {DURING} AND verdict = 'no_decision' AND {IN_YIELD} "
         "ORDER BY decided_utc DESC LIMIT ?",
-        (*during(begins, ends), CANDIDATES_UNDECIDED),
+        (*utc_span(begins, ends), CANDIDATES_UNDECIDED),
     )
     return [message_id for (message_id,) in rows]
 
@@ -85,7 +86,7 @@ def _picture(image: KeptImage, zone: ZoneInfo) -> Picture:
     largest = sorted((defect for defect in message.defects if defect.counts), key=lambda defect: -defect.area_mm2)
     return Picture(
         message_id=message.message_id,
-        time=datetime.fromisoformat(message.decided_utc).astimezone(zone),
+        time=moment_of(message.decided_utc).astimezone(zone),
         part_id=message.part_id,
         verdict="reject" if message.verdict == "reject" else "no_decision",
         reason=message.reason,

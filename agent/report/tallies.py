@@ -8,10 +8,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from agent.report.figures import Counts, Parts
+from agent.utc import utc_span
 
 MOST_STRETCHES = 36
 STEPS_MIN = (1, 2, 5, 10, 15, 20, 30, 60, 120, 240, 480, 720, 1440)
@@ -85,15 +86,9 @@ def read_tallies(journal: sqlite3.Connection, begins: datetime, ends: datetime) 
     rows = journal.execute(
         f"SELECT {_COLUMNS}, parts, first FROM inspections JOIN (SELECT count(*) AS parts, min(message_id) AS first "
         f"FROM inspections WHERE {DURING} GROUP BY {_ALIKE}) ON message_id = first",
-        during(begins, ends),
+        utc_span(begins, ends),
     )
     return tuple(Tally(*row) for row in rows)
-
-
-def during(begins: datetime, ends: datetime) -> tuple[str, str]:
-    """The two times as the journal writes them."""
-    begin, end = (moment.astimezone(UTC).isoformat(timespec="milliseconds") for moment in (begins, ends))
-    return begin, end
 
 
 def parts_of(tallies: Iterable[Tally]) -> Parts:
