@@ -10,8 +10,8 @@ from pathlib import Path
 from agent.config import load_config
 from agent.errors import Fault
 from agent.give_way import give_way
-from agent.journal.damage import check_whole
-from agent.journal.history import open_reader
+from agent.journal.damage import check_whole, is_damage
+from agent.journal.history import LOOK, open_reader
 from agent.new_file import new_file
 
 
@@ -23,18 +23,23 @@ def run_backup(config_path: Path, out: Path) -> None:
         try:
             rows = copy_journal(journal, unfinished)
         except sqlite3.Error as error:
-            raise Fault(f"--out {out}: {error}: free the disk, or look with linegate journal check") from error
+            if is_damage(error):
+                raise Fault(f"journal {journal}: {error}: nothing is copied: {LOOK}") from error
+            raise Fault(f"--out {out}: {error}: free the disk, or choose another folder") from error
     print(f"{out}: {rows:,} parts, whole")
 
 
 def copy_journal(journal: Path, out: Path) -> int:
-    """Copy it as it stands at this moment, in one file that needs no log; how many parts are in it."""
+    """Copy it as it stands at this moment, in one file that needs no log; how many parts are in it.
+
+    Raises ConfigError without a journal, Fault when it is damaged, and as SQLite does.
+    """
     with closing(open_reader(journal)) as source, closing(sqlite3.connect(out, isolation_level=None)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
         damage, _ = check_whole(copy)
         if damage:
-            raise sqlite3.DatabaseError(damage)
+            raise Fault(f"journal {journal}: {damage}: nothing is copied: {LOOK}")
         (rows,) = copy.execute("SELECT count(*) FROM inspections").fetchone()
     with out.open("rb") as written:
         os.fsync(written.fileno())

@@ -15,12 +15,13 @@ from agent.config import load_config
 from agent.errors import Fault
 from agent.give_way import give_way
 from agent.journal.damage import find_damage
-from agent.journal.history import event_extent, open_reader
+from agent.journal.history import event_extent, open_reader, require_there
 from agent.journal.retention import used_bytes
 from agent.journal.schema import SCHEMA_VERSION, require_known
 from agent.plc.register_map import MAX_SEQ, seq_distance
 
 SHOWN = 10
+RESTART = "restart the station: it sets the file aside and begins a new one"
 MB = 1e6
 
 
@@ -55,13 +56,16 @@ class Succession:
             yield f"PLC epoch {self.plc_epoch}: {self.rows - len(self._seen)} triggers have two rows"
 
 
-def run_check(config_path: Path) -> None:
-    """Print how the journal stands. Raises Fault when something is wrong with it, ConfigError when there is none."""
+def run_check(config_path: Path, copy: Path | None = None) -> None:
+    """Print how the journal, or a copy of it, stands.
+
+    Raises Fault when something is wrong with it, ConfigError when there is none.
+    """
     give_way()
-    path = load_config(config_path).station.state_dir / "journal.sqlite"
+    path = copy or load_config(config_path).station.state_dir / "journal.sqlite"
     console = Console(highlight=False, soft_wrap=True)
-    if path.exists():
-        _require_whole(path)
+    require_there(path)
+    _require_whole(path, "make another copy" if copy else RESTART)
     with closing(open_reader(path)) as db:
         version = require_known(db, path)
         db.execute("BEGIN")  # what follows is of one moment
@@ -77,12 +81,13 @@ def run_check(config_path: Path) -> None:
     console.print(f"{path}: whole, one row a trigger", style="green")
 
 
-def _require_whole(path: Path) -> None:
-    damage, _ = find_damage(path, given=True, limit_s=None)
+def _require_whole(path: Path, remedy: str) -> None:
+    try:
+        damage, _ = find_damage(path, given=True, limit_s=None)
+    except sqlite3.OperationalError:  # cannot be opened: `open_reader` says why
+        return
     if damage:
-        raise Fault(
-            f"journal {path} is damaged: {damage}: restart the station: it sets the file aside and begins a new one"
-        )
+        raise Fault(f"journal {path} is damaged: {damage}: {remedy}")
 
 
 def _wrong(db: sqlite3.Connection) -> Iterator[str]:

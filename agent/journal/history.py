@@ -6,15 +6,19 @@ Rows are given up to the first that is still open, so that whoever goes on after
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, in_words
 from agent.inspection import Verdict
+from agent.journal.damage import is_damage
 from agent.messages import DefectRecord, EventMessage, ReplayRequest, ResultMessage
+from agent.utc import BEGINNING, END, utc_text
 
 _COMPLETE = "message_id < (SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0)"
 SELECT_BY_IDS = {
@@ -22,22 +26,61 @@ SELECT_BY_IDS = {
     "event": "SELECT * FROM events WHERE event_id IN (SELECT value FROM json_each(:ids)) ORDER BY event_id",
 }
 """All columns of some rows, oldest first; `:ids` is a JSON array."""
-_BEGINNING, _END = "", "~"
-"""Sort before and behind every time."""
+LOOK = "`linegate journal check` tells whether it is whole"
+DENIED = (
+    "permission denied: run this as the station's user (sudo -u linegate linegate …), or read a copy (--journal COPY)"
+)
+NO_ENTRY = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
 def open_reader(path: Path, wait_s: float = 5.0) -> sqlite3.Connection:
     """A read-only connection beside the writer's, which waits so long for a lock.
 
-    Raises ConfigError when there is no journal at `path`.
+    Raises ConfigError when there is no journal at `path`, or none that this user may read.
     """
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", wait_s, uri=True)
         connection.row_factory = sqlite3.Row
         connection.execute("SELECT 1 FROM inspections LIMIT 1")
     except sqlite3.Error as error:
-        raise ConfigError(f"journal {path}: {error}: give the journal of a station that has run") from error
+        require_there(path)
+        raise ConfigError(f"journal {path}: {_in_words(path, error)}") from error
     return connection
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """As `open_reader`, for a command: what proves damaged while it reads is a ConfigError as well."""
+    with closing(open_reader(path)) as journal:
+        try:
+            yield journal
+        except (sqlite3.Error, Senseless) as error:
+            raise ConfigError(f"journal {path}: {error}: {LOOK}") from error
+
+
+class Senseless(Exception):
+    """A row says what no station writes."""
+
+
+def require_there(path: Path) -> None:
+    """Raises ConfigError when no file is there, or one that this user may not read."""
+    try:
+        os.stat(path)
+        denied = not os.access(path, os.R_OK)
+    except PermissionError:
+        denied = True
+    except OSError as error:
+        raise ConfigError(f"journal {path}: {in_words(error)}: give the journal of a station that has run") from error
+    if denied:
+        raise ConfigError(f"journal {path}: {DENIED}")
+
+
+def _in_words(path: Path, error: sqlite3.Error) -> str:
+    if is_damage(error):
+        return f"{error}: {LOOK}"
+    if path.is_file() and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in NO_ENTRY:
+        return DENIED  # of the folder: SQLite needs the station's -shm there, or has to make one
+    return f"{error}: give the journal of a station that has run"
 
 
 def requested_rows(connection: sqlite3.Connection, request: ReplayRequest) -> list[sqlite3.Row]:
@@ -57,8 +100,8 @@ def requested_ids(connection: sqlite3.Connection, request: ReplayRequest) -> lis
     table, key, time, index, wanted = "inspections", "message_id", "decided_utc", "decided", _COMPLETE
     if request.kind == "event":
         table, key, time, index, wanted = "events", "event_id", "utc", "happened", "TRUE"
-    begin = utc_text("from_utc", request.from_utc) if request.from_utc is not None else _BEGINNING
-    end = utc_text("to_utc", request.to_utc) if request.to_utc is not None else _END
+    begin = _utc_of("from_utc", request.from_utc) if request.from_utc is not None else BEGINNING
+    end = _utc_of("to_utc", request.to_utc) if request.to_utc is not None else END
     values = {"since": request.since, "limit": request.last or request.limit, "begin": begin, "end": end}
     wanted, order = f"{wanted} AND {key} > :since", "DESC" if request.last else "ASC"
     found = connection.execute(
@@ -73,7 +116,7 @@ def requested_ids(connection: sqlite3.Connection, request: ReplayRequest) -> lis
     return sorted(row[0] for row in found)
 
 
-def utc_text(name: str, moment: str) -> str:
+def _utc_of(name: str, moment: str) -> str:
     """An ISO 8601 time as the journal writes it; what is finer than a millisecond is cut off. Raises ValueError."""
     try:
         parsed = datetime.fromisoformat(moment)
@@ -81,7 +124,7 @@ def utc_text(name: str, moment: str) -> str:
         raise ValueError(f"{name} '{moment}' is no time: give ISO 8601, as 2026-03-01T06:00:00+01:00") from error
     if parsed.tzinfo is None:
         raise ValueError(f"{name} '{moment}' has no offset: give one, as 2026-03-01T06:00:00+01:00")
-    return parsed.astimezone(UTC).isoformat(timespec="milliseconds")
+    return utc_text(parsed)
 
 
 def rows_since(connection: sqlite3.Connection, message_id: int, limit: int) -> list[sqlite3.Row]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from pydantic_core import from_json
 
 from agent.errors import ConfigError
 from agent.inspection import STAGES
-from agent.journal.history import open_reader
+from agent.journal.history import Senseless, reading
 from agent.new_file import new_file
+from agent.utc import utc_span
 
 try:
     import pyarrow as pa
@@ -49,12 +49,12 @@ def export_parquet(
         )
     schema, written = _schema(), 0
     with (
-        closing(open_reader(journal_path)) as journal,
+        reading(journal_path) as journal,
         new_file("--parquet", out) as unfinished,
         pq.ParquetWriter(unfinished, schema, compression="zstd") as writer,
     ):
         for rows in _pieces(journal, begins, ends):
-            writer.write_table(_table(rows, station, schema))
+            writer.write_table(_understood(rows, station, schema))
             written += len(rows)
             progress(written)
     return written
@@ -62,7 +62,7 @@ def export_parquet(
 
 def _pieces(journal: sqlite3.Connection, begins: datetime | None, ends: datetime | None) -> Iterator[list[sqlite3.Row]]:
     """Each is a read of its own: a long one would let the writer's log of changes grow."""
-    seen, during = 0, (_utc(begins) if begins else "", _utc(ends) if ends else "~")
+    seen, during = 0, utc_span(begins, ends)
     while rows := journal.execute(
         "SELECT *, (acknowledged_ns - decided_ns) / 1e6 AS write_ms, "
         "(acknowledged_ns - triggered_ns) / 1e6 AS total_ms FROM inspections NOT INDEXED "
@@ -71,10 +71,6 @@ def _pieces(journal: sqlite3.Connection, begins: datetime | None, ends: datetime
     ).fetchall():
         yield rows
         seen = rows[-1]["message_id"]
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _schema() -> Any:
@@ -94,6 +90,14 @@ def _schema() -> Any:
         ("triggered_ns", long), ("decided_ns", long), ("acknowledged_ns", long),
         ("model_sha256", word), ("recipe", word), ("recipe_sha256", word), ("job", pa.int32()),
     ])  # fmt: skip
+
+
+def _understood(rows: list[sqlite3.Row], station: tuple[str, str], schema: Any) -> Any:
+    try:
+        return _table(rows, station, schema)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        first, last = rows[0]["message_id"], rows[-1]["message_id"]
+        raise Senseless(f"between message_id {first} and {last} is what no station writes") from error
 
 
 def _table(rows: list[sqlite3.Row], station: tuple[str, str], schema: Any) -> Any:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agent.config import Config
 from agent.errors import ConfigError
-from agent.journal.history import open_reader
+from agent.journal.history import reading
 from agent.report.defects import Defects
 from agent.report.figures import Latencies, PeriodFigures, PlcFigures, ReasonFigures, Report
 from agent.report.happenings import read_happenings, read_outages, read_used
@@ -30,21 +29,12 @@ READABLE_FROM = 4
 
 def make_report(config: Config, path: Path, period: Period, now: datetime) -> Report:
     """`path`: the journal. What lies after `now` is not there yet. Raises ConfigError."""
-    with closing(_open(path)) as journal:
-        try:
-            return _make(config, journal, path, period, now)
-        except sqlite3.Error as error:
-            raise ConfigError(f"journal {path}: {error}: `linegate journal check` tells whether it is whole") from error
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    journal = open_reader(path)
-    journal.row_factory = None
-    found = journal.execute("PRAGMA user_version").fetchone()[0]
-    if found < READABLE_FROM:
-        journal.close()
-        raise ConfigError(f"journal {path} is of version {found}: a start of the station brings it up to date")
-    return journal
+    with reading(path) as journal:
+        journal.row_factory = None
+        found = journal.execute("PRAGMA user_version").fetchone()[0]
+        if found < READABLE_FROM:
+            raise ConfigError(f"journal {path} is of version {found}: a start of the station brings it up to date")
+        return _make(config, journal, path, period, now)
 
 
 def _make(config: Config, journal: sqlite3.Connection, path: Path, period: Period, now: datetime) -> Report:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -73,6 +75,27 @@ def test_it_goes_in_pieces_however_long_the_record_is(tmp_path: Path, monkeypatc
     assert heard == [400, 800, 1000]
     assert pq.ParquetFile(out).num_row_groups == 3
     assert pq.read_table(out)["part_id"].to_pylist() == list(range(1, 1001))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    ["UPDATE inspections SET evidence = x'ff00' WHERE message_id = 2", "UPDATE inspections SET evidence = '{' "],
+)
+def test_a_journal_that_makes_no_sense_is_one_line(path: Path, tmp_path: Path, harm: str) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(harm)
+    out = tmp_path / "parts.parquet"
+    with pytest.raises(ConfigError, match=r"what no station writes: `linegate journal check` tells"):
+        export_parquet(path, out, STATION, None, None, lambda _: None)
+    assert not out.exists()
+
+
+def test_a_journal_with_a_hole_is_one_line(path: Path, tmp_path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\x5a" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"malformed: `linegate journal check` tells"):
+        export_parquet(path, tmp_path / "parts.parquet", STATION, None, None, lambda _: None)
 
 
 def test_nothing_is_overwritten(path: Path, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+import tempfile
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -141,9 +144,52 @@ def test_check_of_a_damaged_file_and_of_none(config: Path, journal: Journal, tmp
     (tmp_path / "journal.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(Fault, match="restart the station"):
         run_check(config)
+    with pytest.raises(Fault, match="make another copy"):
+        run_check(config, tmp_path / "journal.sqlite")
     (tmp_path / "journal.sqlite").unlink()
     with pytest.raises(ConfigError, match="of a station that has run"):
         run_check(config)
+
+
+def test_a_copy_is_checked_too(
+    config: Path, journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inspect(journal, 1, 2, 3)
+    copy_journal(tmp_path / "journal.sqlite", tmp_path / "copy.sqlite")
+    journal.close()
+    (tmp_path / "journal.sqlite").unlink()
+    run_check(config, tmp_path / "copy.sqlite")
+    assert "copy.sqlite: whole, one row a trigger" in capsys.readouterr().out
+
+
+OTHER_USER = """
+import os, sqlite3, sys
+from pathlib import Path
+from agent.errors import exit_on_error
+from agent.journal.history import open_reader
+folder = Path(sys.argv[1])
+db = sqlite3.connect(folder / "journal.sqlite")
+db.executescript("PRAGMA journal_mode = WAL; CREATE TABLE inspections (message_id INTEGER PRIMARY KEY)")
+db.close()
+folder.chmod(int(sys.argv[2], 8))
+os.getuid() or os.setuid(65534)
+with exit_on_error():
+    open_reader(folder / "journal.sqlite")
+"""
+
+
+@pytest.mark.parametrize("mode", ["000", "555"], ids=["closed", "no -shm can be made"])
+def test_another_user_is_told_whose_the_journal_is(mode: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own lets no other user in
+        Path(folder).chmod(0o755)
+        state = Path(folder) / "state"
+        state.mkdir()
+        command = [sys.executable, "-c", OTHER_USER, str(state), mode]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        state.chmod(0o755)
+    assert done.returncode == 78, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "permission denied: run this as the station's user" in done.stderr
 
 
 def test_trigger_numbers_wrap_many_times() -> None:
