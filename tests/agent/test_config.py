@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import typer
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
 from agent.camera_config import Camera, FolderCamera
+from agent.command_line import app
 from agent.config import load_config
 from agent.errors import ConfigError
 from agent.recipe import load_recipe
@@ -165,17 +169,25 @@ def test_bad_input_is_one_line_and_no_traceback(
     assert complaint in result.stderr
 
 
-def test_every_command_has_help_with_an_example(linegate: Linegate) -> None:
-    for command in (
-        ["run"],
-        ["check"],
-        ["demo"],
-        ["watch"],
-        ["bench"],
-        ["plc", "sim"],
-        ["plc", "map"],
-        ["model", "show"],
-    ):
-        result = linegate(*command, "--help")
-        assert result.returncode == 0
-        assert f"linegate {' '.join(command)}" in result.stdout
+def commands(group: typer.core.TyperGroup, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The names of each, as they are typed."""
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            yield from commands(command, (*names, name))
+        else:
+            yield (*names, name)
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    for command in commands(group):
+        result = CliRunner().invoke(app, [*command, "--help"], prog_name="usage:", env={"COLUMNS": "200"})
+        assert result.exit_code == 0
+        assert f"linegate {' '.join(command)}" in result.stdout, command
+
+
+def test_help_is_to_be_had_by_the_command_itself(linegate: Linegate) -> None:
+    result = linegate("run", "--help")
+    assert result.returncode == 0
+    assert "linegate run" in result.stdout
