@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from agent.archive.choice import is_uncertain, why_kept
 from agent.archive.encoded import Encoded, encode
 from agent.archive.kept_images import archive_folder
@@ -25,11 +23,13 @@ from agent.archive.layout import Why
 from agent.archive.outage import Outage
 from agent.archive.store import Store
 from agent.config import Config
+from agent.errors import in_words
 from agent.event import Event
 from agent.identity import Identity
 from agent.inspection import Inspection, Verdict
 from agent.journal.journal import Journal
 from agent.messages import ResultMessage
+from agent.pictures import NoPicture
 from agent.plc.decision import Closed
 from agent.results_config import ArchiveConfig
 
@@ -164,15 +164,15 @@ class Archive:
         uncertain = is_uncertain(taken.message, self._config.uncertain_margin)
         try:
             return encode(taken.message, taken.seen, taken.why, uncertain, self._classes)
-        except cv2.error as error:
-            self._failed(f"the photo of part {taken.message.part_id} is none ({error.err})", lost=1)
+        except NoPicture as error:
+            self._failed(f"the photo of part {taken.message.part_id} is none ({error})", lost=1)
             return None
 
     def _stored(self, image: Encoded) -> bool:
         try:
             self._store.add(image)
         except OSError as error:
-            self._failed(_in_words(error))
+            self._failed(in_words(error))
             return False
         self.kept += 1
         with self._changed:
@@ -184,7 +184,7 @@ class Archive:
         try:
             self._store.expire()
         except OSError as error:
-            self._failed(_in_words(error))
+            self._failed(in_words(error))
         else:
             with self._changed:
                 if not self._waiting:
@@ -203,7 +203,7 @@ class Archive:
                     yield SCAN_PAUSE_S
                 return
             except OSError as error:
-                self._failed(_in_words(error))
+                self._failed(in_words(error))
             yield RETRY_S
 
     def _failed(self, why: str, lost: int = 0) -> None:
@@ -216,7 +216,3 @@ class Archive:
         if begins:
             log.error("archive %s: %s: images wait, then are lost; free the disk", self._folder, why)
             self._tell(Event("archive", "EVIDENCE", why))
-
-
-def _in_words(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

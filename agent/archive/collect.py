@@ -14,13 +14,13 @@ from datetime import datetime
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from agent.archive.kept_images import KeptImage, PictureFile, kept_images
 from agent.archive.labelling import Label, file_name, label
 from agent.archive.layout import Why
-from agent.errors import Fault, UsageError
+from agent.errors import Fault, UsageError, in_words
 from agent.inspection import Image
+from agent.pictures import decoded, jpeg, png
 from agent.shipped import shipped
 
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 98, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
@@ -87,8 +87,7 @@ def collect(archive: Path, station: tuple[str, str], wanted: Wanted, out: Path) 
                 raise UsageError(f"of what meets that nothing can be labelled: {collected}: ask for others")
             unfinished.rename(out)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise Fault(f"{error.filename or out}: {why}: nothing is collected") from error
+        raise Fault(f"{error.filename or out}: {in_words(error)}: nothing is collected") from error
     return collected
 
 
@@ -100,8 +99,8 @@ def _fill(folder: Path, images: Iterable[KeptImage]) -> Collected:
         for image, photo, found in _labelled(images, collected):
             path = folder / found.folder / file_name(image.sidecar)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.with_suffix(".jpg").write_bytes(cv2.imencode(".jpg", photo, JPEG)[1].tobytes())
-            path.with_suffix(".png").write_bytes(cv2.imencode(".png", found.mask)[1].tobytes())
+            path.with_suffix(".jpg").write_bytes(jpeg(photo, JPEG))
+            path.with_suffix(".png").write_bytes(png(found.mask))
             manifest.writerow(_row(image, found))
             collected.classes[found.name] += 1
     shutil.copyfile(shipped("config/labelling.txt"), folder / "README.txt")
@@ -128,7 +127,7 @@ def _picture(path: Path, said: PictureFile | None, flags: int) -> Image | None:
     data = path.read_bytes()
     if said is None or hashlib.sha256(data).hexdigest() != said.sha256:
         return None
-    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), flags), np.uint8)
+    return decoded(data, flags)
 
 
 def _row(image: KeptImage, found: Label) -> dict[str, object]:

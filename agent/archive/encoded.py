@@ -6,14 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-import cv2
-import numpy as np
-
 from agent.archive.kept_images import PictureFile, Sidecar
 from agent.archive.layout import MASK, PHOTO, SIDECAR, Name, Why
-from agent.cameras.recording import FAST_PNG
-from agent.inspection import Image, Inspection
+from agent.inspection import Inspection
 from agent.messages import ResultMessage
+from agent.pictures import png
 from agent.utc import moment_of
 
 
@@ -26,12 +23,12 @@ class Encoded:
 
 
 def encode(message: ResultMessage, seen: Inspection, why: Why, uncertain: bool, classes: tuple[str, ...]) -> Encoded:
-    """Photo and mask lossless. Raises cv2.error for a picture that is none; `seen` has a frame."""
+    """Photo and mask lossless. Raises NoPicture for a picture that is none; `seen` has a frame."""
     assert seen.frame is not None
     name = Name(_to_ms(message.decided_utc), message.message_id, message.line, message.station, why)
-    pictures = [(name.stem + PHOTO, _png(seen.frame.image))]
+    pictures = [(name.stem + PHOTO, png(seen.frame.image))]
     if seen.mask is not None:
-        pictures.append((name.stem + MASK, _png(seen.mask())))
+        pictures.append((name.stem + MASK, png(seen.mask())))
     described = [_described(*picture) for picture in pictures]
     sidecar = Sidecar(
         why=why,
@@ -48,11 +45,6 @@ def encode(message: ResultMessage, seen: Inspection, why: Why, uncertain: bool, 
 def _to_ms(utc: str) -> datetime:
     moment = moment_of(utc)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _png(image: Image) -> bytes:
-    rows = image if image.ndim == 2 or image.shape[2] in (3, 4) else image[..., 0]
-    return cv2.imencode(".png", np.ascontiguousarray(rows), FAST_PNG)[1].tobytes()
 
 
 def _described(file: str, data: bytes) -> PictureFile:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from agent.inspection import Image
+from agent.pictures import decoded, jpeg
 from agent.report.figures import Picture
 
 SIDE_PX = 320
@@ -34,8 +35,8 @@ def thumbnail(picture: Picture, colours: dict[str, str]) -> str | None:
         for index, name in enumerate(picture.mask_classes):
             if index and name in colours:
                 _outline(small, np.equal(mask, index), size, _bgr(colours[name]))
-    data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(bytes(data)).decode()
+    data = jpeg(small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
 def _outline(small: Image, inside: np.ndarray, size: tuple[int, int], colour: tuple[int, int, int]) -> None:
@@ -48,11 +49,9 @@ def _outline(small: Image, inside: np.ndarray, size: tuple[int, int], colour: tu
 
 def _read(path: str, flags: int) -> Image | None:
     try:
-        data = np.frombuffer(Path(path).read_bytes(), np.uint8)
+        return decoded(Path(path).read_bytes(), flags)
     except OSError:
         return None
-    decoded = cv2.imdecode(data, flags) if data.size else None
-    return None if decoded is None else np.asarray(decoded, np.uint8)
 
 
 def _bgr(colour: str) -> tuple[int, int, int]:

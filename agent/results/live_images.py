@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections import deque
 
-import cv2
 import zmq
 
-from agent.inspection import Image, Inspection
+from agent.inspection import Inspection
 from agent.messages import PayloadPart
+from agent.pictures import NoPicture, jpeg, png
 from agent.plc.decision import Closed
 
 log = logging.getLogger(__name__)
@@ -39,16 +39,14 @@ class LiveImages:
         if sum(nbytes for _, nbytes in self._under_way) > UNDER_WAY_BYTES:
             return []
         try:
-            photo = [self._part("frame", ".jpg", seen.frame.image)] if seen.frame else []
-            return photo + ([self._part("mask", ".png", seen.mask())] if seen.mask else [])
-        except cv2.error as error:
+            photo = [self._part("frame", "image/jpeg", jpeg(seen.frame.image))] if seen.frame else []
+            return photo + ([self._part("mask", "image/png", png(seen.mask()))] if seen.mask else [])
+        except NoPicture as error:
             log.error("the image of part %d cannot be encoded: %s", seen.trigger.part_id, error)
             return []
 
-    def _part(self, name: str, suffix: str, image: Image) -> tuple[PayloadPart, zmq.Frame]:
-        data = cv2.imencode(suffix, image)[1].tobytes()
+    def _part(self, name: str, mime: str, data: bytes) -> tuple[PayloadPart, zmq.Frame]:
         frame = zmq.Frame(data, track=True, copy=False, copy_threshold=0)  # ZeroMQ tells when the last peer has it
         assert isinstance(frame.tracker, zmq.MessageTracker)
         self._under_way.append((frame.tracker, len(data)))
-        mime = "image/jpeg" if suffix == ".jpg" else "image/png"
         return PayloadPart.model_validate({"name": name, "mime": mime, "nbytes": len(data)}), frame

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 
-import cv2
-
 from agent.errors import Fault
 from agent.inspection import Image, Inspection
 from agent.messages import ControlRequest, PayloadPart, ResultMessage
+from agent.pictures import NoPicture, png
 from agent.plc.decision import Closed
 from agent.results.control import Done
 
@@ -33,12 +32,12 @@ class NewestPhoto:
         message, seen = newest
         try:
             images = [_png("frame", newest[1].frame.image)] + ([_png("mask", seen.mask())] if seen.mask else [])
-        except cv2.error as error:
-            raise Fault(f"the photo of part {message.part_id} cannot be encoded: {error.err}") from error
+        except NoPicture as error:
+            raise Fault(f"the photo of part {message.part_id} cannot be encoded: {error}") from error
         age_s = (time.monotonic_ns() - newest[1].frame.captured_ns) / 1e9
         return Done(f"part {message.part_id}, {message.verdict}, photo {age_s:.1f} s old", images=tuple(images))
 
 
 def _png(name: str, image: Image) -> tuple[PayloadPart, bytes]:
-    data = cv2.imencode(".png", image)[1].tobytes()
+    data = png(image)
     return PayloadPart.model_validate({"name": name, "mime": "image/png", "nbytes": len(data)}), data

@@ -60,13 +60,13 @@ def test_pause_and_job_stand_over_a_restart_until_somebody_says_otherwise(tmp_pa
 def test_a_disk_that_takes_nothing_keeps_nobody_from_pausing_but_from_changing_the_job(tmp_path: Path) -> None:
     parts = Parts()
     operator = hand(tmp_path, parts)
-    (tmp_path / "operator.new").mkdir()  # where it would be written
+    (tmp_path / "operator.json.new").mkdir()  # where it would be written
     assert "a restart will not know of it" in operator.pause("R. Diaz")
     assert operator.paused_by == "R. Diaz"
     with pytest.raises(Fault, match="the job stays as it was"):
         operator.select_job(2)
     assert parts.job == 1
-    (tmp_path / "operator.new").rmdir()
+    (tmp_path / "operator.json.new").rmdir()
     assert hand(tmp_path, Parts()).paused_by == ""
 
 
