@@ -15,6 +15,8 @@ from agent.subscriber.handshakes import Handshakes
 
 REPLAY_TIMEOUT_MS = 3000
 PAGE = 500
+MOST = 1000
+"""`ReplayRequest.last`."""
 CONNECT_TIMEOUT_MS = 3000
 Answer = tuple[ReplayReply, list[ResultMessage | EventMessage]]
 
@@ -118,6 +120,12 @@ def request_since(endpoint: str, message_id: int, limit: int = PAGE) -> list[Res
     return [message for message in messages if isinstance(message, ResultMessage)]
 
 
+def require_since(since: int | None) -> None:
+    """Raises UsageError for a number that no message has."""
+    if since is not None and (not isinstance(since, int) or since < 0):
+        raise UsageError(f"since = {since!r}: give the id of the last message you have; 0 = from the beginning")
+
+
 def history(
     replay: str,
     *,
@@ -130,8 +138,12 @@ def history(
     """Yield what the station's journal holds now, oldest first: those results that meet all that is given.
 
     `since`: after this message_id. `from_utc`, `to_utc`: decided at or after the one and before the other, ISO 8601
-    with offset. `last`: the newest so many, at most 1000. Raises Fault when no station answers, or it refuses.
+    with offset. `last`: the newest so many, at most 1000. Raises UsageError for numbers beyond that, Fault when no
+    station answers, or it refuses.
     """
+    require_since(since)
+    if last is not None and not 1 <= last <= MOST:
+        raise UsageError(f"last = {last!r}: give 1 to {MOST}, or leave it out for all")
     while True:
         request = ReplayRequest(since=since, from_utc=from_utc, to_utc=to_utc, last=last, limit=PAGE)
         _, messages = ask_once(replay, request, keys)

@@ -18,7 +18,7 @@ from agent.keys import ClientKeys
 from agent.messages import EventMessage, ResultMessage, StatusMessage
 from agent.subscriber.follower import PATIENCE_S, POLL_MS, Follower, Heard, Trouble, open_live, parsed
 from agent.subscriber.position import Position
-from agent.subscriber.replay_client import history, request_since
+from agent.subscriber.replay_client import history, request_since, require_since
 from agent.subscriber.sequencer import Break, Kind, Seen, Sequencer
 
 __all__ = ["Break", "Heard", "Trouble", "follow", "history", "request_since", "subscribe", "subscribe_events"]
@@ -116,6 +116,8 @@ def _followed(
     stop: Event | None,
     patience_s: float,
 ) -> Iterator[Heard]:
+    for chain in chains.values():
+        require_since(chain.seen.number if chain.seen else None)
     with ExitStack() as opened:
         stored = opened.enter_context(closing(Position(position, kind))) if position else None
         if stored and stored.seen:

@@ -83,9 +83,10 @@ def status_line(status: StatusMessage) -> Text:
 
 def upkeep_worries(upkeep: Upkeep) -> list[str]:
     """What somebody should know of everything beside the parts."""
+    waiting = ": results wait for it" if upkeep.journal_trouble and upkeep.rows_waiting else ""
     told = {
         "paused by": upkeep.paused_by,
-        "journal:": upkeep.journal_trouble,
+        "journal:": upkeep.journal_trouble + waiting,
         "archive:": upkeep.archive_trouble,
         "images not kept:": upkeep.archive_dropped,
         "drifting:": ", ".join(upkeep.drifting),

@@ -410,6 +410,22 @@ def test_history_gives_what_is_asked_for(outlet: Outlet) -> None:
         list(history(outlet.endpoints.replay, from_utc="noon"))
 
 
+@pytest.mark.parametrize(
+    ("ask", "complaint"),
+    [
+        (lambda: history("tcp://127.0.0.1:1", last=0), "last = 0: give 1 to 1000"),
+        (lambda: history("tcp://127.0.0.1:1", last=1001), "last = 1001: give 1 to 1000"),
+        (lambda: history("tcp://127.0.0.1:1", since=-1), "since = -1: give the id"),
+        (lambda: subscribe(since=-1), "since = -1: give the id"),
+        (lambda: subscribe_events(since=-1), "since = -1: give the id"),
+    ],
+)
+def test_numbers_that_no_message_has_are_one_line(ask: Callable[[], Iterator[Heard]], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint) as caught:
+        next(ask())
+    assert "\n" not in str(caught.value)
+
+
 def test_a_subscriber_with_keys_follows_a_station_with_keys(tmp_path: Path) -> None:
     ring = KeyRing(tmp_path)
     config = ring.config()
@@ -427,6 +443,6 @@ def test_the_messages_alone_need_no_zeromq() -> None:
     """`from agent.subscriber import subscribe` works all the same."""
     probe = (
         "import sys; import agent.messages; assert 'zmq' not in sys.modules; "
-        "from agent.subscriber import follow, history, load_client_keys, subscribe, subscribe_events"
+        "import agent.subscriber as door; assert all(hasattr(door, name) for name in door.__all__)"
     )
     subprocess.run([sys.executable, "-c", probe], cwd=ROOT, check=True)

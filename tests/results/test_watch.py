@@ -22,7 +22,9 @@ from rich.text import Text
 from agent.event import Event
 from agent.inspection import Verdict
 from agent.messages import DefectRecord, ResultMessage, StatusMessage, Upkeep
+from agent.monitor.pulse import Pulse
 from agent.plc.decision import Situation
+from agent.raised import Raised
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
 from agent.results.publisher import Publisher
@@ -50,11 +52,12 @@ def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatc
 
     journal = journal_at(tmp_path / "journal.sqlite")
     sockets = Endpoints(endpoints)
-    publisher = Publisher(endpoints, sockets, identity())
+    pulse = Pulse(identity(), journal, Raised())
+    publisher = Publisher(endpoints, sockets, identity(), pulse.beat)
     history = HistoryServer(sockets, identity(), tmp_path / "journal.sqlite")
     journal.on_completed(publisher.publish)
     now = Situation(("ONLINE", "READY"))
-    publisher.on_status(lambda: now)
+    pulse.begin(lambda: now, ())
     first = said(watched, 1)
     assert (said(watched, 1) if first == ["station OFFLINE"] else first) == ["station ONLINE READY"]
 
@@ -212,6 +215,12 @@ def test_everything_beside_the_parts_that_is_wrong_is_on_the_line() -> None:
     upkeep = Upkeep(paused_by="R. Diaz", journal_trouble="disk full", drifting=["mean_grey"], clients_refused=2)
     line = status_line(status(plc_status=["ONLINE"], upkeep=upkeep.model_dump())).plain
     assert line == ("station ONLINE  paused by R. Diaz  journal: disk full  drifting: mean_grey  clients refused: 2")
+
+
+def test_that_results_wait_for_the_disk_is_on_the_line() -> None:
+    upkeep = Upkeep(journal_trouble="disk full", rows_waiting=4)
+    line = status_line(status(plc_status=["READY"], upkeep=upkeep.model_dump())).plain
+    assert line == "station READY  journal: disk full: results wait for it"
 
 
 def test_the_table_counts_what_is_in_yield_and_fits_its_screen() -> None:
