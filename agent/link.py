@@ -10,7 +10,7 @@ from typing import Protocol
 from agent.inspection import Trigger
 from agent.operators_hand import OperatorsHand
 from agent.plc.decision import Decision, Situation
-from agent.plc.register_map import Alarm
+from agent.worker import CLOSE_S
 
 IDLE_S = 0.1
 
@@ -69,10 +69,6 @@ class Link(Protocol):
         """What a subscriber is told of it in the station's pulse."""
         ...
 
-    def warn(self, alarm: Alarm) -> None:
-        """Something beside the parts is wrong: the PLC and the pulse show `alarm` until somebody clears it."""
-        ...
-
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """No part may stay without a decision; then end the thread."""
         ...

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from agent.errors import Fault
 from agent.operator_orders import OperatorOrders
@@ -45,6 +45,10 @@ class OperatorsHand:
     def paused_by(self) -> str:
         """Who has paused the station; "" = nobody."""
         return self._ledger.paused_by
+
+    def upkeep(self) -> dict[str, Any]:
+        """Its part of what the pulse says."""
+        return {"paused_by": self.paused_by}
 
     def offline(self) -> str:
         """Why no part is inspected, if it is for this, and what to do."""

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from agent.cameras import Camera
 from agent.cameras.open_camera import open_camera, ordered_size
 from agent.cameras.recorder import Recorder
 from agent.config import Config
+from agent.ending import Ending
 from agent.errors import Fault, NoDecision
 from agent.frame_check import Succession, check_frame
 from agent.health import Stages
@@ -37,7 +38,7 @@ from agent.records import Records
 from agent.results.clients import load_access
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
-from agent.standalone.open_standalone import standalone
+from agent.standalone.open_standalone import open_standalone
 from agent.standing import Standing, Waiting
 from agent.view import View, open_view
 
@@ -140,7 +141,7 @@ def run_station(config: Config, stop: threading.Event, record: Path | None = Non
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     exit_when_a_thread_dies()
-    with ExitStack() as opened:
+    with Ending() as opened:
         recorder = opened.enter_context(closing(Recorder(record))) if record else None
         opened_station = open_station(config, stop, opened, recorder)
         if opened_station is None:
@@ -164,7 +165,7 @@ def run_station(config: Config, stop: threading.Event, record: Path | None = Non
 
 
 def open_station(
-    config: Config, stop: threading.Event, opened: ExitStack, recorder: Recorder | None
+    config: Config, stop: threading.Event, opened: Ending, recorder: Recorder | None
 ) -> tuple[Station, Link] | None:
     """Model (self-tested), camera, journal, publisher, PLC; waits, visibly, for a camera or PLC that is not there.
 
@@ -199,10 +200,12 @@ def open_station(
     )
     link: Link
     if config.has_plc:
-        link = open_link(config, epoch, facts, records.journal, stages.health, camera)
-        opened.callback(link.close)
+        link = open_link(config, epoch, facts, records.journal, stages.health, camera, records.raised)
+        opened.closes(link)
     else:
-        link = opened.enter_context(standalone(config, epoch, list(jobs), camera, records.journal, stages.health))
+        link = open_standalone(
+            config, epoch, list(jobs), camera, records.journal, stages.health, records.raised, opened
+        )
     records.serve(link)
     link.wait_for_triggers(waiting.say, stop)
     return Station(camera, Succession(ordered_size(config.camera)), view, segmenter, jobs, link, stages), link

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from agent.archive.layout import Why
 from agent.archive.outage import Outage
 from agent.archive.store import Store
 from agent.config import Config
+from agent.ending import Ending
 from agent.errors import in_words
 from agent.event import Event
 from agent.identity import Identity
@@ -31,7 +31,10 @@ from agent.journal.journal import Journal
 from agent.messages import ResultMessage
 from agent.pictures import NoPicture
 from agent.plc.decision import Closed
+from agent.plc.register_map import Alarm
+from agent.raised import Raised
 from agent.results_config import ArchiveConfig
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,6 @@ RETRY_S = 0.5
 IDLE_S = 1.0
 SCAN_PAUSE_S = 0.002
 """The deadline path is in the same interpreter."""
-CLOSE_S = 2.0
 NICENESS = 10
 """Encoding gives way to the deadline path."""
 TOO_SLOW = "images come faster than the disk takes them"
@@ -58,12 +60,14 @@ class Taken:
     nbytes: int
 
 
-def open_archive(config: Config, identity: Identity, journal: Journal, opened: ExitStack) -> Archive | None:
+def open_archive(
+    config: Config, identity: Identity, journal: Journal, raised: Raised, opened: Ending
+) -> Archive | None:
     """Where the station's file asks for one: images go into it until `opened` is closed, those of the last rows too."""
     if config.archive is None:
         return None
-    archive = Archive(config.archive, archive_folder(config), identity, journal.record)
-    opened.callback(archive.close)
+    archive = Archive(config.archive, archive_folder(config), identity, journal.record, raised)
+    opened.closes(archive)
     journal.on_completed(archive.take)
     return archive
 
@@ -71,18 +75,18 @@ def open_archive(config: Config, identity: Identity, journal: Journal, opened: E
 class Archive:
     """Opens at once, whatever the disk is like; `take` listens to the journal, `tell` writes an event into it."""
 
-    def __init__(self, config: ArchiveConfig, folder: Path, identity: Identity, tell: Callable[[Event], None]) -> None:
+    def __init__(self, config: ArchiveConfig, folder: Path, identity: Identity, tell: Callable[[Event], None],
+                 raised: Raised) -> None:  # fmt: skip
         self.kept, self.dropped = 0, 0
         self._config, self._folder, self._classes, self._tell = config, folder, identity.classes, tell
         self._store = Store(folder, identity.line, identity.station, config)
         self._outage = Outage()
-        self._warn: Callable[[], None] | None = None
+        self._raised = raised
         self._waiting: deque[Taken] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
-        self._closing = False
-        self._thread = threading.Thread(target=self._keep_forever, name="archive", daemon=True)
-        self._thread.start()
+        self._worker = Worker("archive", self._keep_forever)
+        self._worker.start()
 
     def upkeep(self) -> dict[str, Any]:
         """Its part of what the pulse says."""
@@ -92,13 +96,6 @@ class Archive:
             "archive_dropped": self.dropped,
             "archive_trouble": self._outage.trouble,
         }
-
-    def warn_by(self, warn: Callable[[], None]) -> None:
-        """Call `warn`, which must not block, when an outage begins; at once when one has begun."""
-        with self._changed:
-            self._warn = warn
-            if self._outage.trouble:
-                warn()
 
     def take(self, message: ResultMessage, closed: Closed | None) -> None:
         """A completed row; never blocks."""
@@ -121,12 +118,12 @@ class Archive:
         if not room:
             self._failed(TOO_SLOW, lost=1)
 
-    def close(self) -> None:
-        """Store what waits, for CLOSE_S at most."""
+    def close(self, within_s: float = CLOSE_S) -> None:
+        """Store what waits, within that time."""
         with self._changed:
-            self._closing = True
+            self._worker.ending.set()
             self._changed.notify()
-        self._thread.join(CLOSE_S)
+        self._worker.close(within_s)
         if self._waiting:
             log.warning("archive: %d images were still waiting at the end, and are lost", len(self._waiting))
 
@@ -139,13 +136,13 @@ class Archive:
             taken = self._next(next(scan, IDLE_S))
             if taken is not None:
                 self._keep(taken)
-            elif self._closing:
+            elif self._worker.ending.is_set():
                 return
             self._look_after()
 
     def _next(self, timeout_s: float) -> Taken | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing, timeout_s)
+            self._changed.wait_for(lambda: self._waiting or self._worker.ending.is_set(), timeout_s)
             return self._waiting[0] if self._waiting else None
 
     def _keep(self, taken: Taken) -> None:
@@ -153,7 +150,7 @@ class Archive:
         encoded = self._encoded(taken)
         while encoded is not None and not self._stored(encoded):
             with self._changed:
-                if self._changed.wait_for(lambda: self._closing, RETRY_S):
+                if self._changed.wait_for(self._worker.ending.is_set, RETRY_S):
                     self.dropped += 1
                     break
         with self._changed:
@@ -211,8 +208,7 @@ class Archive:
         with self._changed:
             self.dropped += lost
             begins = self._outage.failed(why, time.monotonic(), lost)
-            if begins and self._warn:
-                self._warn()
         if begins:
+            self._raised.add(Alarm.EVIDENCE)
             log.error("archive %s: %s: images wait, then are lost; free the disk", self._folder, why)
             self._tell(Event("archive", "EVIDENCE", why))

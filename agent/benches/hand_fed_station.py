@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
+from agent.ending import Ending
 from agent.identity import Identity
 from agent.inspection import Defect, Inspection, Judgement, PlcAction, Reason, Trigger, Verdict
 from agent.journal.history import newest_ids
@@ -13,7 +13,9 @@ from agent.journal.housekeeping import Housekeeping
 from agent.journal.journal import Journal
 from agent.local_line import free_port
 from agent.messages import ResultMessage
+from agent.monitor.pulse import Pulse
 from agent.plc.decision import Closed, Decision
+from agent.raised import Raised
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
 from agent.results.publisher import Publisher
@@ -32,21 +34,22 @@ class HandFedStation:
         self.path = path
         self.publish_ms: list[float] = []
         """What publish() of each part took."""
-        self._opened = ExitStack()
+        self._opened = Ending()
         self._seq = 0
 
     def __enter__(self) -> HandFedStation:
         self.ports = PublisherConfig(
             results=f"tcp://127.0.0.1:{free_port()}", replay=f"tcp://127.0.0.1:{free_port()}", images="none"
         )
-        endpoints = Endpoints(self.ports)
-        self._opened.callback(endpoints.close)
-        self._publisher = Publisher(self.ports, endpoints, IDENTITY)
-        self._opened.callback(self._publisher.close)
-        self._opened.callback(HistoryServer(endpoints, IDENTITY, self.path).close)
+        listeners = self._opened.later()
         self._journal = Journal(self.path, IDENTITY, WAIT_MS, required=False)
-        self._opened.callback(self._journal.close)
-        self._opened.callback(Housekeeping(self._journal, JournalConfig()).close)
+        self._opened.closes(self._journal)
+        endpoints = Endpoints(self.ports)
+        listeners.closes(endpoints)
+        self._publisher = Publisher(self.ports, endpoints, IDENTITY, Pulse(IDENTITY, self._journal, Raised()).beat)
+        listeners.closes(self._publisher)
+        listeners.closes(HistoryServer(endpoints, IDENTITY, self.path))
+        self._opened.closes(Housekeeping(self._journal, JournalConfig()))
         self._journal.on_completed(self._timed_publish)
         self._publisher.record_reaches(*newest_ids(self.path))
         return self

@@ -18,6 +18,7 @@ from agent.journal.damage import check_whole, is_damage, mark_damaged
 from agent.journal.journal import Journal
 from agent.journal.retention import Retention
 from agent.results_config import JournalConfig
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -67,27 +68,28 @@ class Housekeeping:
         self._journal = journal
         self._retention = Retention(config.keep_days, config.max_gb * BYTES_PER_GB)
         self._schedule = Schedule()
-        self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._checks_by: sqlite3.Connection | None = None
         """Its lock held: nobody interrupts a connection that is closed."""
-        work = {"journal-housekeeping": self._keep_house} | ({} if journal.checked else {"journal-check": self._check})
-        self._threads = [threading.Thread(target=do, name=name, daemon=True) for name, do in work.items()]
-        for thread in self._threads:
-            thread.start()
+        self._keeper = Worker("journal-housekeeping", self._keep_house)
+        self._checker = Worker("journal-check", self._check)
+        self._keeper.start()
+        if not journal.checked:
+            self._checker.start()
 
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """After the turn under way; the check ends where it is."""
         with self._lock:
-            self._stopping.set()
+            self._checker.ending.set()
             if self._checks_by:
                 self._checks_by.interrupt()
-        for thread in self._threads:
-            thread.join(TURN_S)
+        end_s = time.monotonic() + within_s
+        self._keeper.close(within_s)
+        self._checker.close(end_s - time.monotonic())
 
     def _keep_house(self) -> None:
         with closing(sqlite3.connect(self._journal.path, isolation_level=None, timeout=0.0)) as db:
-            while not self._stopping.wait(ROUND_S):
+            while not self._keeper.ending.wait(ROUND_S):
                 try:
                     self._round(db)
                 except (sqlite3.OperationalError, OSError) as error:
@@ -126,7 +128,7 @@ class Housekeeping:
         """Batch after batch until nothing is too old or too much."""
         first_day = self._retention.first_day(db)
         more = True
-        while more and not self._stopping.is_set():
+        while more and not self._keeper.ending.is_set():
             more = False
 
             def turn(writer: sqlite3.Connection) -> None:
@@ -136,7 +138,7 @@ class Housekeeping:
 
             if not self._journal.run(turn, TURN_S):
                 return
-            self._stopping.wait(BETWEEN_TURNS_S)
+            self._keeper.ending.wait(BETWEEN_TURNS_S)
 
     def _check(self) -> None:
         """The file was too large to be looked at in whole before the start. A thread of its own, by its niceness."""
@@ -154,7 +156,7 @@ class Housekeeping:
 
     def _damage_seen_by(self, reader: sqlite3.Connection) -> str:
         with self._lock:
-            if self._stopping.is_set():
+            if self._checker.ending.is_set():
                 return ""
             self._checks_by = reader
         try:

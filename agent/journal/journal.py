@@ -127,10 +127,10 @@ class Journal:
         mark_damaged(self.path, damage)
         self.record(Event("journal", "DAMAGED", f"{damage}: the next start sets the file aside"))
 
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """Write what is queued, then close the file."""
         self._queue.put(None)
-        self._thread.join(CLOSE_S)
+        self._thread.join(within_s)
         if self._thread.is_alive():
             log.critical(
                 "journal: %d rows are lost: the disk did not take them (%s)", self.rows_waiting, self.complaint

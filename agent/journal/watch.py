@@ -3,49 +3,39 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable
+from typing import Any
 
 from agent.event import Event
 from agent.journal.journal import LATE_S, Journal
+from agent.plc.register_map import Alarm
+from agent.raised import Raised
 
 log = logging.getLogger(__name__)
 
-ROUND_S = 0.25
-
 
 class Watch:
-    """Its thread runs from the start, and never touches the disk; close it before the journal."""
+    """Looks when it is told to, by a thread that never touches the disk."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._warn: Callable[[], None] | None = None
+    def __init__(self, journal: Journal, raised: Raised) -> None:
+        self._journal, self._raised = journal, raised
         self._damage_told = ""
         self.trouble = ""
         """Why rows wait; "" = none does for long."""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="journal-watch", daemon=True)
-        self._thread.start()
 
-    def warn_by(self, warn: Callable[[], None]) -> None:
-        """Call `warn` while rows wait too long, and once when the file is or was damaged."""
-        self._warn = warn
+    def look(self) -> None:
+        """The alarm stands while rows wait too long; once more when the file is found, or was found, damaged."""
+        self._tell_damage()
+        late_s = self._journal.late_s()
+        if late_s > LATE_S:
+            self._tell_late(late_s)
+        elif self.trouble and not self._journal.rows_waiting:
+            log.warning("journal: the disk takes rows again, none waits")
+            self._journal.record(Event("journal", "WRITTEN", "the disk takes rows again: none waits any more"))
+            self.trouble = ""
 
-    def close(self) -> None:
-        """Watch no longer."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stopping.wait(ROUND_S):
-            self._tell_damage()
-            late_s = self._journal.late_s()
-            if late_s > LATE_S:
-                self._tell_late(late_s)
-            elif self.trouble and not self._journal.rows_waiting:
-                log.warning("journal: the disk takes rows again, none waits")
-                self._journal.record(Event("journal", "WRITTEN", "the disk takes rows again: none waits any more"))
-                self.trouble = ""
+    def upkeep(self) -> dict[str, Any]:
+        """Its part of what the pulse says."""
+        return {"rows_waiting": self._journal.rows_waiting, "journal_trouble": self.trouble or self._journal.damage}
 
     def _tell_late(self, late_s: float) -> None:
         why = self._journal.complaint or "the disk is slow"
@@ -57,11 +47,10 @@ class Watch:
         if first:
             log.error("journal: %s: rows wait in memory; free or mend the disk", why)
             self._journal.record(Event("journal", "WAITING", f"{why}: rows wait in memory"))
-        if self._warn:
-            self._warn()
+        self._raised.add(Alarm.JOURNAL)
 
     def _tell_damage(self) -> None:
         damage = self._journal.damage or self._journal.found_damaged
-        if self._warn and damage != self._damage_told:
-            self._warn()
+        if damage != self._damage_told:
+            self._raised.add(Alarm.JOURNAL)
             self._damage_told = damage

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 
 from agent.errors import ConfigError
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +44,13 @@ class MetricsEndpoint:
         """The oldest first."""
         self._loop = asyncio.new_event_loop()
         self._accepting = self._loop.create_task(self._accept_forever())
-        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
-        self._thread.start()
+        self._worker = Worker("metrics", self._run)
+        self._worker.start()
 
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """Cut off whoever is still there and release the port."""
         self._loop.call_soon_threadsafe(self._accepting.cancel)
-        self._thread.join(timeout=2.0)
+        self._worker.close(within_s)
 
     # --- the endpoint's thread -----------------------------------------------------------------------------------
 

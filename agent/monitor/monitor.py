@@ -9,11 +9,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from agent.config import Config
+from agent.ending import Ending
 from agent.event import Event
 from agent.identity import Identity
 from agent.journal.journal import Journal
@@ -24,7 +25,9 @@ from agent.monitor.parts import part_of
 from agent.monitor.pulse import Pulse
 from agent.plc.decision import Closed
 from agent.plc.register_map import Alarm
+from agent.raised import Raised
 from agent.results_config import DriftConfig
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -33,42 +36,38 @@ MOST_WAITING = 10_000
 """At 200 parts/s some fifty seconds; then the oldest are not counted."""
 
 
-def open_monitor(config: Config, identity: Identity, journal: Journal, opened: ExitStack) -> Monitor:
+def open_monitor(
+    config: Config, identity: Identity, journal: Journal, pulse: Pulse, raised: Raised, opened: Ending
+) -> Monitor:
     """It follows `journal` until `opened` is closed. ConfigError when the endpoint for Prometheus cannot be had."""
-    monitor = Monitor(config.drift, config.station.state_dir, journal.record)
-    opened.callback(monitor.close)
+    monitor = Monitor(config.drift, config.station.state_dir, journal.record, raised)
+    opened.closes(monitor)
     journal.on_completed(monitor.heard)
     if config.metrics is not None:  # its library is not imported where nobody wants it
-        import_module("agent.monitor.open_metrics").open_metrics(config.metrics, config, identity, monitor, opened)
+        open_metrics = import_module("agent.monitor.open_metrics").open_metrics
+        open_metrics(config.metrics, config, identity, monitor, pulse, opened)
     return monitor
 
 
 class Monitor:
     """`record` writes an event down. Its thread runs from the start; close it after the journal."""
 
-    def __init__(self, config: DriftConfig, state_dir: Path, record: Callable[[Event], None]) -> None:
-        self._record = record
-        self.pulse = Pulse(record)
+    def __init__(self, config: DriftConfig, state_dir: Path, record: Callable[[Event], None], raised: Raised) -> None:
+        self._record, self._raised = record, raised
         self._file = Baselines(state_dir / "drift.json")
         self._baselines = self._file.read()
         self._unsaved = False
-        self._warn: Callable[[Alarm], None] = lambda _: None
         self._count: Callable[[ResultMessage], None] = lambda _: None
         self._waiting: deque[ResultMessage] = deque(maxlen=MOST_WAITING)
         self._lock = threading.Lock()
         """Held while `drift` is changed."""
         self.drift = Drift(config, self._baselines)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._look_forever, name="monitor", daemon=True)
-        self._thread.start()
+        self._worker = Worker("monitor", self._look_forever)
+        self._worker.start()
 
     def heard(self, message: ResultMessage, closed: Closed | None) -> None:
         """A completed row; takes no time."""
         self._waiting.append(message)
-
-    def on_drift(self, warn: Callable[[Alarm], None]) -> None:
-        """Call `warn` when a figure leaves its limits."""
-        self._warn = warn
 
     def on_part(self, count: Callable[[ResultMessage], None]) -> None:
         """Call `count`, in this thread, with every completed row."""
@@ -81,15 +80,18 @@ class Monitor:
             self._unsaved = True
         return f"what is usual is learnt from the next {parts} parts"
 
-    def close(self) -> None:
+    def upkeep(self) -> dict[str, Any]:
+        """Its part of what the pulse says."""
+        return {"drifting": self.drift.drifting, "drift_learning_parts": self.drift.learning_parts}
+
+    def close(self, within_s: float = CLOSE_S) -> None:
         """Look at what is still waiting, and keep what has been learnt."""
-        self._stopping.set()
-        self._thread.join(timeout=2.0)
+        self._worker.close(within_s)
 
     # --- the monitor's thread ------------------------------------------------------------------------------------
 
     def _look_forever(self) -> None:
-        while not self._stopping.wait(ROUND_S):
+        while not self._worker.ending.wait(ROUND_S):
             self._look()
             if self._unsaved:
                 self._save()
@@ -121,7 +123,7 @@ class Monitor:
         log.warning("drift: %s %s: %s", change.figure, verb, change)
         self._record(Event("drift", change.figure, f"{verb}: {change}"))
         if change.left:
-            self._warn(Alarm.DRIFT)
+            self._raised.add(Alarm.DRIFT)
 
     def _save(self) -> None:
         with self._lock:

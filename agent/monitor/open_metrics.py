@@ -6,7 +6,6 @@ import logging
 import platform
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from importlib import metadata
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -16,10 +15,12 @@ from prometheus_client.registry import Collector
 
 from agent.archive.kept_images import archive_folder
 from agent.config import Config
+from agent.ending import Ending
 from agent.identity import Identity
 from agent.monitor.endpoint import MetricsEndpoint
 from agent.monitor.monitor import Monitor
 from agent.monitor.part_metrics import PartMetrics
+from agent.monitor.pulse import Pulse
 from agent.monitor.station_metrics import StationMetrics
 from agent.results.exposure import figures_exposed
 from agent.results_config import MetricsConfig
@@ -31,7 +32,7 @@ FRESH_S = 1.0
 
 
 def open_metrics(
-    wanted: MetricsConfig, config: Config, identity: Identity, monitor: Monitor, opened: ExitStack
+    wanted: MetricsConfig, config: Config, identity: Identity, monitor: Monitor, pulse: Pulse, opened: Ending
 ) -> None:
     """Serve until `opened` is closed. ConfigError when the endpoint cannot be had."""
     registry = CollectorRegistry()
@@ -40,12 +41,12 @@ def open_metrics(
     if config.archive:
         folders["archive"] = archive_folder(config)
     journal = config.station.state_dir / "journal.sqlite"
-    registry.register(StationMetrics(monitor.pulse, monitor.drift, folders, journal))
+    registry.register(StationMetrics(pulse, monitor.drift, folders, journal))
     registry.register(Facts(identity, config.model.provider))
     ProcessCollector(registry=registry)
     page = Page(registry, {"line": identity.line, "station": identity.station})
     endpoint = MetricsEndpoint(wanted.endpoint, page.read)
-    opened.callback(endpoint.close)
+    opened.closes(endpoint)
     log.info("figures for Prometheus at http://%s/metrics", wanted.endpoint)
     if warning := figures_exposed(wanted):
         log.warning("%s", warning)

@@ -1,42 +1,71 @@
-"""The newest pulse of the station: for the figures, and to see which alarm has come and which has gone."""
+"""The station's pulse: once a second it is asked how link and all beside it get on, and what has changed is told."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from agent.event import Event
-from agent.messages import Upkeep
+from agent.identity import Identity
+from agent.journal.journal import Journal
+from agent.journal.watch import Watch
+from agent.messages import StatusMessage, Upkeep
 from agent.plc.decision import Situation
+from agent.raised import Raised
+
+
+class Part(Protocol):
+    """Something beside the parts that the pulse tells of."""
+
+    def upkeep(self) -> dict[str, Any]:
+        """Fields of Upkeep, in any thread, at once."""
+        ...
 
 
 class Pulse:
-    """Between the publisher, which asks once a second, and those who know. `record` writes an event down."""
+    """Keeps the newest for the figures. Until `begin` it is that of a station that is starting."""
 
-    def __init__(self, record: Callable[[Event], None]) -> None:
-        self._record = record
+    def __init__(self, identity: Identity, journal: Journal, raised: Raised) -> None:
+        self._identity, self._record, self._watch = identity, journal.record, Watch(journal, raised)
+        self._ask: Callable[[], Situation] = Situation
+        self._parts: Sequence[Part] = ()
         self.situation, self.upkeep = Situation(), Upkeep()
         self.taken_s = time.monotonic()
 
-    def situation_of(self, ask: Callable[[], Situation]) -> Callable[[], Situation]:
-        """`ask`; each alarm that has appeared in its answer, or gone from it, becomes an event."""
+    def begin(self, ask: Callable[[], Situation], parts: Sequence[Part]) -> None:
+        """The link is open: `ask` says what it tells the PLC."""
+        self._ask, self._parts = ask, parts
 
-        def taken() -> Situation:
-            before, self.situation, self.taken_s = self.situation, ask(), time.monotonic()
-            for name in (*before.alarms, *self.situation.alarms):
-                if name not in self.situation.alarms:
-                    self._record(Event("alarm", name, "cleared"))
-                elif name not in before.alarms:
-                    self._record(Event("alarm", name, "raised"))
-            return self.situation
+    def beat(self) -> StatusMessage:
+        """In the publisher's thread, which fills in how far the record goes: each alarm that comes or goes is told."""
+        self._watch.look()
+        before, self.situation, self.taken_s = self.situation, self._ask(), time.monotonic()
+        self._tell(before.alarms, self.situation.alarms)
+        told = [part.upkeep() for part in (self._watch, *self._parts)]
+        self.upkeep = Upkeep(**{name: value for fields in told for name, value in fields.items()})
+        return self._message(self.situation)
 
-        return taken
+    def _tell(self, before: Sequence[str], now: Sequence[str]) -> None:
+        for name in (*before, *now):
+            if name not in now:
+                self._record(Event("alarm", name, "cleared"))
+            elif name not in before:
+                self._record(Event("alarm", name, "raised"))
 
-    def upkeep_of(self, ask: Callable[[], Upkeep]) -> Callable[[], Upkeep]:
-        """`ask`; its answer is kept."""
-
-        def taken() -> Upkeep:
-            self.upkeep = ask()
-            return self.upkeep
-
-        return taken
+    def _message(self, situation: Situation) -> StatusMessage:
+        return StatusMessage(
+            line=self._identity.line,
+            station=self._identity.station,
+            agent_epoch=self._identity.agent_epoch,
+            last_message_id=0,
+            utc="",
+            plc_status=list(situation.status),
+            alarms=list(situation.alarms),
+            plc_write_gap_ms=round(situation.write_gap_ms, 3),
+            plc_torn_reads=situation.torn_reads,
+            inspected=situation.inspected,
+            no_decisions=dict(situation.no_decisions),
+            unsolicited_frames=situation.unsolicited_frames,
+            upkeep=self.upkeep,
+        )

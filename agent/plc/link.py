@@ -26,9 +26,11 @@ from agent.plc.arm.reject_arm import RejectArm
 from agent.plc.decision import Decision, Observation, Sampled, Situation
 from agent.plc.in_step import InStep
 from agent.plc.parts_log import PartsLog
-from agent.plc.register_map import Alarm, Status
+from agent.plc.register_map import Status
 from agent.plc.wires.bell import Bell
 from agent.plc.wires.link_end import Wire
+from agent.raised import Raised
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +43,21 @@ class PlcLink:
 
     `handshake` is this link's alone. Every settled decision is given to `journal` before it goes on the wire,
     and every finished part with what the PLC did with it. `lost_after_ms`: PLC_HB unchanged so long = PLC lost.
-    `arm`: of the handshake's ledger, where coils or a confirm sensor are ours to look after.
+    `arm`: of the handshake's ledger, where coils or a confirm sensor are ours to look after. `raised`: alarms of what
+    goes on beside the parts, for the PLC to see.
     """
 
     def __init__(self, wire: Wire, handshake: AgentHandshake, journal: Journal, health: Health, lost_after_ms: float,
                  arm: RejectArm | None = None, latch: PartIdLatch | None = None,
-                 orders: OperatorOrders | None = None) -> None:  # fmt: skip
+                 orders: OperatorOrders | None = None, raised: Raised | None = None) -> None:  # fmt: skip
         self._wire, self._handshake, self._journal, self._health = wire, handshake, journal, health
         self._lost_after_ns = lost_after_ms * 1e6
+        self._raised = raised or Raised()
         self._arm = arm or RejectArm(handshake.ledger, None, None)
         self._lock = threading.Lock()
         self.in_step = InStep(handshake, self._lock, latch)
         self.operator = OperatorsHand(handshake.ledger, handshake, self._lock, orders)
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
-        self._stopping = threading.Event()
         self._seen_map = threading.Event()
         self._ready = False
         self._trouble, self._parts_log = "", PartsLog()
@@ -64,8 +67,8 @@ class PlcLink:
         self._torn = 0
         self._loop = asyncio.new_event_loop()
         self.bell = Bell(self._loop)
-        self._thread = threading.Thread(target=self._run, name="plc-link", daemon=True)
-        self._thread.start()
+        self._worker = Worker("plc-link", self._run)
+        self._worker.start()
 
     # --- the station's side --------------------------------------------------------------------------------------
 
@@ -112,11 +115,6 @@ class PlcLink:
             told, write_gap_ms=gap_ns / 1e6, torn_reads=self._torn, unsolicited_frames=self.in_step.unsolicited
         )
 
-    def warn(self, alarm: Alarm) -> None:
-        """Something beside the parts is wrong: `alarm` stands until somebody clears it."""
-        with self._lock:
-            self._handshake.ledger.alarms.latch(alarm)
-
     def deliver(self, decision: Decision) -> bool:
         """Settle, journal, send. False: the part had been settled by its deadline; this verdict is only recorded."""
         with self._lock:
@@ -136,16 +134,17 @@ class PlcLink:
             self._handshake.release(settled)
             self._arm.decided(settled, time.monotonic_ns())
 
-    def close(self) -> None:
+    def close(self, within_s: float = DRAIN_S + CLOSE_S) -> None:
         """Let the PLC decide the parts already settled, show it OFFLINE, then end the thread."""
-        end_s = time.monotonic() + DRAIN_S
+        end_s = time.monotonic() + within_s
+        drained_s = min(time.monotonic() + DRAIN_S, end_s)
         settled = self._undecided()
-        while self._thread.is_alive() and settled & self._undecided() and time.monotonic() < end_s:
+        while self._worker.alive and settled & self._undecided() and time.monotonic() < drained_s:
             time.sleep(0.01)
         self._ready = False
-        self._stopping.set()
+        self._worker.ending.set()
         self.bell.ring()
-        self._thread.join(timeout=2.0)
+        self._worker.close(end_s - time.monotonic())
 
     def _begin(self, trigger: Trigger) -> bool:
         with self._lock:
@@ -166,7 +165,7 @@ class PlcLink:
     @property
     def stopping(self) -> bool:
         """The wire shall write the last image and return."""
-        return self._stopping.is_set()
+        return self._worker.ending.is_set()
 
     def image(self) -> list[int]:
         """What the PLC should have now."""
@@ -224,6 +223,7 @@ class PlcLink:
         """What must happen whether or not the PLC answers: deadlines, finished parts, the end of a hung process."""
         self._ticked_ns = now_ns = time.monotonic_ns()
         with self._lock:
+            self._handshake.ledger.alarms.latch(self._raised.take())
             self._arm.tick(now_ns)
             expired, closed = self._handshake.ledger.expire(now_ns), self._handshake.ledger.close(now_ns)
         for decision in expired:
@@ -240,7 +240,7 @@ class PlcLink:
         self._release(decision)
 
     def _status(self, now_ns: int) -> Status:
-        if self._stopping.is_set():
+        if self.stopping:
             return Status(0)
         status = Status.ONLINE
         if self._ready and self._plc_alive(now_ns):

@@ -24,10 +24,17 @@ from agent.plc.wires.modbus import ModbusConnection
 from agent.plc.wires.polling import PollingWire, Profile, Words
 from agent.plc.wires.serving import ServingWire
 from agent.plc_config import PlcConfig
+from agent.raised import Raised
 
 
 def open_link(
-    config: Config, agent_epoch: int, facts: Facts, journal: Journal, health: Health, camera: Camera
+    config: Config,
+    agent_epoch: int,
+    facts: Facts,
+    journal: Journal,
+    health: Health,
+    camera: Camera,
+    raised: Raised,
 ) -> PlcLink:
     """The link, its thread running; a camera that the photo-eye fires is told of every part."""
     timing = Timing(config.trigger.capture_window_ms, config.plc.guard_ms, config.plc.scan_ms)
@@ -40,7 +47,8 @@ def open_link(
     check_lanes(config.reject, facts.classes[1:])
     arm = open_arm(config, handshake.ledger)
     latch, orders = PartIdLatch(config.station.state_dir), OperatorOrders(config.station.state_dir, facts.recipes)
-    link = PlcLink(open_wire(config.plc), handshake, journal, health, config.plc.lost_after_ms, arm, latch, orders)
+    wire, lost_after_ms = open_wire(config.plc), config.plc.lost_after_ms
+    link = PlcLink(wire, handshake, journal, health, lost_after_ms, arm, latch, orders, raised)
     if isinstance(camera, LineFiredCamera):
         link.in_step.follow(camera)
     return link

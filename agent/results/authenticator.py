@@ -7,7 +7,6 @@ long for each connection, and holds the interpreter meanwhile.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from agent.event import Event
 from agent.keys import Pair
 from agent.results.clients import Client, Clients
 from agent.results.refusals import HANDSHAKE_MS, Refusals
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,8 @@ class Authenticator:
         self._record: Callable[[Event], None] | None = None
         self._zap = context.socket(zmq.REP)
         self._zap.bind("inproc://zeromq.zap.01")
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve_forever, name="authenticator", daemon=True)
-        self._thread.start()
+        self._worker = Worker("authenticator", self._serve_forever)
+        self._worker.start()
 
     def guard(self, socket: zmq.Socket[bytes], what: str) -> None:
         """Let only known clients in at publisher.`what`; before it is bound."""
@@ -84,14 +83,13 @@ class Authenticator:
         assert client is not None
         return client.name
 
-    def close(self) -> None:
-        """Nobody gets in any more."""
-        self._stopping.set()
-        self._thread.join(timeout=2.0)
+    def close(self, within_s: float = CLOSE_S) -> bool:
+        """Nobody gets in any more. False: its thread has not ended in time."""
+        return self._worker.close(within_s)
 
     def _serve_forever(self) -> None:
         look_s = 0.0
-        while not self._stopping.is_set():
+        while not self._worker.ending.is_set():
             if self._zap.poll(LOOK_MS):
                 self._answer()
             if time.monotonic() >= look_s:

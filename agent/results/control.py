@@ -7,7 +7,6 @@ a ROUTER: a REP, which speaks the same, loses other clients' answers when somebo
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from agent.event import Event
 from agent.inspection import Trigger
 from agent.messages import ControlReply, ControlRequest, PayloadPart
 from agent.results.endpoints import Endpoints
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -53,21 +53,19 @@ class ControlSocket:
         self._endpoints, self._record = endpoints, record
         self._commands: Mapping[str, Command] = {}
         self._socket = endpoints.bind(zmq.ROUTER, "control")
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve_forever, name="control", daemon=True)
-        self._thread.start()
+        self._worker = Worker("control", self._serve_forever)
+        self._worker.start()
 
     def serve(self, commands: Mapping[str, Command]) -> None:
-        """What may be asked for from now on, and what then happens: called in that thread, must not block."""
+        """What may be asked for from now on, and what then happens: called in that thread, one after the other."""
         self._commands = commands
 
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """End the thread and release the endpoint."""
-        self._stopping.set()
-        self._thread.join(timeout=2.0)
+        self._worker.close(within_s)
 
     def _serve_forever(self) -> None:
-        while not self._stopping.is_set():
+        while not self._worker.ending.is_set():
             if self._socket.poll(POLL_MS):
                 begun_s = time.monotonic()
                 frames = self._socket.recv_multipart(copy=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from typing import Any
 
 import zmq
 
@@ -15,6 +17,7 @@ from agent.results.exposure import exposed
 from agent.results.flood_guard import FloodGuard
 from agent.results.limits import LINGER_MS, limit
 from agent.results_config import PublisherConfig
+from agent.worker import CLOSE_S
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ class Endpoints:
 
     def __init__(self, config: PublisherConfig) -> None:
         self._config = config
+        self._sockets: dict[str, Socket] = {}
         access = load_access(config)
         self._context = zmq.Context(io_threads=2)
         self.guard = FloodGuard()
@@ -56,6 +60,7 @@ class Endpoints:
                 "stop the other program or choose another endpoint"
             ) from error
         self.guard.watch(endpoint)
+        self._sockets[what] = socket
         return socket
 
     def report_to(self, record: Callable[[Event], None]) -> None:
@@ -65,6 +70,10 @@ class Endpoints:
             record(Event("access", "OPEN", warning))
         if self._authenticator:
             self._authenticator.report_to(record)
+
+    def upkeep(self) -> dict[str, Any]:
+        """Its part of what the pulse says."""
+        return {"clients_refused": self.refused, "clients_put_out": self.guard.put_out_count}
 
     @property
     def refused(self) -> int:
@@ -78,9 +87,13 @@ class Endpoints:
         """
         return self._authenticator.client_of(message, what) if self._authenticator else ""
 
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """Release all of them; what is still to be sent has a moment."""
-        if self._authenticator:
-            self._authenticator.close()
-        self.guard.close()
+        end_s = time.monotonic() + within_s
+        ended = self._authenticator.close(within_s) if self._authenticator else True
+        self.guard.close(end_s - time.monotonic())
+        in_use = [what for what, socket in self._sockets.items() if not socket.closed]
+        if in_use or not ended:  # a socket is closed by its thread alone: doing it here could end the process
+            log.error("publisher: still in use at the end, and left so: %s", ", ".join(in_use) or "the authenticator")
+            return
         self._context.destroy(linger=LINGER_MS)

@@ -11,8 +11,9 @@ import os
 import resource
 import socket
 import struct
-import threading
 import time
+
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +39,8 @@ class FloodGuard:
         self._ports: set[int] = set()
         self._received: dict[int, int] = {}
         """Bytes by file descriptor, at the last look."""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._look_forever, name="flood guard", daemon=True)
-        self._thread.start()
+        self._worker = Worker("flood guard", self._look_forever)
+        self._worker.start()
 
     def watch(self, endpoint: str) -> None:
         """Guard a bound TCP endpoint; what is no TCP needs no guard, as files have permissions."""
@@ -59,13 +59,12 @@ class FloodGuard:
             log.warning("a client is put out: %s (%d so far)", why, self.put_out_count)
             self._tell_again_s = time.monotonic() + TELL_S
 
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """End the thread."""
-        self._stopping.set()
-        self._thread.join(timeout=2.0)
+        self._worker.close(within_s)
 
     def _look_forever(self) -> None:
-        while not self._stopping.wait(LOOK_S):
+        while not self._worker.ending.wait(LOOK_S):
             self._look()
 
     def _look(self) -> None:

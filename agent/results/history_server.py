@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import zmq
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ from agent.journal.history import event_extent, extent, open_reader
 from agent.journal.replay import replay
 from agent.messages import ReplayReply, ReplayRequest
 from agent.results.endpoints import Endpoints
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -47,23 +48,25 @@ class HistoryServer:
         """Device and inode of what `_history` reads."""
         self._socket = endpoints.bind(zmq.ROUTER, "replay", waiting=1)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve_forever, name="history", daemon=True)
-        self._thread.start()
+        self._worker = Worker("history", self._serve_forever)
+        self._worker.start()
 
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """End the thread and release the endpoint."""
-        self._stopping.set()
-        self._thread.join(timeout=2.0)
+        self._worker.close(within_s)
+
+    def upkeep(self) -> dict[str, Any]:
+        """Its part of what the pulse says."""
+        return {"replays_dropped": self.dropped}
 
     def _serve_forever(self) -> None:
-        while not self._stopping.is_set():
+        while not self._worker.ending.is_set():
             if self._socket.poll(POLL_MS):
                 begun_s = time.monotonic()
                 if self._serve_one():
-                    self._stopping.wait((time.monotonic() - begun_s) * (1 / SHARE - 1))
+                    self._worker.ending.wait((time.monotonic() - begun_s) * (1 / SHARE - 1))
                 elif self.dropped % BREATHE_EVERY == 0:
-                    self._stopping.wait(BREATHE_S)
+                    self._worker.ending.wait(BREATHE_S)
         self._forget_journal()
         self._socket.close()
 

@@ -19,12 +19,13 @@ import zmq
 
 from agent.identity import Identity
 from agent.inspection import Inspection
-from agent.messages import EventMessage, ResultMessage, StatusMessage, Upkeep, topic
-from agent.plc.decision import Closed, Situation
+from agent.messages import EventMessage, ResultMessage, StatusMessage, topic
+from agent.plc.decision import Closed
 from agent.results.endpoints import Endpoints
 from agent.results.live_images import LiveImages
 from agent.results.subscriptions import Subscriptions
 from agent.results_config import PublisherConfig
+from agent.worker import CLOSE_S, Worker
 
 QUEUE_LIMIT = 1000
 QUEUED_IMAGE_BYTES = 64_000_000
@@ -35,30 +36,29 @@ STATUS_S, GREETING_S = 1.0, 0.1
 
 
 class Publisher:
-    """Binds at once (ConfigError when the endpoint is taken) and starts its thread."""
+    """Binds at once (ConfigError when the endpoint is taken) and starts its thread, in which `beat` makes the pulse."""
 
-    def __init__(self, config: PublisherConfig, endpoints: Endpoints, identity: Identity) -> None:
+    def __init__(
+        self, config: PublisherConfig, endpoints: Endpoints, identity: Identity, beat: Callable[[], StatusMessage]
+    ) -> None:
         self.dropped = 0
         """Messages that gave way to newer ones."""
-        self._identity = identity
+        self._beat = beat
         self._topics = {
             kind: topic(identity.line, identity.station, kind).encode() for kind in ("result", "event", "status")
         }
         self._images = LiveImages(config.images)
-        self._situation: Callable[[], Situation] = Situation
-        self._upkeep: Callable[[], Upkeep] = Upkeep
         self._lock = threading.Lock()
         """Over all down to the bell. (Nobody rings after `close`: its number may be another file's by then.)"""
         self._last_message_id = self._last_event_id = 0
         self._queue: deque[tuple[ResultMessage | EventMessage, Inspection | None]] = deque()
         self._queued_bytes = 0
-        self._stopping = threading.Event()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK)
         waiting = FOR_EACH_PEER if config.images == "none" else FOR_EACH_PEER_WITH_IMAGES
         self._socket = endpoints.bind(zmq.XPUB, "results", waiting)
         self._subscriptions = Subscriptions(self._socket, endpoints.guard)
-        self._thread = threading.Thread(target=self._serve_forever, name="publisher", daemon=True)
-        self._thread.start()
+        self._worker = Worker("publisher", self._serve_forever)
+        self._worker.start()
 
     def publish(self, message: ResultMessage, closed: Closed | None) -> None:
         """Queue a completed row; never blocks."""
@@ -75,32 +75,27 @@ class Publisher:
         """Messages that are not sent yet, now."""
         return len(self._queue)
 
+    def upkeep(self) -> dict[str, Any]:
+        """Its part of what the pulse says."""
+        return {"live_waiting": self.waiting, "live_dropped": self.dropped}
+
     def record_reaches(self, message_id: int, event_id: int) -> None:
         """The journal holds what has these ids, and what came before."""
         with self._lock:
             self._last_message_id = max(self._last_message_id, message_id)
             self._last_event_id = max(self._last_event_id, event_id)
 
-    def on_status(self, situation: Callable[[], Situation]) -> None:
-        """Ask `situation` what the PLC is being told whenever the pulse goes out."""
-        self._situation = situation
-
-    def on_upkeep(self, upkeep: Callable[[], Upkeep]) -> None:
-        """Ask `upkeep` how everything beside the parts gets on whenever the pulse goes out."""
-        self._upkeep = upkeep
-
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """Send what is queued and release the endpoint; what is published after this stays in the journal."""
         with self._lock:
-            self._stopping.set()
+            self._worker.ending.set()
             os.eventfd_write(self._bell, 1)
-        self._thread.join(timeout=2.0)
-        if not self._thread.is_alive():
+        if self._worker.close(within_s):
             os.close(self._bell)
 
     def _enqueue(self, message: ResultMessage | EventMessage, seen: Inspection | None) -> None:
         with self._lock:
-            if self._stopping.is_set():
+            if self._worker.ending.is_set():
                 return
             if self._queued_bytes and self._queued_bytes + _nbytes(seen) > QUEUED_IMAGE_BYTES:
                 seen = None
@@ -117,15 +112,15 @@ class Publisher:
         poller = zmq.Poller()
         poller.register(self._bell, zmq.POLLIN)
         poller.register(self._socket, zmq.POLLIN)
-        status, taken_s, sent_s = self._status(), 0.0, 0.0
-        while not self._stopping.is_set():
+        status, taken_s, sent_s = self._beat(), 0.0, 0.0
+        while not self._worker.ending.is_set():
             poller.poll(100)
             self._subscriptions.take()
             self._send_queued()
             now_s = time.monotonic()
             greet = now_s - sent_s >= GREETING_S and self._subscriptions.any_new(self._topics["status"])
             if now_s - taken_s >= STATUS_S:  # whoever comes and goes all the time must not hear the same one for ever
-                status, taken_s = self._status(), now_s
+                status, taken_s = self._beat(), now_s
             elif not greet:
                 continue
             self._socket.send_multipart([self._topics["status"], status.model_copy(update=self._reach()).to_bytes()])
@@ -146,23 +141,6 @@ class Publisher:
             payload = self._images.encode(seen) if seen and self._subscriptions.include(self._topics["result"]) else []
             header = message.model_copy(update={"parts": [part for part, _ in payload]})
             self._socket.send_multipart([self._topics["result"], header.to_bytes(), *(frame for _, frame in payload)])
-
-    def _status(self) -> StatusMessage:
-        situation = self._situation()
-        return StatusMessage(
-            plc_status=list(situation.status),
-            alarms=list(situation.alarms),
-            plc_write_gap_ms=round(situation.write_gap_ms, 3),
-            plc_torn_reads=situation.torn_reads,
-            inspected=situation.inspected,
-            no_decisions=dict(situation.no_decisions),
-            unsolicited_frames=situation.unsolicited_frames,
-            upkeep=self._upkeep(),
-            line=self._identity.line,
-            station=self._identity.station,
-            agent_epoch=self._identity.agent_epoch,
-            **self._reach(),
-        )
 
     def _reach(self) -> dict[str, Any]:
         """How far the record goes, now."""

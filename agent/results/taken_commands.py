@@ -13,9 +13,13 @@ from agent.results.newest_photo import NewestPhoto
 
 
 def taken_commands(
-    operator: OperatorsHand, ask: Callable[[], Trigger], recipes: Mapping[int, tuple[str, str]], photo: NewestPhoto
+    operator: OperatorsHand,
+    ask: Callable[[], Trigger],
+    recipes: Mapping[int, tuple[str, str]],
+    photo: NewestPhoto,
+    relearn: Callable[[], str],
 ) -> dict[str, Command]:
-    """`ask`: have a part inspected now; `recipes`: (name, …) by job number."""
+    """`ask`: have a part inspected now; `recipes`: (name, …) by job number; `relearn`: what is usual."""
 
     def challenge(_: ControlRequest) -> Done:
         operator.challenge_next()
@@ -38,6 +42,7 @@ def taken_commands(
         "job": job,
         "snapshot": photo.show,
         "clear": lambda _: Done(operator.clear_alarms()),
+        "relearn": lambda _: Done(relearn()),
     }
 
 

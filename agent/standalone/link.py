@@ -23,7 +23,9 @@ from agent.operators_hand import OperatorsHand
 from agent.plc.decision import Closed, Decision, Situation
 from agent.plc.ledger import Ledger
 from agent.plc.parts_log import PartsLog
-from agent.plc.register_map import Alarm, next_seq
+from agent.plc.register_map import next_seq
+from agent.raised import Raised
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +42,14 @@ class StandaloneLink:
     `job`: the recipe of every part, unless an operator selects another. `deadline_ms`: a verdict later than this
     after the part's trigger is NO_DECISION.
     `blind`: why whoever announces the parts cannot see any yet, "" when it can; raises Fault when it never will.
+    `raised`: alarms of what goes on beside the parts.
     Each start is an epoch of its own (`agent_epoch`): nobody has counted what passed while no station ran, so a gap
     row stands for it.
     """
 
     def __init__(self, agent_epoch: int, job: int, deadline_ms: float, journal: Journal, health: Health,
-                 blind: Callable[[], str], orders: OperatorOrders | None = None) -> None:  # fmt: skip
+                 blind: Callable[[], str], orders: OperatorOrders | None = None,
+                 raised: Raised | None = None) -> None:  # fmt: skip
         self._epoch, self._deadline_ns = agent_epoch, int(deadline_ms * 1e6)
         self._job, self._job_since_ns = job, 0
         self._journal, self._health, self._blind = journal, health, blind
@@ -56,10 +60,10 @@ class StandaloneLink:
         self._under_way: tuple[int, int] | None = None
         self._seq = self._parts = 0
         self._ready, self._parts_log = False, PartsLog()
-        self._stopping = threading.Event()
         self._ticked_ns = time.monotonic_ns()
-        self._thread = threading.Thread(target=self._watch, name="standalone-link", daemon=True)
-        self._thread.start()
+        self._raised = raised or Raised()
+        self._worker = Worker("standalone-link", self._watch)
+        self._worker.start()
 
     # --- whoever announces parts ---------------------------------------------------------------------------------
 
@@ -157,11 +161,6 @@ class StandaloneLink:
         with self._lock:
             return self._ledger.situation(("STANDALONE", "READY") if ready else ("STANDALONE",))
 
-    def warn(self, alarm: Alarm) -> None:
-        """Something beside the parts is wrong: `alarm` stands until somebody clears it."""
-        with self._lock:
-            self._ledger.alarms.latch(alarm)
-
     @property
     def job_of_plc(self) -> None:
         """There is no PLC."""
@@ -170,7 +169,7 @@ class StandaloneLink:
         """An operator's choice, the lock held; a part that was there before may be of either."""
         self._job, self._job_since_ns = job, now_ns
 
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """What still waits gets NO_DECISION; then end the thread."""
         with self._lock:
             self._ready = False
@@ -180,8 +179,7 @@ class StandaloneLink:
                     self._refuse(part.trigger, Reason.OFFLINE, "the station was stopped")
                 else:
                     self._complete(part.trigger.key)
-        self._stopping.set()
-        self._thread.join(timeout=2.0)
+        self._worker.close(within_s)
 
     def _begin(self, trigger: Trigger) -> bool:
         with self._lock:
@@ -223,8 +221,9 @@ class StandaloneLink:
 
     def _watch(self) -> None:
         """Deadlines, and the end of a hung process."""
-        while not self._stopping.wait(TICK_S):
+        while not self._worker.ending.wait(TICK_S):
             self._ticked_ns = now_ns = time.monotonic_ns()
             with self._lock:
+                self._ledger.alarms.latch(self._raised.take())
                 self._expire(now_ns)
             self._health.end_if_hung(now_ns)

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 
 from agent.camera_config import Mode
 from agent.cameras import Camera
 from agent.cameras.stream import StreamCamera
 from agent.config import Config
+from agent.ending import Ending
 from agent.errors import Fault
 from agent.health import Health
 from agent.inspection import Trigger
 from agent.journal.journal import Journal
 from agent.link import Link
 from agent.operator_orders import OperatorOrders
+from agent.raised import Raised
 from agent.standalone.link import StandaloneLink
 from agent.standalone.timer import Timer
 
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def standalone(
-    config: Config, agent_epoch: int, jobs: Sequence[int], camera: Camera, journal: Journal, health: Health
-) -> Iterator[StandaloneLink]:
-    """The link, its threads running; on leaving they end, and every part has its decision. `jobs`: its own first."""
+def open_standalone(config: Config, agent_epoch: int, jobs: Sequence[int], camera: Camera, journal: Journal,
+                    health: Health, raised: Raised, opened: Ending) -> StandaloneLink:  # fmt: skip
+    """The link, its threads running until `opened` is closed; each part has its decision. `jobs`: its own first."""
     trigger, orders = config.trigger, OperatorOrders(config.station.state_dir, jobs)
     log.warning("no PLC: verdicts go to subscribers and journal alone, and nothing here moves a reject arm")
     stream = camera if isinstance(camera, StreamCamera) else None
-    with ExitStack() as opened:
-        blind = stream.blind if stream else str
-        link = StandaloneLink(agent_epoch, jobs[0], trigger.deadline_ms, journal, health, blind, orders)
-        opened.callback(link.close)
-        if stream:
-            stream.announce_to(link)
-        if trigger.period_ms is not None:
-            opened.callback(Timer(trigger.period_ms, link.announce).close)
-        yield link
+    blind = stream.blind if stream else str
+    link = StandaloneLink(agent_epoch, jobs[0], trigger.deadline_ms, journal, health, blind, orders, raised)
+    opened.closes(link)
+    if stream:
+        stream.announce_to(link)
+    if trigger.period_ms is not None:
+        opened.closes(Timer(trigger.period_ms, link.announce))
+    return link
 
 
 def asking(mode: Mode, link: Link) -> Callable[[], Trigger]:

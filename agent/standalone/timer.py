@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
 from agent.errors import Fault
 from agent.inspection import Trigger
+from agent.worker import CLOSE_S, Worker
 
 MOST_LATE = 1000
 """A process that stood still for so many periods had better start anew: a gap row then says so."""
@@ -21,18 +21,16 @@ class Timer:
 
     def __init__(self, period_ms: float, announce: Callable[[int], Trigger | None]) -> None:
         self._period_ns, self._announce = int(period_ms * 1e6), announce
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._tick_forever, name="timer", daemon=True)
-        self._thread.start()
+        self._worker = Worker("timer", self._tick_forever)
+        self._worker.start()
 
-    def close(self) -> None:
+    def close(self, within_s: float = CLOSE_S) -> None:
         """No more ticks."""
-        self._stopping.set()
-        self._thread.join(timeout=1.0)
+        self._worker.close(within_s)
 
     def _tick_forever(self) -> None:
         due_ns = time.monotonic_ns() + self._period_ns
-        while not self._stopping.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9)):
+        while not self._worker.ending.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9)):
             if time.monotonic_ns() - due_ns > MOST_LATE * self._period_ns:
                 raise Fault(f"the timer stood still for {MOST_LATE} periods")
             self._announce(due_ns)

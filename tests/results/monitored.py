@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from agent.config import load_config
+from agent.ending import Ending
 from agent.health import Health, Stage
 from agent.identity import Identity
 from agent.inspection import Defect, FrameStats, Inspection, Judgement, Reason, Verdict
@@ -47,11 +47,11 @@ class MonitoredStation:
         self._identity = Identity("line1", "cam1", 7, model * 32, recipes, True, False, CLASSES, "int8")
 
     def __enter__(self) -> Self:
-        with ExitStack() as opened:
+        with Ending() as opened:
             self.records = Records(self.config, self._identity, opened)
             idle = Health((Stage("loop", 1e6),))
-            self.link = StandaloneLink(7, 1, 20_000, self.records.journal, idle, str)
-            opened.callback(self.link.close)
+            self.link = StandaloneLink(7, 1, 20_000, self.records.journal, idle, str, raised=self.records.raised)
+            opened.closes(self.link)
             self.records.serve(self.link)
             self.link.set_ready()
             self._triggers = self.link.triggers(threading.Event())

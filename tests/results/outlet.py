@@ -10,6 +10,8 @@ from pathlib import Path
 from agent.journal.history import newest_ids
 from agent.journal.journal import Journal
 from agent.messages import ResultMessage
+from agent.monitor.pulse import Pulse
+from agent.raised import Raised
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
 from agent.results.publisher import Publisher
@@ -31,8 +33,10 @@ class Outlet:
         self.agent_epoch += 1
         self.journal: Journal = journal_at(self.path, self.agent_epoch)
         self.sockets = Endpoints(self.endpoints)
-        self.publisher = Publisher(self.endpoints, self.sockets, identity(self.agent_epoch))
-        self.history = HistoryServer(self.sockets, identity(self.agent_epoch), self.path)
+        own = identity(self.agent_epoch)
+        beat = Pulse(own, self.journal, Raised()).beat
+        self.publisher = Publisher(self.endpoints, self.sockets, own, beat)
+        self.history = HistoryServer(self.sockets, own, self.path)
         self.journal.on_completed(self.publisher.publish)
         self.journal.on_event(self.publisher.publish_event)
         self.publisher.record_reaches(*newest_ids(self.path))

@@ -17,6 +17,7 @@ from agent.inspection import Defect, Frame, Image, Inspection, Judgement, Reason
 from agent.journal.journal import Journal
 from agent.messages import ResultMessage
 from agent.plc.decision import Decision
+from agent.raised import Raised
 from agent.results_config import ArchiveConfig
 from tests.results.records import closed, identity, trigger, until_written
 from tests.waiting import wait_until
@@ -99,16 +100,12 @@ class Kept:
     def __init__(self, path: Path, **settings: Any) -> None:
         self.folder = path / "archive"
         self.events: list[Event] = []
-        self.warnings = 0
+        self.raised = Raised()
         self.config = ArchiveConfig(**ROOMY | settings)
         own = replace(identity(), classes=CLASSES)
         self.journal = Journal(path / "journal.sqlite", own, 5000, required=False)
-        self.archive = Archive(self.config, self.folder, own, self.events.append)
-        self.archive.warn_by(self._warn)
+        self.archive = Archive(self.config, self.folder, own, self.events.append, self.raised)
         self.journal.on_completed(self.archive.take)
-
-    def _warn(self) -> None:
-        self.warnings += 1
 
     def keep(self, *decisions: Decision) -> None:
         """Until all that was taken is on disk."""

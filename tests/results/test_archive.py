@@ -19,6 +19,7 @@ from agent.archive.kept_images import kept_images
 from agent.archive.layout import UNFINISHED, Name, Why, stem_of
 from agent.inspection import Verdict
 from agent.journal.rows import without_images
+from agent.plc.register_map import Alarm
 from agent.results_config import ArchiveConfig
 from tests.faults.small_disk import SmallDisk
 from tests.results.pictured import CLASSES, complete, kept_at, message, photo, pictured, spots, unseen
@@ -160,7 +161,7 @@ def test_what_cannot_be_kept_is_counted_and_told_once_and_nothing_waits(
         complete(kept.journal, *(pictured(seq) for seq in range(1, WAITING_IMAGES + 11)))
         kept.until(lambda: kept.archive.upkeep()["archive_dropped"] == 10)
         assert kept.archive.upkeep()["archive_trouble"] == "file exists"
-        assert kept.warnings == 1
+        assert kept.raised.take() is Alarm.EVIDENCE
         (tmp_path / "archive").unlink()
         kept.until(lambda: not kept.archive.upkeep()["archive_trouble"])
         kept.keep()
@@ -182,7 +183,7 @@ def test_a_disk_that_fails_and_is_well_again(tmp_path: Path, monkeypatch: pytest
         before = kept.names()
         hurt()
         complete(kept.journal, pictured(2))
-        kept.until(lambda: kept.warnings == 1)
+        kept.until(lambda: kept.raised.take() is Alarm.EVIDENCE)
         assert kept.names() == before, "what is there is not thrown after somebody else's bytes"
         heal()
         kept.keep()
@@ -216,7 +217,7 @@ def test_an_image_that_the_journal_had_to_let_go_counts_as_lost(tmp_path: Path) 
         complete(kept.journal)
         kept.archive.take(message(1, verdict="reject", reason="defect"), without_images(closed(pictured(1))))
         assert kept.archive.upkeep()["archive_dropped"] == 1
-        assert kept.warnings == 1
+        assert kept.raised.take() is Alarm.EVIDENCE
         assert "journal" in kept.events[0].detail
 
 

@@ -25,6 +25,7 @@ from agent.monitor.parts import part_of
 from agent.monitor.reference import Reference
 from agent.plc.register_map import Alarm
 from agent.procedural import render_tile
+from agent.raised import Raised
 from agent.recipe import FrameLimits
 from agent.results import publisher
 from agent.results_config import DriftConfig
@@ -224,7 +225,7 @@ def test_one_alarm_an_excursion_to_plc_pulse_and_journal(tmp_path: Path) -> None
             return station.link.situation().alarms
 
         def drifting() -> list[str]:
-            return station.records._upkeep().drifting
+            return station.records._monitor.drift.drifting
 
         station.see(100)
         wait_until(lambda: bool(station.events("drift")), "what is usual is learnt")
@@ -279,7 +280,7 @@ def test_a_damaged_file_is_one_warning_and_a_new_baseline(
     tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "drift.json").write_bytes(damage)
-    watched = monitor.Monitor(CONFIG, tmp_path, lambda _: None)
+    watched = monitor.Monitor(CONFIG, tmp_path, lambda _: None, Raised())
     watched.close()
     assert len([record for record in caplog.records if "drift.json" in record.getMessage()]) == 1
     watched.drift.observe(Part("tile", True, {"grey": 1.0}, {}))

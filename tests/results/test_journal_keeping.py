@@ -26,6 +26,8 @@ from agent.journal.retention import Retention, used_bytes
 from agent.journal.watch import Watch
 from agent.messages import ResultMessage
 from agent.plc.decision import Closed, Decision
+from agent.plc.register_map import Alarm
+from agent.raised import Raised
 from agent.results_config import JournalConfig
 from tests.results.records import closed, decision, identity, inspect, journal_at, rows_of
 from tests.waiting import wait_until
@@ -236,12 +238,14 @@ def test_the_rest_of_the_check_finds_damage_and_parts_go_on(path: Path) -> None:
     content[8192 : 8192 + 300] = bytes(300)
     path.write_bytes(content)
     journal.checked = False
-    keeper, told = Housekeeping(journal, JournalConfig()), []
-    observer = Watch(journal)
-    observer.warn_by(lambda: told.append(True))
-    wait_until(lambda: bool(journal.damage and told), "it is found and told")
+    keeper, raised = Housekeeping(journal, JournalConfig()), Raised()
+    wait_until(lambda: bool(journal.damage), "it is found")
     keeper.close()
-    observer.close()
+    observer = Watch(journal, raised)
+    observer.look()
+    assert raised.take() is Alarm.JOURNAL
+    observer.look()
+    assert not raised.take(), "once: somebody may clear it"
     assert path.with_name(f"{path.name}.damaged").exists()
 
 
@@ -270,7 +274,7 @@ def test_a_check_under_way_does_not_keep_the_station(path: Path, monkeypatch: py
     wait_until(lambda: keeper._checks_by is not None, "it has begun")
     time.sleep(0.05)
     keeper.close()
-    assert not any(thread.is_alive() for thread in keeper._threads)
+    assert not keeper._checker.alive
     journal.close()
 
 
@@ -382,29 +386,27 @@ def test_behind_a_row_that_waits_no_verdict_waits(path: Path, monkeypatch: pytes
 
 
 def test_an_outage_is_told_once_each_way_and_one_late_row_is_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "ROUND_S", 0.01)
     monkeypatch.setattr(watch, "LATE_S", 60)
     monkeypatch.setattr(writer, "RETRY_S", 0.02)
-    journal, warned = Journal(path, identity(), 1, required=False), []
+    journal, raised = Journal(path, identity(), 1, required=False), Raised()
     journal._writer._db.execute("PRAGMA busy_timeout = 1")
-    observer = Watch(journal)
-    observer.warn_by(lambda: warned.append(True))
+    observer = Watch(journal, raised)
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     journal.commit(decision(1))
-    wait_until(lambda: journal.late_s() > 5 * watch.ROUND_S, "it is late, and has been looked at")
+    wait_until(lambda: journal.late_s() > 0.05, "it is late")
+    observer.look()
     blocker.execute("ROLLBACK")
     wait_until(lambda: not journal.rows_waiting, "the late row is written")
-    assert (observer.trouble, warned) == ("", [])
+    assert (observer.trouble, raised.take()) == ("", Alarm(0))
     monkeypatch.setattr(watch, "LATE_S", 0.1)
     blocker.execute("BEGIN IMMEDIATE")
     journal.commit(decision(2))
-    wait_until(lambda: bool(warned), "it is noticed")
-    assert "database is locked" in observer.trouble
+    wait_until(lambda: [observer.look(), raised.take()][1] is Alarm.JOURNAL, "it is noticed")
+    wait_until(lambda: [observer.look(), "database is locked" in observer.trouble][1], "and why")
     blocker.execute("ROLLBACK")
     blocker.close()
-    wait_until(lambda: not observer.trouble, "it is over")
-    observer.close()
+    wait_until(lambda: not [observer.look(), observer.trouble][1], "it is over")
     journal.close()
     with closing(open_reader(path)) as reader:
         told = [tuple(row) for row in reader.execute("SELECT kind, what FROM events ORDER BY event_id")]

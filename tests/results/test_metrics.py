@@ -74,8 +74,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             station.see(100, grey=60)
             station.link.operator.pause("R. Diaz")
             wait_until(lambda: Alarm.DRIFT.name in station.link.situation().alarms, "it has drifted")
-            wait_until(lambda: station.records._monitor.pulse.upkeep.paused_by != "", "the pulse tells of it")
-            wait_until(lambda: station.records._monitor.pulse.situation.alarms != (), "and of the alarm")
+            wait_until(lambda: station.records.pulse.upkeep.paused_by != "", "the pulse tells of it")
+            wait_until(lambda: station.records.pulse.situation.alarms != (), "and of the alarm")
             yield get(port)
         with pytest.raises(OSError, match="refused"):
             get(port)
@@ -201,7 +201,7 @@ def served() -> Iterator[tuple[int, MetricsEndpoint]]:
     serving = MetricsEndpoint(f"127.0.0.1:{port}", lambda: ("text/plain", CONTENT))
     yield port, serving
     serving.close()
-    assert not serving._thread.is_alive()
+    assert not serving._worker.alive
 
 
 def connect(port: int) -> socket.socket:

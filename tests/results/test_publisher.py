@@ -16,9 +16,12 @@ from pydantic import ValidationError
 
 from agent.errors import ConfigError, Fault
 from agent.inspection import Frame, Inspection, Judgement, Reason, Verdict
+from agent.journal.journal import Journal
 from agent.local_line import free_port
 from agent.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, json_schema, topic
+from agent.monitor.pulse import Pulse
 from agent.plc.decision import Decision
+from agent.raised import Raised
 from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
 from agent.results.publisher import Publisher
@@ -186,19 +189,20 @@ def test_what_is_published_after_close_stays_in_the_journal(outlet: Outlet) -> N
     outlet.start()
 
 
-def open_both(config: PublisherConfig, journal_path: Path) -> None:
+def open_both(config: PublisherConfig, journal: Journal) -> None:
     endpoints = Endpoints(config)
     with ExitStack() as opened:
         opened.callback(endpoints.close)
-        opened.callback(Publisher(config, endpoints, identity()).close)
-        opened.callback(HistoryServer(endpoints, identity(), journal_path).close)
+        beat = Pulse(identity(), journal, Raised()).beat
+        opened.callback(Publisher(config, endpoints, identity(), beat).close)
+        opened.callback(HistoryServer(endpoints, identity(), journal.path).close)
 
 
 @pytest.mark.parametrize("which", ["results", "replay"])
 def test_an_endpoint_in_use_is_one_clear_line(outlet: Outlet, which: str) -> None:
     other = local_ports().model_copy(update={which: getattr(outlet.endpoints, which)})
     with pytest.raises(ConfigError, match=rf"publisher\.{which} = .*in use.*choose another endpoint") as caught:
-        open_both(other, outlet.path)
+        open_both(other, outlet.journal)
     assert "\n" not in str(caught.value)
 
 
