@@ -40,14 +40,14 @@ class StandaloneStation:
         self._process: subprocess.Popen[bytes] | None = None
         threading.Thread(target=self._receive, daemon=True).start()
 
-    def start(self) -> None:
-        """Until it is READY."""
+    def start(self, said: str = "READY") -> None:
+        """Until it has said that."""
         self._log.write_bytes(b"")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "agent", "run", str(self.config)], cwd=ROOT, stdout=log, stderr=log
             )
-        self.wait(lambda: "READY" in self.said())
+        self.wait(lambda: said in self.said())
 
     def said(self) -> str:
         """Its log."""

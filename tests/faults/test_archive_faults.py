@@ -28,7 +28,7 @@ from tests.faults.sizes import SEED, sized
 from tests.faults.small_disk import SmallDisk
 from tests.waiting import newest_pulse, wait_until
 
-RATE_PER_S = 100
+RATE_PER_S, DECIDE_MS = 100, 800
 DISK_MB, FREE_GB = 12, 0.006
 LATE_SHARE = 0.02
 """A busy computer misses some deadlines of its own."""
@@ -39,7 +39,7 @@ class ArchivingLine(ScriptedLine):
 
     def __init__(self, folder: Path, parts: int, **settings: Any) -> None:
         table = {"folder": str(folder), "pass_every": 0, "min_free_gb": FREE_GB} | settings
-        super().__init__(Script(SEED), parts, RATE_PER_S, changes={"archive": table})
+        super().__init__(Script(SEED), parts, RATE_PER_S, DECIDE_MS, {"archive": table})
         self.folder = folder
 
     station = "tests.faults.sick_archive_station"

@@ -29,10 +29,8 @@ from tests.faults.sizes import FULL_TIMEOUT_S, SEED, sized
 from tests.faults.test_process_faults import REQUIRED, check_the_dead
 from tests.systemd import told_to_systemd
 
-pytestmark = pytest.mark.alone
-
 HOUR_S, YEAR_S = 3600.0, 365 * 86400.0
-RATE_PER_S = 100
+RATE_PER_S, DECIDE_MS = 100, 800
 BERLIN = {"TZ": "Europe/Berlin"}
 SUMMER_S, WINTER_S = (datetime(2027, month, day, 1, tzinfo=UTC).timestamp() for month, day in ((3, 28), (10, 31)))
 """When Berlin's clocks are changed."""
@@ -51,7 +49,8 @@ class SetLine(ScriptedLine):
     """A line whose station goes by clocks that can be set."""
 
     def __init__(self, folder: Path, parts: int) -> None:
-        super().__init__(Script(SEED), parts, RATE_PER_S, changes=REQUIRED | {"shifts": {"time_zone": BERLIN["TZ"]}})
+        changes = REQUIRED | {"shifts": {"time_zone": BERLIN["TZ"]}, "trigger": {"capture_window_ms": DECIDE_MS / 2}}
+        super().__init__(Script(SEED), parts, RATE_PER_S, DECIDE_MS, changes)
         self.clocks = Clocks(folder)
         self.environment = BERLIN | self.clocks.environment
 

@@ -32,7 +32,7 @@ from tests.faults.test_overload import latencies_ms, rss_mb
 from tests.results.key_ring import KeyRing
 from tests.waiting import wait_until
 
-LINE_RATE_PER_S = 50
+LINE_RATE_PER_S, DECIDE_MS = 50, 1000
 RSS_LIMIT_MB = 20.0
 UNSEEN = 0.03
 """Who connects and hangs up at once may not be seen by both sides."""
@@ -44,7 +44,7 @@ class KeyedLine(ScriptedLine):
     """A line whose station has keys; the test is a client that may listen."""
 
     def __init__(self, parts: int) -> None:
-        super().__init__(Script(SEED, no_decision_share=0.0), parts, LINE_RATE_PER_S)
+        super().__init__(Script(SEED, no_decision_share=0.0), parts, LINE_RATE_PER_S, DECIDE_MS)
         self.ring = KeyRing(self._path / "keys")
         self.own = self.ring.keys("listener")
         self.refused = 0

@@ -26,7 +26,7 @@ from tests.faults.sizes import SEED, sized
 from tests.faults.small_disk import SmallDisk
 from tests.waiting import newest_pulse, wait_until
 
-RATE_PER_S = 100
+RATE_PER_S, DECIDE_MS = 100, 800
 DISK_MB = 192
 OUTAGES = ("full", "eio", "erofs", "enospc", "hang")
 SLOW_S = 15.0
@@ -38,7 +38,8 @@ class RecordingLine(ScriptedLine):
     """A ScriptedLine whose journal lies on a disk of the test's."""
 
     def __init__(self, disk: SmallDisk, tools: Path, parts: int) -> None:
-        super().__init__(Script(SEED), parts, RATE_PER_S, changes={"station": {"state_dir": str(disk.path / "state")}})
+        changes = {"station": {"state_dir": str(disk.path / "state")}}
+        super().__init__(Script(SEED), parts, RATE_PER_S, DECIDE_MS, changes)
         self.disk, self._library, self._fault = disk, build_disk(tools), tools / "fault"
 
     @property

@@ -25,16 +25,12 @@ from tests.faults.slow_subscribers import bad_peers
 from tests.faults.test_overload import rss_mb
 from tests.waiting import newest_pulse, wait_until
 
-pytestmark = pytest.mark.alone
-
 RATE_PER_S, DECIDE_MS = 40, 500
 SLOW = {"never_reads": 20, "reads_slowly": 20, "frozen": 10}
 """Fifty."""
 FAST_PER_S = 200
 BLOCKS, BLOCK_S = 20, 5.0
 SCRIPT = Script(SEED, no_decision_share=0.0, run_ms=(1.0, 1.0))
-CHANGES = {"publisher": {"images": "all"}, "trigger": {"capture_window_ms": 300}}
-"""A part whose photo is late for want of a core is still in time when its verdict is."""
 RSS_LIMIT_MB = 50 * FOR_EACH_PEER_WITH_IMAGES * PHOTO_BYTES / 1e6
 """What 50 peers may cost that all stand at another place; these came together and share most of it."""
 SETTLE_S = 1.0
@@ -45,15 +41,20 @@ class PicturedLine(ScriptedLine):
 
     station = "tests.faults.pictured_station"
 
+    def __init__(self, parts: int, decide_ms: int = DECIDE_MS) -> None:
+        # a part whose photo is late for want of a core is still in time when its verdict is
+        changes = {"publisher": {"images": "all"}, "trigger": {"capture_window_ms": 0.6 * decide_ms}}
+        super().__init__(SCRIPT, parts, RATE_PER_S, decide_ms, changes)
 
-@sized(("seconds", "late_share"), (2.0, 0.1), (60.0, 0.01))
-def test_f13_slow_frozen_and_hostile_peers(report: Report, seconds: float, late_share: float) -> None:
+
+@sized(("seconds", "decide_ms", "late_share"), (2.0, 1500, 0.1), (60.0, DECIDE_MS, 0.01))
+def test_f13_slow_frozen_and_hostile_peers(report: Report, seconds: float, decide_ms: int, late_share: float) -> None:
     """All at once, at a station that sends every photo: verdicts in time, memory bounded, gaps seen and filled.
 
-    (A busy computer may make `late_share` of them late by itself.)
+    (A busy computer may make `late_share` of them late by itself; the short run leaves it more time.)
     """
     parts = round((seconds + 1) * RATE_PER_S)
-    with PicturedLine(SCRIPT, parts, RATE_PER_S, DECIDE_MS, CHANGES) as line:
+    with PicturedLine(parts, decide_ms) as line:
         line.wait_for_parts(10)
         with late_reader(line.endpoints["results"]) as live, Highest(line.processes["station"].pid) as memory:
             with bad_peers(line.endpoints, **SLOW, asks_and_never_reads=50, hostile=1):
@@ -111,10 +112,10 @@ def missed_by(live: zmq.Socket[bytes]) -> list[int]:
 @pytest.mark.faults
 @pytest.mark.timeout(FULL_TIMEOUT_S)
 def test_f13_fifty_slow_subscribers_and_the_verdict_path(report: Report) -> None:
-    """Blocks with and without them in turn, in one run. Measured, not asserted: DESIGN allows 10 % or 0.5 ms."""
+    """Blocks with and without them in turn, in one run: the p99 may grow by 10 % or 0.5 ms."""
     begins: list[tuple[bool, int, int]] = []
     parts = round(BLOCKS * (BLOCK_S + 2 * SETTLE_S) * RATE_PER_S * 1.2)
-    with PicturedLine(SCRIPT, parts, RATE_PER_S, DECIDE_MS, CHANGES) as line:
+    with PicturedLine(parts) as line:
         for number in range(BLOCKS):
             slow = number % 2 == 1
             with bad_peers(line.endpoints, **SLOW) if slow else nullcontext():
@@ -126,16 +127,18 @@ def test_f13_fifty_slow_subscribers_and_the_verdict_path(report: Report) -> None
         line.end_here()
         balance = line.balance()
         rows = line.rows()
+    missed = []
     for what, of in (("verdict to acknowledged", write_ms), ("frame to acknowledged", path_ms)):
         without, with_them = (sorted(times_ms(rows, begins, slow, of)) for slow in (False, True))
         before, after = p99(without), p99(with_them)
-        held = "held" if after - before <= max(0.1 * before, 0.5) else "MISSED"
+        missed += [what] if after - before > max(0.1 * before, 0.5) else []
         report.add(
             Finding(f"F13 {what}", balance.triggers, 0, balance.escapes, balance.duplicates,
                     balance.no_decision_share, None, [],
                     f"without / with 50 slow subscribers: p50 {median(without):.2f} / {median(with_them):.2f} ms, "
-                    f"p99 {before:.2f} / {after:.2f} ms, {BLOCKS} blocks of {BLOCK_S:g} s: {held}")
+                    f"p99 {before:.2f} / {after:.2f} ms, {BLOCKS} blocks of {BLOCK_S:g} s")
         )  # fmt: skip
+    assert not missed
 
 
 def times_ms(rows: list[dict[str, Any]], blocks: list[tuple[bool, int, int]], slow: bool,

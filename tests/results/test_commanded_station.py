@@ -10,7 +10,6 @@ import pytest
 
 from agent.errors import Fault
 from agent.journal.history import open_reader
-from agent.messages import StatusMessage
 from agent.plc.register_map import AGENT_BLOCK, Status
 from agent.subscriber.control_client import give_command, take_snapshot
 from tests.cameras.standalone_station import StandaloneStation
@@ -26,15 +25,10 @@ def events(journal: Path) -> list[tuple[str, str, str, str]]:
     return [tuple(row) for row in found]
 
 
-def pulse(endpoints: dict[str, str]) -> StatusMessage:
-    """What the station says of itself."""
-    return newest_pulse(endpoints["results"])
-
-
-def test_pause_outlives_a_kill_and_the_job_is_the_operators_where_the_plc_selects_none(
+def test_a_pause_is_the_plcs_to_see_and_the_job_the_operators_where_the_plc_selects_none(
     two_verdict_model: Path, tmp_path: Path
 ) -> None:
-    with OrderedLine(two_verdict_model, 60, "", lenient_recipe(tmp_path)) as line:
+    with OrderedLine(two_verdict_model, 25, "", lenient_recipe(tmp_path)) as line:
         control = line.endpoints["control"]
 
         def shows(bit: Status) -> bool:
@@ -45,10 +39,6 @@ def test_pause_outlives_a_kill_and_the_job_is_the_operators_where_the_plc_select
         wait_until(lambda: not shows(Status.READY), "the PLC sees it paused")
         with pytest.raises(Fault, match="by CLEAR_FAULT"):
             give_command(control, "clear", "R. Diaz")
-        line.kill_station()
-        line.start("station", ["run", str(line.config)])
-        wait_until(lambda: line.said("offline: paused by R. Diaz: linegate resume") > 0, "it is paused still")
-        wait_until(lambda: pulse(line.endpoints).upkeep.paused_by == "R. Diaz", "the pulse tells of it")
         before = len(line.truth())
         give_command(control, "job", "A. Ito", "lenient")
         assert not shows(Status.READY)
@@ -68,12 +58,11 @@ def test_pause_outlives_a_kill_and_the_job_is_the_operators_where_the_plc_select
     commands = [(what, who) for kind, what, who, _ in told if kind == "command"]
     assert commands == [("pause", "R. Diaz"), ("clear", "R. Diaz"), ("job", "A. Ito"), ("resume", "A. Ito"),
                         ("snapshot", "A. Ito")]  # fmt: skip
-    lives = [(kind, detail.split(",")[0]) for kind, _, _, detail in told if kind in ("start", "stop")]
-    assert [kind for kind, _ in lives] == ["start", "start", "stop"], "the kill left no word"
-    assert lives[-1][1] == "asked to"
 
 
-def test_without_a_plc_the_operator_has_it_all(two_verdict_model: Path, tmp_path: Path) -> None:
+def test_without_a_plc_the_operator_has_it_all_and_a_pause_outlives_a_kill(
+    two_verdict_model: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "tiles"
     folder.mkdir()
     cv2.imwrite(str(folder / "1.png"), np.random.default_rng(1).integers(90, 110, (64, 64), np.uint8))
@@ -81,7 +70,7 @@ def test_without_a_plc_the_operator_has_it_all(two_verdict_model: Path, tmp_path
         tmp_path, folder, two_verdict_model, {"mode": "software", "capture_window_ms": 2000, "deadline_ms": 3000}
     )
     station.config.write_text(f'other_recipes = ["{lenient_recipe(tmp_path)}"]\n' + station.config.read_text())
-    control = station.endpoints["control"]
+    results, control = station.endpoints["results"], station.endpoints["control"]
     station.start()
     try:
         with pytest.raises(Fault, match="no photo yet"):
@@ -89,19 +78,27 @@ def test_without_a_plc_the_operator_has_it_all(two_verdict_model: Path, tmp_path
         give_command(control, "challenge", "R. Diaz")
         give_command(control, "trigger", "R. Diaz")
         station.wait(lambda: station.rows())
-        station.wait(lambda: "CHALLENGE_PASSED" in pulse(station.endpoints).alarms)
+        station.wait(lambda: "CHALLENGE_PASSED" in newest_pulse(results).alarms)
         assert give_command(control, "clear", "R. Diaz").detail == "cleared: CHALLENGE_PASSED"
         give_command(control, "pause", "R. Diaz")
         with pytest.raises(Fault, match=r"refused: paused by R\. Diaz: linegate resume"):
             give_command(control, "trigger", "R. Diaz")
+        station.kill()
+        station.start("offline: paused by R. Diaz: linegate resume")
+        wait_until(lambda: newest_pulse(results).upkeep.paused_by == "R. Diaz", "the pulse tells of it")
         give_command(control, "resume", "R. Diaz")
         with pytest.raises(Fault, match="'3' is no recipe of this station: it has 1 'magnetic_tile', 2 'lenient'"):
             give_command(control, "job", "R. Diaz", "3")
         give_command(control, "job", "R. Diaz", "2")
         give_command(control, "trigger", "R. Diaz")
-        station.wait(lambda: len(station.rows()) == 2)
+        station.wait(lambda: len(station.parts()) == 2)
         assert station.stop() == 0
-        assert [row["job"] for row in station.rows()] == [1, 2]
+        assert [row["job"] for row in station.rows() if row["kind"] == "inspection"] == [1, 2]
+        lives = [
+            (kind, detail.split(",")[0]) for kind, *_, detail in events(station.journal) if kind in ("start", "stop")
+        ]
+        assert [kind for kind, _ in lives] == ["start", "start", "stop"], "the kill left no word"
+        assert lives[-1][1] == "asked to"
         refused = [detail for _, what, _, detail in events(station.journal) if detail.startswith(("refused", "3: "))]
         assert len(refused) == 3
     finally:
