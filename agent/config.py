@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from agent.camera_config import Camera, ConfigPath, TriggerConfig, ViewConfig, wrong_company
+from agent.camera_config import Camera, ConfigPath, SimulatedCamera, TriggerConfig, ViewConfig, wrong_company
+from agent.clashes import clashes
 from agent.errors import ConfigError
 from agent.model_contract import Provider
 from agent.plc_config import AlarmConfig, PlcConfig, RejectConfig
@@ -114,10 +115,21 @@ class Config(Strict):
             self.reject.require_sense(self.plc, self.trigger.min_pitch_ms)
             _require_the_right_frame(self.trigger, self.plc)
         tables = {type(self).model_fields[name].alias or name for name in self.model_fields_set}
-        problems = list(wrong_company(self.camera, self.trigger, tables))
+        problems = [*wrong_company(self.camera, self.trigger, tables), *clashes(self._addresses())]
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _addresses(self) -> dict[str, str]:
+        """Where this station, or a simulated line on the same computer, listens; by key."""
+        there = {f"publisher.{what}": getattr(self.publisher, what) for what in ("results", "replay", "control")}
+        if self.metrics:
+            there["metrics.endpoint"] = self.metrics.endpoint
+        if self.has_plc and self.plc.role == "server":
+            there["plc.port"] = f"{self.plc.host}:{self.plc.port}"
+        if isinstance(self.camera, SimulatedCamera):
+            there["camera.endpoint"] = self.camera.endpoint
+        return there
 
     @property
     def has_plc(self) -> bool:

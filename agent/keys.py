@@ -137,5 +137,10 @@ def _write(path: Path, mode: int, name: str, public: bytes, secret: bytes | None
     lines = [f"#   ZeroMQ CURVE {'**Secret**' if secret else 'public'} certificate, by linegate", ""]
     lines += ["metadata", f'    name = "{name}"', "curve", f'    public-key = "{public.decode()}"']
     lines += [f'    secret-key = "{secret.decode()}"'] if secret else []
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
-        file.write("\n".join([*lines, ""]))
+    made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with open(made, "w") as file:
+            file.write("\n".join([*lines, ""]))
+    except OSError:
+        path.unlink()  # an empty one would be in the way of the next try
+        raise

@@ -16,8 +16,10 @@ def archive_warnings(config: Config) -> Iterator[str]:
     if config.archive is None:
         return
     folder, limits = archive_folder(config), config.archive
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(there, os.W_OK | os.X_OK):
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if not there.is_dir():
+        yield f"the archive cannot be {folder}: {there} is no folder: no image will be kept; set archive.folder"
+    elif not os.access(there, os.W_OK | os.X_OK):
         yield f"this user cannot write to {there}: no image will be kept; make it writable"
     disk = os.statvfs(there)
     disk_gb = disk.f_blocks * disk.f_frsize / GB

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import zmq
@@ -10,6 +10,7 @@ import zmq
 from agent.errors import Fault, UsageError
 from agent.keys import ClientKeys, secured
 from agent.messages import ControlReply, ControlRequest
+from agent.new_file import new_file
 from agent.subscriber.handshakes import Handshakes
 
 ANSWER_MS = 3000
@@ -25,7 +26,7 @@ def give_command(
 def take_snapshot(endpoint: str, who: str, output: Path, keys: ClientKeys | None = None) -> str:
     """Write the newest photo to `output`, its mask beside it as NAME.mask.png; what it shows, for a person.
 
-    Raises UsageError when one of the files is there already, or cannot be.
+    Raises UsageError when one of the files is there already, or cannot be, Fault when the disk fails.
     """
     if output.suffix != ".png":
         raise UsageError(f"--output {output}: the photo is written as PNG: give a name that ends in .png")
@@ -36,13 +37,9 @@ def take_snapshot(endpoint: str, who: str, output: Path, keys: ClientKeys | None
         if path.exists():
             raise UsageError(f"--output {output}: {path} is there already: give another name, or remove it")
     reply, *images = _ask(endpoint, ControlRequest(command="snapshot", who=who), keys)
-    try:
+    with ExitStack() as files:  # both or none
         for part, data in zip(reply.parts, images, strict=True):
-            paths[part.name].write_bytes(data)
-    except OSError as error:
-        raise Fault(
-            f"--output {output}: {(error.strerror or str(error)).lower()}: free the disk, or give another name"
-        ) from error
+            files.enter_context(new_file("--output", paths[part.name])).write_bytes(data)
     written = " and ".join(str(paths[part.name]) for part in reply.parts)
     return f"{written}: {reply.detail}"
 

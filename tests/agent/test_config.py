@@ -88,6 +88,37 @@ def test_a_mistake_is_named_with_its_key_and_remedy(tmp_path: Path, old: str, ne
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("tables", "complaint"),
+    [
+        (
+            '[publisher]\nreplay = "tcp://127.0.0.1:5556"',
+            "publisher.results = 'tcp://127.0.0.1:5556' and publisher.repl",
+        ),
+        ('[publisher]\ncontrol = "tcp://*:5557"', "publisher.replay = 'tcp://127.0.0.1:5557' and publisher.control = "),
+        (
+            '[publisher]\ncontrol = "tcp://localhost:5590"',
+            "publisher.control = 'tcp://localhost:5590' and camera.endpoi",
+        ),
+        ('[metrics]\nendpoint = "0.0.0.0:5558"', "publisher.control = 'tcp://127.0.0.1:5558' and metrics.endpoint = "),
+        ('[publisher]\nresults = "ipc://x"\nreplay = "ipc://x"', "publisher.results = 'ipc://x' and publisher.replay"),
+    ],
+)
+def test_two_keys_that_want_one_port_are_named(tmp_path: Path, tables: str, complaint: str) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(DEMO + tables)
+    with pytest.raises(ConfigError, match=re.escape(complaint)) as caught:
+        load_config(path)
+    assert str(caught.value).count("a port of its own") == 1
+
+
+def test_a_plc_that_comes_to_us_wants_a_port_of_its_own_too(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text((ROOT / "config/demo_server.toml").read_text().replace("port = 1502", "port = 5556"))
+    with pytest.raises(ConfigError, match=r"publisher\.results = .* and plc\.port = '127\.0\.0\.1:5556'"):
+        load_config(path)
+
+
 SERIAL = 'serial = { device = "/dev/ttyS0" }\n'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,6 +56,18 @@ def test_nothing_is_overwritten_and_no_half_pair_is_left(tmp_path: Path, there: 
     with pytest.raises(UsageError, match=f"{there} is there already"):
         write_new_keys("cam1", tmp_path)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_full_disk_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(UsageError, match="file too large"):
+            write_new_keys("cam1", tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+    write_new_keys("cam1", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["", "../cam1", "a/b", "cam 1", "cam1\n", ".", "café"])
