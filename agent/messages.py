@@ -12,6 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 MAJOR = 1
+GREATEST_ID = 2**63 - 1
+"""The journal's database counts so far."""
 
 
 def _schema(newest: str) -> Any:
@@ -186,7 +188,7 @@ class ReplayRequest(_Header):
 
     schema_: str = _schema("insp.replay/1.1")
     kind: Literal["result", "event"] = "result"
-    since: int = Field(default=0, ge=0)
+    since: int = Field(default=0, ge=0, le=GREATEST_ID)
     """After this message_id (kind event: event_id)."""
     from_utc: str | None = None
     """Decided (kind event: happened) at or after this time, ISO 8601 with its offset …"""

@@ -124,7 +124,10 @@ def _utc_of(name: str, moment: str) -> str:
         raise ValueError(f"{name} '{moment}' is no time: give ISO 8601, as 2026-03-01T06:00:00+01:00") from error
     if parsed.tzinfo is None:
         raise ValueError(f"{name} '{moment}' has no offset: give one, as 2026-03-01T06:00:00+01:00")
-    return utc_text(parsed)
+    try:
+        return utc_text(parsed)
+    except OverflowError as error:
+        raise ValueError(f"{name} '{moment}' lies beyond the calendar in UTC: leave it out for all") from error
 
 
 def rows_since(connection: sqlite3.Connection, message_id: int, limit: int) -> list[sqlite3.Row]:

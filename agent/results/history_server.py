@@ -96,7 +96,7 @@ class HistoryServer:
         except ValidationError as invalid:
             what = invalid.errors()[0]
             error = f"not understood: {'.'.join(map(str, what['loc']))}: {what['msg']}"
-        except ValueError as unclear:
+        except (ValueError, OverflowError) as unclear:
             error = str(unclear)
         except (sqlite3.Error, ConfigError, OSError) as unreadable:
             log.warning("replay: %s", unreadable)

@@ -10,7 +10,7 @@ import zmq
 
 from agent.errors import Fault, UsageError
 from agent.keys import ClientKeys, secured
-from agent.messages import EventMessage, ReplayReply, ReplayRequest, ResultMessage
+from agent.messages import GREATEST_ID, EventMessage, ReplayReply, ReplayRequest, ResultMessage
 from agent.subscriber.handshakes import Handshakes
 
 REPLAY_TIMEOUT_MS = 3000
@@ -122,7 +122,7 @@ def request_since(endpoint: str, message_id: int, limit: int = PAGE) -> list[Res
 
 def require_since(since: int | None) -> None:
     """Raises UsageError for a number that no message has."""
-    if since is not None and (not isinstance(since, int) or since < 0):
+    if since is not None and not (isinstance(since, int) and 0 <= since <= GREATEST_ID):
         raise UsageError(f"since = {since!r}: give the id of the last message you have; 0 = from the beginning")
 
 
