@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.in_yield import Standing, standing
+
 MAJOR = 1
 GREATEST_ID = 2**63 - 1
 """The journal's database counts so far."""
@@ -102,6 +104,16 @@ class ResultMessage(_Header):
     job: int
     simulated: bool
     parts: list[PayloadPart] = []
+
+    @property
+    def standing(self) -> Standing:
+        """Does it count in the yield, or why not?"""
+        return standing(self.kind, self.challenge, self.bypass)
+
+    @property
+    def counting(self) -> list[DefectRecord]:
+        """The defects that count."""
+        return [defect for defect in self.defects if defect.counts]
 
 
 class EventMessage(_Header):
@@ -237,22 +249,6 @@ class ControlReply(_Header):
     """snapshot: the payload frames behind the header."""
 
 
-SCHEMAS: dict[str, type[_Header]] = {
-    "insp.result-1": ResultMessage,
-    "insp.event-1": EventMessage,
-    "insp.status-1": StatusMessage,
-    "insp.replay-1": ReplayRequest,
-    "insp.history-1": ReplayReply,
-    "insp.control-1": ControlRequest,
-    "insp.controlled-1": ControlReply,
-}
-
-
 def topic(line: str, station: str, kind: str) -> str:
     """`insp/<major>/<line>/<station>/<kind>/`: the closing slash keeps line1 from matching line10."""
     return f"insp/{MAJOR}/{line}/{station}/{kind}/"
-
-
-def json_schema(name: str) -> dict[str, Any]:
-    """The committed JSON Schema of one message."""
-    return SCHEMAS[name].model_json_schema(by_alias=True)

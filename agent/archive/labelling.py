@@ -47,8 +47,7 @@ def label(sidecar: Sidecar, mask: Image) -> Label | None:
 
 
 def _worst(sidecar: Sidecar, pixels: dict[str, int]) -> str:
-    counting = [defect for defect in sidecar.message.defects if defect.counts]
-    if counting:
+    if counting := sidecar.message.counting:
         return max(counting, key=lambda defect: defect.area_mm2).name
     if sidecar.message.verdict == "no_decision":  # its row lists no defects: the mask is all there is
         return max(pixels, key=lambda name: pixels[name], default=GOOD)

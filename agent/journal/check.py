@@ -17,6 +17,7 @@ from agent.give_way import give_way
 from agent.journal.damage import find_damage
 from agent.journal.history import event_extent, open_reader, require_there
 from agent.journal.retention import used_bytes
+from agent.journal.rows import BEFORE_OPEN
 from agent.journal.schema import SCHEMA_VERSION, require_known
 from agent.plc.register_map import MAX_SEQ, seq_distance
 
@@ -94,9 +95,7 @@ def _wrong(db: sqlite3.Connection) -> Iterator[str]:
     """Up to the first row that is still open: what lies behind it may be out of order yet."""
     succession: Succession | None = None
     for epoch, seq, kind in db.execute(
-        "SELECT plc_epoch, trigger_seq, kind FROM inspections WHERE message_id < "
-        "(SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0) "
-        "ORDER BY message_id"
+        f"SELECT plc_epoch, trigger_seq, kind FROM inspections WHERE {BEFORE_OPEN} ORDER BY message_id"
     ):
         if succession and (kind == "gap" or epoch != succession.plc_epoch):
             yield from succession.wrong()

@@ -17,10 +17,10 @@ from typing import Any
 from agent.errors import ConfigError, in_words
 from agent.inspection import Verdict
 from agent.journal.damage import is_damage
+from agent.journal.rows import BEFORE_OPEN
 from agent.messages import DefectRecord, EventMessage, ReplayRequest, ResultMessage
 from agent.utc import BEGINNING, END, utc_text
 
-_COMPLETE = "message_id < (SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0)"
 SELECT_BY_IDS = {
     "result": "SELECT * FROM inspections WHERE message_id IN (SELECT value FROM json_each(:ids)) ORDER BY message_id",
     "event": "SELECT * FROM events WHERE event_id IN (SELECT value FROM json_each(:ids)) ORDER BY event_id",
@@ -83,21 +83,12 @@ def _in_words(path: Path, error: sqlite3.Error) -> str:
     return f"{error}: give the journal of a station that has run"
 
 
-def requested_rows(connection: sqlite3.Connection, request: ReplayRequest) -> list[sqlite3.Row]:
-    """The completed rows (`to_message`) or events (`to_event_message`) that `request` asks for, oldest first.
-
-    Raises as `requested_ids`.
-    """
-    ids = requested_ids(connection, request)
-    return connection.execute(SELECT_BY_IDS[request.kind], {"ids": json.dumps(ids)}).fetchall()
-
-
 def requested_ids(connection: sqlite3.Connection, request: ReplayRequest) -> list[int]:
     """The ids of what `request` asks for, oldest first.
 
     Raises ValueError, in words for whoever asked, for a time that is none.
     """
-    table, key, time, index, wanted = "inspections", "message_id", "decided_utc", "decided", _COMPLETE
+    table, key, time, index, wanted = "inspections", "message_id", "decided_utc", "decided", BEFORE_OPEN
     if request.kind == "event":
         table, key, time, index, wanted = "events", "event_id", "utc", "happened", "TRUE"
     begin = _utc_of("from_utc", request.from_utc) if request.from_utc is not None else BEGINNING
@@ -128,14 +119,6 @@ def _utc_of(name: str, moment: str) -> str:
         return utc_text(parsed)
     except OverflowError as error:
         raise ValueError(f"{name} '{moment}' lies beyond the calendar in UTC: leave it out for all") from error
-
-
-def rows_since(connection: sqlite3.Connection, message_id: int, limit: int) -> list[sqlite3.Row]:
-    """Completed rows after `message_id`, oldest first, up to the first that is still open."""
-    return connection.execute(
-        f"SELECT * FROM inspections WHERE message_id > ? AND {_COMPLETE} ORDER BY message_id LIMIT ?",
-        (message_id, limit),
-    ).fetchall()
 
 
 def extent(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -180,7 +163,7 @@ def to_message(row: sqlite3.Row, line: str, station: str) -> ResultMessage:
 
 
 def _acknowledge_ms(values: dict[str, Any]) -> dict[str, float]:
-    """The stages that end at the PLC: verdict → write acknowledged, and the whole way from the photo-eye."""
+    """As WRITE_MS and TOTAL_MS."""
     if values["acknowledged_ns"] is None:
         return {}
     return {

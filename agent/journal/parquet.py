@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from agent.errors import ConfigError
 from agent.inspection import STAGES
 from agent.journal.history import Senseless, reading
+from agent.journal.rows import TOTAL_MS, WRITE_MS
 from agent.new_file import new_file
 from agent.utc import utc_span
 
@@ -64,8 +65,7 @@ def _pieces(journal: sqlite3.Connection, begins: datetime | None, ends: datetime
     """Each is a read of its own: a long one would let the writer's log of changes grow."""
     seen, during = 0, utc_span(begins, ends)
     while rows := journal.execute(
-        "SELECT *, (acknowledged_ns - decided_ns) / 1e6 AS write_ms, "
-        "(acknowledged_ns - triggered_ns) / 1e6 AS total_ms FROM inspections NOT INDEXED "
+        f"SELECT *, {WRITE_MS} AS write_ms, {TOTAL_MS} AS total_ms FROM inspections NOT INDEXED "
         "WHERE message_id > ? AND completed AND decided_utc >= ? AND decided_utc < ? ORDER BY message_id LIMIT ?",
         (seen, *during, PIECE_ROWS),
     ).fetchall():

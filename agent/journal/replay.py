@@ -13,6 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from agent.journal.history import SELECT_BY_IDS, requested_ids
+from agent.journal.rows import TOTAL_MS, WRITE_MS
 from agent.messages import EventMessage, ReplayRequest, ResultMessage
 
 _RESULT = {
@@ -21,9 +22,8 @@ _RESULT = {
     "valid": "json(iif(verdict = 'no_decision', 'false', 'true'))",
     "defects": "json(coalesce(json_extract(evidence, '$.defects'), '[]'))",
     "peak_scores": "json(coalesce(json_extract(evidence, '$.peak_scores'), '{}'))",
-    "latencies_ms": "json_patch(coalesce(json_extract(evidence, '$.latencies_ms'), '{}'), json_object("
-    "'write', (acknowledged_ns - decided_ns) / 1000 / 1000.0, "
-    "'total', (acknowledged_ns - triggered_ns) / 1000 / 1000.0))",  # a patch with null leaves the key out
+    "latencies_ms": "json_patch(coalesce(json_extract(evidence, '$.latencies_ms'), '{}'), "
+    f"json_object('write', {WRITE_MS}, 'total', {TOTAL_MS}))",  # a patch with null leaves the key out
     "parts": "json('[]')",
 }
 """What is not simply a column."""

@@ -29,6 +29,13 @@ _COMPLETED = (
 _ASSIGNED = ", ".join(f"{column} = :{column}" for column in _COMPLETED)
 COMPLETE = f"UPDATE inspections SET completed = 1, {_ASSIGNED} WHERE message_id = :message_id"
 
+BEFORE_OPEN = (
+    "message_id < (SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0)"
+)
+"""The rows up to the first that is still open: behind it they may be out of order yet."""
+WRITE_MS, TOTAL_MS = (f"(acknowledged_ns - {since}) / 1000 / 1000.0" for since in ("decided_ns", "triggered_ns"))
+"""The stages that end at the PLC, in whole µs: verdict → write acknowledged, and the whole way from the photo-eye."""
+
 
 def decision_row(identity: Identity, decision: Decision) -> dict[str, Any]:
     """The decision itself, and whose it is: what must be on disk before the verdict goes out. The rest comes later."""

@@ -54,16 +54,15 @@ class PartMetrics:
 
     def count(self, message: ResultMessage) -> None:
         """One completed row."""
-        if message.kind != "inspection":
+        if message.standing == "gap":
             self._gaps.inc()
             return
-        counts = "challenge" if message.challenge else "bypass" if message.bypass else "yes"
+        counts = "yes" if message.standing == "counts" else message.standing
         self._parts.labels(message.verdict, message.reason, counts).inc()
         self._actions.labels(message.plc_action).inc()
         if message.in_time is False:
             self._late.inc()
-        for defect in message.defects:
-            if defect.counts:
-                self._defects.labels(defect.name).inc()
+        for defect in message.counting:
+            self._defects.labels(defect.name).inc()
         for stage, latency_ms in message.latencies_ms.items():
             self._stages.labels(stage).observe(latency_ms / 1000)

@@ -13,13 +13,13 @@ NOT_SEEN = {reason.name.lower() for reason in (*ORDERED, Reason.AGENT_DOWN, Reas
 
 def part_of(message: ResultMessage) -> Part | None:
     """None: it says nothing. Known bad parts and those of a bypassed station are not the line's usual ones."""
-    if message.kind != "inspection" or message.challenge or message.bypass or message.reason in NOT_SEEN:
+    if message.standing != "counts" or message.reason in NOT_SEEN:
         return None
     measured = {"mean_grey": message.mean_grey, "sharpness": message.sharpness, "margin": message.margin}
     means = {name: value for name, value in measured.items() if value is not None}
     rates = {"no_decision_rate": not message.valid}
     if message.valid:
-        found = {defect.name for defect in message.defects if defect.counts}
+        found = {defect.name for defect in message.counting}
         rates |= {f"defect_rate.{name}": name in found for name in message.peak_scores}
     return Part(_product(message), message.valid, means, rates)
 

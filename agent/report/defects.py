@@ -11,8 +11,9 @@ from math import floor, log10
 import numpy as np
 from pydantic_core import from_json
 
+from agent.in_yield import COUNTS
 from agent.report.figures import ClassFigures, HeatMap
-from agent.report.tallies import DURING, IN_YIELD
+from agent.report.tallies import DURING
 from agent.utc import utc_span
 
 CELLS = 24
@@ -34,7 +35,7 @@ class Defects:
     def read(self, journal: sqlite3.Connection, begins: datetime, ends: datetime) -> None:
         """Add those of one stretch."""
         rows = journal.execute(
-            f"SELECT message_id, evidence FROM inspections WHERE {DURING} AND verdict = 'reject' AND {IN_YIELD}",
+            f"SELECT message_id, evidence FROM inspections WHERE {DURING} AND verdict = 'reject' AND {COUNTS}",
             utc_span(begins, ends),
         )
         for message_id, evidence in rows:

@@ -11,6 +11,7 @@ from math import ceil
 import numpy as np
 
 from agent.inspection import STAGES
+from agent.journal.rows import TOTAL_MS, WRITE_MS
 from agent.report.figures import Latency
 from agent.report.tallies import DURING
 from agent.utc import utc_span
@@ -24,8 +25,7 @@ def read_latencies(journal: sqlite3.Connection, begins: datetime, ends: datetime
     (count,) = journal.execute(f"SELECT count(*) FROM inspections WHERE {DURING}", utc_span(begins, ends)).fetchone()
     looked_at, times_ms = 0, defaultdict(list)
     rows = journal.execute(
-        "SELECT evidence -> '$.latencies_ms', (acknowledged_ns - decided_ns) / 1e6, "
-        "(acknowledged_ns - triggered_ns) / 1e6 FROM inspections "
+        f"SELECT evidence -> '$.latencies_ms', {WRITE_MS}, {TOTAL_MS} FROM inspections "
         f"WHERE {DURING} AND message_id % ? = 0 AND completed AND kind = 'inspection'",
         (*utc_span(begins, ends), max(1, ceil(count / SAMPLE))),
     )

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from agent.archive.kept_images import KeptImage, archive_folder, read_image
 from agent.archive.layout import SIDECAR, Name, days, files
 from agent.config import Config
+from agent.in_yield import COUNTS
 from agent.report.defects import Defects
 from agent.report.figures import Picture
-from agent.report.tallies import DURING, IN_YIELD
+from agent.report.tallies import DURING
 from agent.utc import moment_of, utc_span
 
 REJECTS, NO_DECISIONS = 12, 6
@@ -48,7 +49,7 @@ def _in_turn(of_class: list[list[int]]) -> list[int]:
 
 def _newest_undecided(journal: sqlite3.Connection, begins: datetime, ends: datetime) -> list[int]:
     rows = journal.execute(
-        f"SELECT message_id FROM inspections WHERE {DURING} AND verdict = 'no_decision' AND {IN_YIELD} "
+        f"SELECT message_id FROM inspections WHERE {DURING} AND verdict = 'no_decision' AND {COUNTS} "
         "ORDER BY decided_utc DESC LIMIT ?",
         (*utc_span(begins, ends), CANDIDATES_UNDECIDED),
     )
@@ -83,7 +84,7 @@ def _pictures(folder: Path, names: list[Name], most: int, zone: ZoneInfo) -> lis
 
 def _picture(image: KeptImage, zone: ZoneInfo) -> Picture:
     message = image.sidecar.message
-    largest = sorted((defect for defect in message.defects if defect.counts), key=lambda defect: -defect.area_mm2)
+    largest = sorted(message.counting, key=lambda defect: -defect.area_mm2)
     return Picture(
         message_id=message.message_id,
         time=moment_of(message.decided_utc).astimezone(zone),

@@ -101,7 +101,7 @@ def _reasons(done: Iterable[Tally]) -> list[ReasonFigures]:
     """Rejects first, the commonest reason of each verdict first."""
     parts: Counter[tuple[str, str]] = Counter()
     for tally in done:
-        if tally.in_yield and tally.verdict != "pass":
+        if tally.standing == "counts" and tally.verdict != "pass":
             parts[tally.verdict, tally.reason] += tally.parts
     totals = Counter({verdict: sum(n for (of, _), n in parts.items() if of == verdict) for verdict, _ in parts})
     return [
@@ -123,5 +123,4 @@ def _plc(done: Iterable[Tally]) -> list[PlcFigures]:
 
 def _unproven(tally: Tally) -> bool:
     """As Closed.passed_unproven."""
-    told = tally.bypass and not tally.challenge
-    return tally.plc_action == "passed" and tally.verdict != "pass" and not told
+    return tally.plc_action == "passed" and tally.verdict != "pass" and tally.standing != "bypass"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from agent.in_yield import Standing, standing
 from agent.report.figures import Counts, Parts
 from agent.utc import utc_span
 
@@ -41,9 +42,9 @@ class Tally:
     """message_id of one of them."""
 
     @property
-    def in_yield(self) -> bool:
-        """Does it say something of the product?"""
-        return not self.bypass and not self.challenge
+    def standing(self) -> Standing:
+        """Do they count in the yield, or why not?"""
+        return standing(self.kind, self.challenge, self.bypass)
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,6 @@ _ALIKE = f"""
 """
 """Rows with the same _COLUMNS have the same: most parts' is one number, which is sorted three times as fast."""
 DURING = "decided_utc >= ? AND decided_utc < ?"
-IN_YIELD = "completed AND kind = 'inspection' AND NOT bypass AND NOT challenge"
-"""As Tally.in_yield."""
 
 
 def read_stretches(journal: sqlite3.Connection, begins: datetime, ends: datetime) -> list[Stretch]:
@@ -95,11 +94,11 @@ def parts_of(tallies: Iterable[Tally]) -> Parts:
     """What they come to."""
     rows = [tally for tally in tallies if tally.completed]
     parts = [tally for tally in rows if tally.kind == "inspection"]
-    counted = counts(parts, lambda tally: tally.in_yield)
+    counted = counts(parts, lambda tally: tally.standing == "counts")
     return Parts(
         all=counts(parts, lambda _: True),
-        bypassed=counts(parts, lambda tally: tally.bypass and not tally.challenge),
-        challenges=counts(parts, lambda tally: tally.challenge),
+        bypassed=counts(parts, lambda tally: tally.standing == "bypass"),
+        challenges=counts(parts, lambda tally: tally.standing == "challenge"),
         challenges_missed=sum(tally.parts for tally in parts if tally.challenge and tally.reason == "challenge"),
         counted=counted,
         yield_rate=share(counted.passed, counted.parts),

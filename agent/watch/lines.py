@@ -50,8 +50,7 @@ def found(message: ResultMessage) -> str:
     """The defects that counted, or why nothing is known."""
     if not message.valid:
         return message.detail or message.reason
-    counting = [defect for defect in message.defects if defect.counts]
-    return ", ".join(f"{d.name} {d.area_mm2:.2f} mm² at {d.x_mm:.1f}/{d.y_mm:.1f}" for d in counting[:3])
+    return ", ".join(f"{d.name} {d.area_mm2:.2f} mm² at {d.x_mm:.1f}/{d.y_mm:.1f}" for d in message.counting[:3])
 
 
 def standing(status: StatusMessage) -> list[str]:

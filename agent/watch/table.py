@@ -14,6 +14,8 @@ from agent.subscriber.follower import Heard, Trouble
 from agent.watch.lines import STYLES, flags, found, has_no_plc, note, standing_text, total, upkeep_worries
 
 NOTES, TIMED = 5, 1000
+APART = {"gap": "gaps", "challenge": "challenges", "bypass": "bypassed"}
+"""What is in no yield."""
 AROUND = 9
 """Lines of the screen that are no parts and no notes."""
 
@@ -55,10 +57,10 @@ class Board:
         return Group(self._head(), self._figures(), self._upkeep(), self._newest(rows), *self._notes)
 
     def _count(self, message: ResultMessage) -> None:
-        if (apart := _apart(message)) is not None:
-            self._apart[apart] += 1
-        else:
+        if message.standing == "counts":
             self._counts[message.verdict] += 1
+        else:
+            self._apart[APART[message.standing]] += 1
         if (total_ms := total(message)) is not None:
             self._totals_ms.append(total_ms)
 
@@ -121,12 +123,3 @@ def _cells(message: ResultMessage, with_plc: bool) -> list[RenderableType]:
         f"{total_ms:.1f}" if total_ms is not None else "–",
         Text.assemble(flags(message), found(message)),
     ]
-
-
-def _apart(message: ResultMessage) -> str | None:
-    """Why it is not counted in the yield; None: it is."""
-    if message.kind == "gap":
-        return "gaps"
-    if message.challenge:
-        return "challenges"
-    return "bypassed" if message.bypass else None

@@ -62,7 +62,7 @@ class Watched:
 
     def shows(self, message: ResultMessage) -> bool:
         """Is it one of those wanted?"""
-        names = {defect.name for defect in message.defects if defect.counts}
+        names = {defect.name for defect in message.counting}
         return (not self.verdicts or message.verdict in self.verdicts) and (
             not self.classes or not self.classes.isdisjoint(names)
         )

@@ -13,7 +13,7 @@ import zmq
 
 from agent.event import Event
 from agent.inspection import Defect, FrameStats, Inspection, Judgement, Reason, Verdict
-from agent.journal.history import open_reader, requested_rows, to_event_message, to_message
+from agent.journal.history import SELECT_BY_IDS, open_reader, requested_ids, to_event_message, to_message
 from agent.messages import EventMessage, ReplayReply, ReplayRequest, ResultMessage
 from agent.plc.decision import Decision
 from tests.results.outlet import Outlet
@@ -71,7 +71,8 @@ def test_a_replay_says_to_the_letter_what_was_said_live(outlet: Outlet) -> None:
     inspect(outlet.journal, 3)
     for kind, model, made in (("result", ResultMessage, to_message), ("event", EventMessage, to_event_message)):
         history = open_reader(outlet.path)
-        rows = requested_rows(history, ReplayRequest.model_validate({"kind": kind}))
+        asked = json.dumps(requested_ids(history, ReplayRequest.model_validate({"kind": kind})))
+        rows = history.execute(SELECT_BY_IDS[kind], {"ids": asked}).fetchall()
         live = [made(row, "line1", "cam1") for row in rows]
         history.close()
         replayed = ask(outlet, kind=kind)[1]

@@ -18,7 +18,7 @@ from agent.errors import ConfigError, Fault
 from agent.inspection import Frame, Inspection, Judgement, Reason, Verdict
 from agent.journal.journal import Journal
 from agent.local_line import free_port
-from agent.messages import MAJOR, SCHEMAS, ReplayReply, ResultMessage, json_schema, topic
+from agent.messages import MAJOR, ReplayReply, ResultMessage, topic
 from agent.monitor.pulse import Pulse
 from agent.plc.decision import Decision
 from agent.raised import Raised
@@ -26,6 +26,7 @@ from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
 from agent.results.publisher import Publisher
 from agent.results_config import PublisherConfig
+from agent.schemas import SCHEMAS, json_schema
 from agent.subscriber.subscriber import request_since
 from tests.conftest import ROOT
 from tests.results.outlet import Outlet
