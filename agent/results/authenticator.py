@@ -27,6 +27,7 @@ LOOK_MS = 200
 TELL_S = 60.0
 """Refusals are told of at once if they are rarer than this."""
 COMMANDS = "control"
+NOTHING_SHOWN = "that showed no key: no ZeroMQ, or hung up before"
 UNKNOWN, NO_OPERATOR = "a key that is not known here", "a key that may listen only"
 
 
@@ -119,9 +120,12 @@ class Authenticator:
             self._have_all_come_again()
         now_s, refused = time.monotonic(), self.refused
         if refused > self._told and now_s >= self._tell_again_s and self._record:
-            why = ", ".join(f"{count} with {reason}" for reason, count in self._why_refused().items())
+            known = self._why_refused()
+            why = [f"{count} with {reason}" for reason, count in known.items()]
+            if (others := refused - known.total()) > 0:
+                why.append(f"{others} {NOTHING_SHOWN}")
             last = f"; the last one with a key from {self._last_address}" if self._last_address else ""
-            self._tell("REFUSED", f"{refused} connections refused since the start: {why or 'no ZeroMQ'}{last}")
+            self._tell("REFUSED", f"{refused} connections refused since the start: {', '.join(why)}{last}")
             self._told, self._tell_again_s = refused, now_s + TELL_S
 
     def _have_all_come_again(self) -> None:

@@ -12,9 +12,11 @@ import * as zmq from "zeromq"
 
 const PATIENCE_MS = 3000
 const BATCH = 500
+const HUNG_UP_TIMES = 3
 
 // Yields each completed result once, in order of message_id, for ever: those after `since`, or from now on.
 // `keys`: { curveServerKey, curvePublicKey, curveSecretKey }. `check` sees every header, as it came and as it is sent.
+// Throws when the station turns us away.
 export async function* subscribe({ results, replay, since, keys = {}, check = () => {} }) {
   let seen = since
   for await (const message of heard(results, keys)) {
@@ -38,7 +40,7 @@ export async function* subscribe({ results, replay, since, keys = {}, check = ()
 // Yields results and pulses as they come; connects anew when no pulse does, as some networks swallow all in silence.
 async function* heard(results, keys) {
   for (;;) {
-    const live = connected(zmq.Subscriber, results, { ...keys, receiveTimeout: PATIENCE_MS })
+    const [live, door] = connected(zmq.Subscriber, results, { ...keys, receiveTimeout: PATIENCE_MS })
     live.subscribe("insp/1/")
     try {
       for await (const [topic, header] of live) {
@@ -47,10 +49,11 @@ async function* heard(results, keys) {
       }
     } catch (error) {
       if (error.code !== "EAGAIN") throw error
-      console.error(`warning: no pulse from ${results}`)
+      if (!door.shut) console.error(`warning: no pulse from ${results}`)
     } finally {
       live.close()
     }
+    if (door.shut) throw door.shut
   }
 }
 
@@ -77,7 +80,8 @@ async function* history(replay, seen, newest, keys, check) {
 }
 
 async function ask(replay, request, keys, check) {
-  const socket = connected(zmq.Request, replay, { ...keys, sendTimeout: PATIENCE_MS, receiveTimeout: PATIENCE_MS })
+  const timeouts = { sendTimeout: PATIENCE_MS, receiveTimeout: PATIENCE_MS }
+  const [socket, door] = connected(zmq.Request, replay, { ...keys, ...timeouts })
   try {
     check(request)
     await socket.send(JSON.stringify(request))
@@ -86,7 +90,7 @@ async function ask(replay, request, keys, check) {
     if (head.error) throw new Error(head.error)
     return { head, rows }
   } catch (error) {
-    if (error.code !== "EAGAIN") throw error
+    if (door.shut || error.code !== "EAGAIN") throw door.shut ?? error
     console.error(`warning: no answer from ${replay}`)
     return undefined
   } finally {
@@ -94,17 +98,46 @@ async function ask(replay, request, keys, check) {
   }
 }
 
-// A socket that reconnects by itself. No ZeroMQ heartbeats: libzmq 4.3.5 may end the process by them.
+// [a socket that reconnects by itself, its door: `shut` is why the station has turned us away, and closes the socket].
+// No ZeroMQ heartbeats: libzmq 4.3.5 may end the process by them.
 function connected(Kind, endpoint, options) {
   const socket = new Kind({ linger: 0, connectTimeout: PATIENCE_MS, ...options })
-  socket.connect(endpoint)
-  return socket
+  const door = watched(socket, endpoint)
+  try {
+    socket.connect(endpoint)
+  } catch {
+    throw new Error(`'${endpoint}' is no endpoint: give the station's, as tcp://127.0.0.1:5556`)
+  }
+  return [socket, door]
+}
+
+// ZeroMQ does not try again after a key that is not known, and tries for ever after another's: its events tell.
+function watched(socket, endpoint) {
+  const door = { shut: undefined }
+  const shut = (why) => {
+    door.shut = new Error(`${endpoint} ${why}`)
+    socket.close()
+  }
+  const otherKeys = () => shut("wants keys, or others: --station-key and --key")
+  let hungUp = 0
+  socket.events.on("handshake", () => (hungUp = 0))
+  socket.events.on("handshake:error:auth", () => shut("does not know this client's key"))
+  socket.events.on("handshake:error:protocol", otherKeys)
+  socket.events.on("handshake:error:other", ({ error }) => {
+    if (error?.code !== "ETIMEDOUT" && ++hungUp >= HUNG_UP_TIMES) otherKeys()
+  })
+  return door
 }
 
 // Key files are in ZeroMQ's certificate format: public-key = "…", and secret-key = "…" in NAME.key_secret.
 function keysFrom(stationKey, ownKey) {
   if (!stationKey && !ownKey) return {}
-  const value = (path, name) => readFileSync(path, "utf8").match(new RegExp(`${name} = "(.{40})"`))[1]
+  if (!stationKey || !ownKey) throw new Error("--station-key and --key go together")
+  const value = (path, name) => {
+    const found = readFileSync(path, "utf8").match(new RegExp(`${name} = "(.{40})"`))
+    if (!found) throw new Error(`${path}: no ${name} in it`)
+    return found[1]
+  }
   return {
     curveServerKey: value(stationKey, "public-key"),
     curvePublicKey: value(ownKey, "public-key"),
@@ -112,7 +145,7 @@ function keysFrom(stationKey, ownKey) {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+function asked() {
   const { values } = parseArgs({
     options: {
       results: { type: "string", default: "tcp://127.0.0.1:5556" },
@@ -122,10 +155,31 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
       key: { type: "string" },
     },
   })
-  const since = values.since === undefined ? undefined : Number(values.since)
+  const { results, replay, since } = values
+  if (since !== undefined && !/^\d{1,15}$/.test(since)) throw new Error(`--since ${since}: give a message_id, 0 = all`)
   const keys = keysFrom(values["station-key"], values.key)
-  for await (const result of subscribe({ results: values.results, replay: values.replay, since, keys })) {
-    const classes = result.defects.filter((defect) => defect.counts).map((defect) => defect.name)
-    console.log(result.message_id, result.part_id, result.verdict, result.reason, ...classes)
+  return { results, replay, since: since === undefined ? undefined : Number(since), keys }
+}
+
+function complain(error, code) {
+  console.error(`error: ${error.message}`)
+  process.exit(code)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  process.stdout.on("error", () => process.exit(1)) // as `| head` does when it has enough
+  let options
+  try {
+    options = asked()
+  } catch (error) {
+    complain(error, 2)
+  }
+  try {
+    for await (const result of subscribe(options)) {
+      const classes = result.defects.filter((defect) => defect.counts).map((defect) => defect.name)
+      console.log(result.message_id, result.part_id, result.verdict, result.reason, ...classes)
+    }
+  } catch (error) {
+    complain(error, 1)
   }
 }

@@ -109,3 +109,52 @@ def test_it_tells_what_is_lost_fetches_what_was_dropped_and_shows_its_keys(tmp_p
         assert set(subscriber.checked.split(",")) == schemas, "each was met, and checked"
         assert "warning: 1 to 2 are lost: history begins at 3\n" in subscriber.close()
     outlet.stop()
+
+
+@pytest.fixture
+def example(tmp_path: Path, packages: Path) -> Path:
+    """The example beside its packages."""
+    (tmp_path / "node_modules").symlink_to(packages / "node_modules")
+    return Path(shutil.copy(EXAMPLES / "subscriber.mjs", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--since", "abc"], "--since abc"),
+        (["--sinse", "1"], "Unknown option '--sinse'"),
+        (["--key", "me.key_secret"], "--station-key and --key go together"),
+        (["--key", "none", "--station-key", "none"], "no such file"),
+    ],
+)
+def test_bad_options_are_one_line(example: Path, arguments: list[str], complaint: str) -> None:
+    done = subprocess.run(["node", str(example), *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert complaint in done.stderr
+
+
+@pytest.mark.parametrize("who", ["stranger", ""])
+def test_a_station_that_does_not_let_it_in_is_one_line(example: Path, tmp_path: Path, who: str) -> None:
+    ring = KeyRing(tmp_path / "ring")
+    config = ring.config()
+    outlet = Outlet(tmp_path / "journal.sqlite", config)
+    command = ["node", str(example), "--results", config.results, "--replay", config.replay]
+    if who:
+        command += ["--station-key", str(ring.folder / "station.key"), "--key", str(ring.folder / f"{who}.key_secret")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    outlet.stop()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert ("does not know this client's key" if who else "wants keys") in done.stderr
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(example: Path, tmp_path: Path) -> None:
+    make_history(tmp_path / "journal.sqlite", 700)
+    outlet = Outlet(tmp_path / "journal.sqlite", local_ports())
+    command = ["node", str(example), "--results", outlet.endpoints.results, "--replay", outlet.endpoints.replay]
+    process = subprocess.Popen([*command, "--since", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    assert process.stdout.readline().startswith(b"1 ")
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(10) == 1
+    outlet.stop()

@@ -153,6 +153,7 @@ def test_who_speaks_no_zeromq_is_counted_too(guarded: Guarded, monkeypatch: pyte
         wait_until(lambda: guarded.endpoints.refused == 3)
         time.sleep(3 * authenticator.LOOK_MS / 1000)
         assert guarded.endpoints.refused == 3, "who has got in is none of them"
+    assert "that showed no key: no ZeroMQ, or hung up before" in guarded.events[0].detail
 
 
 def test_a_client_is_added_and_removed_while_the_station_runs(guarded: Guarded) -> None:
