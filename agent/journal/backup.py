@@ -12,13 +12,14 @@ from agent.errors import Fault
 from agent.give_way import give_way
 from agent.journal.damage import check_whole, is_damage
 from agent.journal.history import LOOK, open_reader
+from agent.journal.ids import NO_MARK, mark
 from agent.new_file import new_file
 
 
 def run_backup(config_path: Path, out: Path) -> None:
     """Write `out` and print what is in it. Raises UsageError, ConfigError, Fault."""
     give_way()
-    journal = load_config(config_path).station.state_dir / "journal.sqlite"
+    journal = load_config(config_path).station.journal
     with new_file("--out", out) as unfinished:
         try:
             rows = copy_journal(journal, unfinished)
@@ -35,7 +36,8 @@ def copy_journal(journal: Path, out: Path) -> int:
     Raises ConfigError without a journal, Fault when it is damaged, and as SQLite does.
     """
     with closing(open_reader(journal)) as source, closing(sqlite3.connect(out, isolation_level=None)) as copy:
-        source.backup(copy)
+        source.backup(copy)  # at one go: in steps it would begin anew with every row that is written meanwhile
+        mark(copy, NO_MARK)
         copy.execute("PRAGMA journal_mode = DELETE")
         damage, _ = check_whole(copy)
         if damage:

@@ -16,6 +16,7 @@ import pytest
 from agent.benches.made_history import make_history
 from agent.errors import ConfigError
 from agent.journal import damage, schema
+from agent.journal.backup import copy_journal
 from agent.journal.file import open_journal, open_writer
 from agent.journal.history import to_message
 from agent.journal.ids import AHEAD, ids_beside
@@ -307,6 +308,27 @@ def test_after_another_boot_ids_go_on_beyond_what_can_have_been_given(path: Path
     inspect(journal, 3)
     journal.close()
     assert ids_of(path) == [1, 2, AHEAD + 1]
+
+
+@pytest.mark.parametrize("overwritten", [True, False])
+def test_a_copy_put_back_after_a_kill_gives_no_id_again(path: Path, overwritten: bool) -> None:
+    """In the same boot, and where the copy even has the file's inode."""
+    left_by_the_dead(path, 2)
+    copy = path.with_name("copy.sqlite")
+    copy_journal(path, copy)
+    left_by_the_dead(path, 2)
+    newest = ids_of(path)[-1]
+    for part in ("-wal", "-shm"):
+        path.with_name(path.name + part).unlink(missing_ok=True)
+    if overwritten:
+        path.write_bytes(copy.read_bytes())
+    else:
+        copy.replace(path)
+    journal = journal_at(path, agent_epoch=9)
+    inspect(journal, 9)
+    journal.close()
+    assert ids_of(path)[:2] == [1, 2]
+    assert ids_of(path)[2] > newest
 
 
 def test_more_ids_than_are_reserved_are_not_given(path: Path) -> None:
