@@ -33,6 +33,11 @@ class StationConfig(Strict):
     state_dir: ConfigPath
     """Journal and agent epoch live here; it must survive restarts."""
 
+    @property
+    def journal(self) -> Path:
+        """The record's file."""
+        return self.state_dir / "journal.sqlite"
+
 
 class CalibrationConfig(Strict):
     """Camera pixels to millimetres, and the robot's axes. x to the right, y down; the robot's rotation comes after."""

@@ -35,7 +35,7 @@ class Records:
 
     def __init__(self, config: Config, identity: Identity, opened: Ending) -> None:
         self._config, self._recipes, self.raised = config, identity.recipes, Raised()
-        path = config.station.state_dir / "journal.sqlite"
+        path = config.station.journal
         listeners = opened.later()  # the journal's last rows are still to be heard
         self.journal = journal = Journal(path, identity, config.journal.wait_ms, config.journal.required)
         opened.closes(journal)

@@ -9,15 +9,18 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agent.camera_config import ConfigPath
+from agent.default_endpoints import CONTROL, REPLAY, RESULTS
 from agent.toml import Milliseconds, Strict
+
+GB = 1e9
 
 
 class PublisherConfig(Strict):
     """ZeroMQ endpoints, who may use them, and what images travel with a result."""
 
-    results: str = "tcp://127.0.0.1:5556"
-    replay: str = "tcp://127.0.0.1:5557"
-    control: str = "tcp://127.0.0.1:5558"
+    results: str = RESULTS
+    replay: str = REPLAY
+    control: str = CONTROL
     """Commands from an operator; without keys, whoever reaches it may give them."""
     images: Literal["none", "not_passed", "all"] = "not_passed"
     station_key: ConfigPath | None = None

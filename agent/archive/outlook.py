@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from agent.archive.kept_images import archive_folder
 from agent.config import Config
-
-GB = 1e9
+from agent.results_config import GB
 
 
 def archive_warnings(config: Config) -> Iterator[str]:

@@ -18,9 +18,8 @@ from pathlib import Path
 from agent.archive.disk_budget import Ageing, DiskBudget, FreeSpace, on_disk
 from agent.archive.encoded import Encoded
 from agent.archive.layout import MASK, PHOTO, SIDECAR, UNFINISHED, Name, Why, days, files, stem_of
-from agent.results_config import ArchiveConfig
+from agent.results_config import GB, ArchiveConfig
 
-GB = 1e9
 FILES_A_STEP = 500
 IMAGES_A_STEP = 20
 

@@ -63,7 +63,7 @@ def run_check(config_path: Path, copy: Path | None = None) -> None:
     Raises Fault when something is wrong with it, ConfigError when there is none.
     """
     give_way()
-    path = copy or load_config(config_path).station.state_dir / "journal.sqlite"
+    path = copy or load_config(config_path).station.journal
     console = Console(highlight=False, soft_wrap=True)
     require_there(path)
     _require_whole(path, "make another copy" if copy else RESTART)

@@ -19,7 +19,7 @@ def run_export(config_path: Path, parquet: Path, begins: str | None, ends: str |
     config = load_config(config_path)
     first, last = asked_span(("--from", "--to"), begins, ends, datetime.now(UTC), config.shifts.zone)
     station = (config.station.line, config.station.name)
-    path = journal or config.station.state_dir / "journal.sqlite"
+    path = journal or config.station.journal
     with Console(stderr=True).status("reading …") as status:
         parts = export_parquet(
             path, parquet, station, first, last, lambda written: status.update(f"{written:,} parts …")

@@ -17,7 +17,7 @@ from agent.event import Event
 from agent.journal.damage import check_whole, is_damage, mark_damaged
 from agent.journal.journal import Journal
 from agent.journal.retention import Retention
-from agent.results_config import JournalConfig
+from agent.results_config import GB, JournalConfig
 from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ TURN_S = 2.0
 BETWEEN_TURNS_S = 0.02
 CHECK_NICENESS = 19
 """The check takes the processor when nobody else wants it."""
-BYTES_PER_GB = 1e9
 
 
 @dataclass
@@ -66,7 +65,7 @@ class Housekeeping:
 
     def __init__(self, journal: Journal, config: JournalConfig) -> None:
         self._journal = journal
-        self._retention = Retention(config.keep_days, config.max_gb * BYTES_PER_GB)
+        self._retention = Retention(config.keep_days, config.max_gb * GB)
         self._schedule = Schedule()
         self._lock = threading.Lock()
         self._checks_by: sqlite3.Connection | None = None

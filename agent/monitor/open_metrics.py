@@ -40,7 +40,7 @@ def open_metrics(
     folders = {"state": config.station.state_dir}
     if config.archive:
         folders["archive"] = archive_folder(config)
-    journal = config.station.state_dir / "journal.sqlite"
+    journal = config.station.journal
     registry.register(StationMetrics(pulse, monitor.drift, folders, journal))
     registry.register(Facts(identity, config.model.provider))
     ProcessCollector(registry=registry)

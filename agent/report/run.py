@@ -27,7 +27,7 @@ def run_report(
     give_way()
     config, now = load_config(config_path), datetime.now(UTC)
     period = asked_period(config.shifts, now, *asked)
-    report = make_report(config, journal or config.station.state_dir / "journal.sqlite", period, now)
+    report = make_report(config, journal or config.station.journal, period, now)
     if as_json:
         print(report.model_dump_json(by_alias=True, indent=2))
     elif html is not None:

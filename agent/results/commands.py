@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.arguments import person
+from agent.default_endpoints import CONTROL, REPLAY, RESULTS
 from agent.errors import UsageError, exit_on_error
 from agent.inspection import Verdict
 
@@ -19,12 +20,11 @@ Who = Annotated[str, typer.Option(help="Your name: it is written down.", callbac
 Control = Annotated[str, typer.Option(help="The station's publisher.control endpoint.")]
 StationKey = Annotated[Path | None, typer.Option(help="A station with keys: its public one, NAME.key …")]
 Key = Annotated[Path | None, typer.Option(help="… and your own secret one, NAME.key_secret.")]
-CONTROL = "tcp://127.0.0.1:5558"
 
 
 def watch(
-    results: Annotated[str, typer.Option(help="The station's publisher.results endpoint.")] = "tcp://127.0.0.1:5556",
-    replay: Annotated[str, typer.Option(help="The station's publisher.replay endpoint.")] = "tcp://127.0.0.1:5557",
+    results: Annotated[str, typer.Option(help="The station's publisher.results endpoint.")] = RESULTS,
+    replay: Annotated[str, typer.Option(help="The station's publisher.replay endpoint.")] = REPLAY,
     since: Annotated[int | None, typer.Option(min=0, help="Begin after this message_id; default: from now on.")] = None,
     last: Annotated[int | None, typer.Option(min=1, max=1000, help="Begin with the newest so many.")] = None,
     verdict: Annotated[list[Verdict] | None, typer.Option(help="Show these alone; may be repeated.")] = None,

@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Event
 
+from agent.default_endpoints import REPLAY, RESULTS
 from agent.keys import ClientKeys
 from agent.messages import EventMessage, ResultMessage, StatusMessage
 from agent.subscriber.follower import PATIENCE_S, POLL_MS, Follower, Heard, Trouble, open_live, parsed
@@ -24,8 +25,6 @@ from agent.subscriber.sequencer import Break, Kind, Seen, Sequencer
 __all__ = ["Break", "Heard", "Trouble", "follow", "history", "request_since", "subscribe", "subscribe_events"]
 
 log = logging.getLogger(__name__)
-
-RESULTS, REPLAY = "tcp://127.0.0.1:5556", "tcp://127.0.0.1:5557"
 
 
 def subscribe(
