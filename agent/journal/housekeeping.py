@@ -13,8 +13,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from agent.event import Event
-from agent.journal.damage import check_whole, is_damage, mark_damaged
+from agent.journal.damage import check_whole, is_damage
 from agent.journal.journal import Journal
 from agent.journal.retention import Retention
 from agent.results_config import GB, JournalConfig
@@ -96,7 +95,7 @@ class Housekeeping:
                 except sqlite3.DatabaseError as error:
                     if not is_damage(error):
                         raise
-                    self._found(str(error))
+                    self._journal.found_damage(str(error))
                     return
 
     def _round(self, db: sqlite3.Connection) -> None:
@@ -151,7 +150,7 @@ class Housekeeping:
         except sqlite3.DatabaseError as error:
             damage = str(error)
         if damage:
-            self._found(damage)
+            self._journal.found_damage(damage)
 
     def _damage_seen_by(self, reader: sqlite3.Connection) -> str:
         with self._lock:
@@ -163,12 +162,6 @@ class Housekeeping:
         finally:
             with self._lock:
                 self._checks_by = None
-
-    def _found(self, damage: str) -> None:
-        """Parts go on: what can be read and written still is."""
-        self._journal.damage = damage
-        mark_damaged(self._journal.path, damage)
-        self._journal.record(Event("journal", "DAMAGED", f"{damage}: the next start sets the file aside"))
 
 
 def _begin_log_anew(writer: sqlite3.Connection) -> None:

@@ -114,12 +114,6 @@ def ask_once(endpoint: str, request: ReplayRequest, keys: ClientKeys | None = No
         asking.close()
 
 
-def request_since(endpoint: str, message_id: int, limit: int = PAGE) -> list[ResultMessage]:
-    """Up to `limit` completed results after `message_id`. Raises Fault without an answer."""
-    _, messages = ask_once(endpoint, ReplayRequest(since=message_id, limit=limit))
-    return [message for message in messages if isinstance(message, ResultMessage)]
-
-
 def require_since(since: int | None) -> None:
     """Raises UsageError for a number that no message has."""
     if since is not None and not (isinstance(since, int) and 0 <= since <= GREATEST_ID):

@@ -13,18 +13,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 from agent.default_endpoints import REPLAY, RESULTS
 from agent.keys import ClientKeys
 from agent.messages import EventMessage, ResultMessage, StatusMessage
 from agent.subscriber.follower import PATIENCE_S, POLL_MS, Follower, Heard, Trouble, open_live, parsed
 from agent.subscriber.position import Position
-from agent.subscriber.replay_client import history, request_since, require_since
+from agent.subscriber.replay_client import history, require_since
 from agent.subscriber.sequencer import Break, Kind, Seen, Sequencer
 
-__all__ = ["Break", "Heard", "Trouble", "follow", "history", "request_since", "subscribe", "subscribe_events"]
+__all__ = ["Break", "Heard", "Trouble", "follow", "history", "subscribe", "subscribe_events"]
 
 log = logging.getLogger(__name__)
+
+Message = TypeVar("Message", ResultMessage, EventMessage)
 
 
 def subscribe(
@@ -45,11 +48,7 @@ def subscribe(
     Raises UsageError for an endpoint that is none, another station's, or a position that is not ours; ConfigError for
     a damaged position; Fault for one that cannot be written; Refused when the station does not let us in at the start.
     """
-    for heard in follow(results, replay, since, position=position, keys=keys, stop=stop):
-        if isinstance(heard, ResultMessage):
-            yield heard
-        elif isinstance(heard, Break | Trouble):
-            log.warning("%s", heard)
+    yield from _only(ResultMessage, follow(results, replay, since, position=position, keys=keys, stop=stop))
 
 
 def subscribe_events(
@@ -63,11 +62,7 @@ def subscribe_events(
 ) -> Iterator[EventMessage]:
     """As `subscribe`, the station's events instead: commands, alarms, drift, starts. `since`: an event_id."""
     chain: dict[Kind, Sequencer] = {"event": Sequencer("event", None if since is None else Seen(since))}
-    for heard in _followed("event", chain, results, replay, position, keys, stop, PATIENCE_S):
-        if isinstance(heard, EventMessage):
-            yield heard
-        elif isinstance(heard, Break | Trouble):
-            log.warning("%s", heard)
+    yield from _only(EventMessage, _followed("event", chain, results, replay, position, keys, stop, PATIENCE_S))
 
 
 def follow(
@@ -130,6 +125,15 @@ def _followed(
                     _note(stored, chains[kind], heard)
                 if stop is not None and stop.is_set():
                     return
+
+
+def _only(wanted: type[Message], stream: Iterator[Heard]) -> Iterator[Message]:
+    """What is lost, or keeps others from coming, goes into the log."""
+    for heard in stream:
+        if isinstance(heard, wanted):
+            yield heard
+        elif isinstance(heard, Break | Trouble):
+            log.warning("%s", heard)
 
 
 def _note(stored: Position, chain: Sequencer, heard: Heard) -> None:

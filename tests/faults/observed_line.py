@@ -24,7 +24,7 @@ from agent.plc.register_map import AGENT_BLOCK
 from agent.plc.sim.belt import procedural_parts
 from agent.recipe import load_recipe
 from agent.segmenter import Segmenter
-from agent.subscriber.subscriber import request_since
+from agent.subscriber.subscriber import history
 from agent.view import open_view
 from tests.faults.chaos_proxy import ChaosProxy
 from tests.waiting import wait_until
@@ -109,10 +109,7 @@ class ObservedLine(LocalLine):
 
     def replayed(self) -> list[ResultMessage]:
         """What a subscriber gets that comes only now."""
-        messages: list[ResultMessage] = []
-        while batch := request_since(self.settings["publisher"]["replay"], messages[-1].message_id if messages else 0):
-            messages += batch
-        return messages
+        return list(history(self.settings["publisher"]["replay"]))
 
     def agent_words(self) -> list[int]:
         """The agent's block as it stands in the PLC's memory."""

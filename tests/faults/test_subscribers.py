@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -15,7 +16,7 @@ import zmq
 
 from agent.messages import ResultMessage, StatusMessage, topic
 from agent.results.publisher import FOR_EACH_PEER_WITH_IMAGES
-from agent.subscriber.subscriber import request_since
+from agent.subscriber.subscriber import history
 from tests.faults.pictured_station import PHOTO_BYTES
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
@@ -61,7 +62,7 @@ def test_f13_slow_frozen_and_hostile_peers(report: Report, seconds: float, decid
                 line.wait_for_parts(parts - 10)
             missed = missed_by(live)
         balance = line.balance()
-        filled = request_since(line.endpoints["replay"], missed[0] - 1, limit=min(len(missed), 1000))
+        filled = list(islice(history(line.endpoints["replay"], since=missed[0] - 1), len(missed)))
         wait_until(lambda: len(line.messages) == parts, "an honest subscriber has every result")
         status = newest_pulse(line.endpoints["results"])
         late = [row["reason"] for row in line.rows() if row["verdict"] == "no_decision" or not row["in_time"]]

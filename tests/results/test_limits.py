@@ -19,7 +19,7 @@ from agent.local_line import free_port
 from agent.messages import ResultMessage
 from agent.plc.decision import Closed, Decision
 from agent.results.live_images import Payload
-from agent.subscriber.subscriber import request_since, subscribe_status
+from agent.subscriber.subscriber import history, subscribe_status
 from tests.faults import bad_peers
 from tests.faults.pictured_station import NOISE
 from tests.results.outlet import Outlet
@@ -88,7 +88,7 @@ def test_a_hostile_peer_is_put_out_and_the_others_stay(
         misbehave(*ports(outlet))  # until it cannot send any more
     inspect(outlet.journal, 1)
     assert [message.message_id for message in heard(live, 1)] == [1]
-    assert [message.message_id for message in request_since(outlet.endpoints.replay, 0)] == [1]
+    assert [message.message_id for message in history(outlet.endpoints.replay)] == [1]
 
 
 def test_so_many_peers_and_no_more(outlet: Outlet, live: zmq.Socket[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_then_the_oldest_messages_and_counts_them(
     held.set()
     assert [message.message_id for message in heard(live, 4)] == [1, 8, 9, 10]
     assert outlet.publisher.dropped == 6
-    assert len(request_since(outlet.endpoints.replay, 0)) == 10
+    assert len(list(history(outlet.endpoints.replay))) == 10
 
 
 # --- the pulse -------------------------------------------------------------------------------------------------------

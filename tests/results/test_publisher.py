@@ -27,7 +27,7 @@ from agent.results.history_server import HistoryServer
 from agent.results.publisher import Publisher
 from agent.results_config import PublisherConfig
 from agent.schemas import SCHEMAS, json_schema
-from agent.subscriber.subscriber import request_since
+from agent.subscriber.subscriber import history
 from tests.conftest import ROOT
 from tests.results.outlet import Outlet
 from tests.results.records import closed, decision, identity, inspect, rows_of, trigger
@@ -100,7 +100,7 @@ def test_nothing_that_is_still_open_is_replayed(outlet: Outlet) -> None:
     inspect(outlet.journal, 1)
     outlet.journal.commit(decision(2))
     inspect(outlet.journal, 3)
-    assert ids(request_since(outlet.endpoints.replay, 0)) == [1]
+    assert ids(list(history(outlet.endpoints.replay))) == [1]
 
 
 def test_live_and_replayed_messages_say_the_same(outlet: Outlet) -> None:
@@ -108,7 +108,7 @@ def test_live_and_replayed_messages_say_the_same(outlet: Outlet) -> None:
         inspect(outlet.journal, 1, 2, 3)
         told = [ResultMessage.model_validate_json(received(live, "result")[1]) for _ in range(3)]
     without_images = [message.model_copy(update={"parts": []}) for message in told]
-    assert without_images == request_since(outlet.endpoints.replay, 0)
+    assert without_images == list(history(outlet.endpoints.replay))
 
 
 @contextmanager
@@ -178,7 +178,7 @@ def test_a_request_that_makes_no_sense_is_refused_and_the_next_one_served(
         reply = ReplayReply.model_validate_json(client.recv_multipart()[0])
     assert reply.error
     assert (reply.count, reply.first_message_id, reply.last_message_id) == (0, 1, 1)
-    assert ids(request_since(outlet.endpoints.replay, 0)) == [1]
+    assert ids(list(history(outlet.endpoints.replay))) == [1]
 
 
 def test_what_is_published_after_close_stays_in_the_journal(outlet: Outlet) -> None:
@@ -210,7 +210,7 @@ def test_an_endpoint_in_use_is_one_clear_line(outlet: Outlet, which: str) -> Non
 def test_nobody_at_the_replay_endpoint_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.subscriber.replay_client.REPLAY_TIMEOUT_MS", 100)
     with pytest.raises(Fault, match="no station answers"):
-        request_since(f"tcp://127.0.0.1:{free_port()}", 0)
+        list(history(f"tcp://127.0.0.1:{free_port()}"))
 
 
 # --- schemas ---------------------------------------------------------------------------------------------------------
