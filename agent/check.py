@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from agent.archive.check import archive_warnings
 from agent.archive.kept_images import archive_folder
-from agent.archive.outlook import archive_warnings
 from agent.camera_config import AravisCamera, Camera, FolderCamera, GenicamCamera, Mode
 from agent.cameras.drivers.pixel_format import require_supported
 from agent.cameras.open_camera import open_driver

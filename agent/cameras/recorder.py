@@ -17,7 +17,7 @@ import numpy as np
 from agent.cameras import Driver
 from agent.cameras.inbox import Inbox
 from agent.cameras.recording import RecordingWriter
-from agent.errors import Fault, LinegateError, UsageError
+from agent.errors import Fault, LinegateError, UsageError, in_words
 from agent.inspection import Frame
 
 log = logging.getLogger(__name__)
@@ -91,8 +91,7 @@ class Recorder:
         except UsageError as error:
             self._stop(error)
         except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            self._stop(Fault(f"recording to {self._folder} ends here: {why}: record to another disk"))
+            self._stop(Fault(f"recording to {self._folder} ends here: {in_words(error)}: record to another disk"))
         finally:
             self._writer.close()
 

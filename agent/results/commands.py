@@ -47,7 +47,7 @@ def watch(
         if since is not None and last is not None:
             raise UsageError("--since and --last: give one of them")
         keys = load_client_keys(station_key, key)
-        watched = watch.Watched(
+        watched = watch.WatchOptions(
             results, replay, keys, since, last, frozenset(map(str, verdict or ())), frozenset(defect or ())
         )
         if json:

@@ -26,7 +26,7 @@ RETRY_S = 1.0
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchOptions:
     """Which station, and what of it."""
 
     results: str
@@ -68,7 +68,7 @@ class Watched:
         )
 
 
-def watch_json(watched: Watched) -> None:
+def watch_json(watched: WatchOptions) -> None:
     """One JSON object a line, results alone; what keeps them from coming or is lost, on stderr."""
     for heard in watched.heard():
         if isinstance(heard, ResultMessage) and watched.shows(heard):
@@ -77,7 +77,7 @@ def watch_json(watched: Watched) -> None:
             print(f"warning: {heard}", file=sys.stderr, flush=True)
 
 
-def watch_lines(watched: Watched) -> None:
+def watch_lines(watched: WatchOptions) -> None:
     """A line each, until interrupted."""
     console = Console(highlight=False)
     console.print(f"watching {watched.results} (replay from {watched.replay}); Ctrl-C ends", style="dim")
@@ -85,7 +85,7 @@ def watch_lines(watched: Watched) -> None:
         console.print(line, soft_wrap=True)
 
 
-def lines(watched: Watched) -> Iterator[Text]:
+def lines(watched: WatchOptions) -> Iterator[Text]:
     """Each result and event, the station's state when it changes, and what keeps them from coming."""
     told: object = ()
     standalone: bool | None = None
@@ -106,7 +106,7 @@ def lines(watched: Watched) -> Iterator[Text]:
             told = () if isinstance(heard, Trouble) else told  # its state is news again once it is back
 
 
-def watch_table(watched: Watched) -> None:
+def watch_table(watched: WatchOptions) -> None:
     """A live table, until interrupted."""
     console = Console(highlight=False)
     board, lives, drawn_s = Board(), Lives(), 0.0

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.archive.check import archive_warnings
 from agent.archive.disk_budget import A_DAY_GOES_EVERY_S, SPACE_SHOWS_S, Ageing, DiskBudget, FreeSpace, on_disk
 from agent.archive.encoded import Encoded
 from agent.archive.kept_images import kept_names
 from agent.archive.layout import UNFINISHED, Name, Why
-from agent.archive.outlook import archive_warnings
 from agent.archive.store import Store
 from agent.config import load_config
 from agent.results_config import ArchiveConfig

@@ -31,7 +31,7 @@ from agent.results.publisher import Publisher
 from agent.subscriber.follower import Trouble
 from agent.watch.lines import has_no_plc, result_line, status_line
 from agent.watch.table import Board
-from agent.watch.watch import Watched, lines
+from agent.watch.watch import WatchOptions, lines
 from tests.conftest import ROOT
 from tests.results.outlet import Outlet
 from tests.results.records import identity, inspect, journal_at
@@ -47,7 +47,7 @@ def said(watched: Iterator[Text], count: int) -> list[str]:
 def test_the_stations_state_is_a_line_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.results.publisher.STATUS_S", 0.05)
     endpoints = local_ports()
-    watched = lines(Watched(endpoints.results, endpoints.replay, since=0, patience_s=1))
+    watched = lines(WatchOptions(endpoints.results, endpoints.replay, since=0, patience_s=1))
     assert said(watched, 1) == [endpoints.results + SILENT], "nobody is there yet"
 
     journal = journal_at(tmp_path / "journal.sqlite")
@@ -88,7 +88,7 @@ def outlet(tmp_path: Path) -> Iterator[Outlet]:
 
 
 def test_a_restart_and_what_an_operator_did_are_lines_too(outlet: Outlet) -> None:
-    watched = lines(Watched(outlet.endpoints.results, outlet.endpoints.replay))
+    watched = lines(WatchOptions(outlet.endpoints.results, outlet.endpoints.replay))
     assert said(watched, 1) == ["station OFFLINE"]
     outlet.journal.record(Event("command", "pause", "for the shift's end", "R. Diaz"))
     assert said(watched, 1)[0].endswith("command pause by R. Diaz: for the shift's end")
@@ -99,7 +99,7 @@ def test_a_restart_and_what_an_operator_did_are_lines_too(outlet: Outlet) -> Non
 
 def test_the_newest_come_first_and_nothing_is_missed_after_them(outlet: Outlet) -> None:
     inspect(outlet.journal, *range(1, 11))
-    with closing(Watched(outlet.endpoints.results, outlet.endpoints.replay, last=3).heard()) as heard:  # type: ignore[type-var]
+    with closing(WatchOptions(outlet.endpoints.results, outlet.endpoints.replay, last=3).heard()) as heard:  # type: ignore[type-var]
         results = (message.message_id for message in heard if isinstance(message, ResultMessage))
         assert list(islice(results, 3)) == [8, 9, 10]
         inspect(outlet.journal, 11)
@@ -111,7 +111,7 @@ def test_a_station_that_is_not_there_yet_is_waited_for_with_last_as_well(tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("agent.subscriber.replay_client.REPLAY_TIMEOUT_MS", 100)
         patch.setattr("agent.watch.watch.RETRY_S", 0.1)
-        heard = Watched(config.results, config.replay, last=3).heard()
+        heard = WatchOptions(config.results, config.replay, last=3).heard()
         trouble = next(heard)
         assert isinstance(trouble, Trouble)
         assert "no station answers" in str(trouble)
@@ -207,7 +207,7 @@ def test_filters(verdicts: tuple[str, ...], classes: tuple[str, ...], shown: boo
     small = DefectRecord(name="blowhole", score=0.9, area_mm2=0.01, length_mm=0.1, x_mm=1, y_mm=1, counts=False)
     message = golden_result()
     message.defects.append(small)
-    watched = Watched("", "", verdicts=frozenset(verdicts), classes=frozenset(classes))
+    watched = WatchOptions("", "", verdicts=frozenset(verdicts), classes=frozenset(classes))
     assert watched.shows(message) is shown
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from agent.cameras.sim.device import Host
 from agent.cameras.sim.gvcp import PORT
-from agent.errors import UsageError
+from agent.errors import UsageError, in_words
 
 BROADCAST = "255.255.255.255"
 Hear = Callable[[bytes, Host], bytes | None]
@@ -70,4 +70,4 @@ def _remedy(error: OSError, address: str) -> str:
         )
     if error.errno == errno.EADDRNOTAVAIL:
         return f"this computer has no address {address}: give one that `ip address` shows, or 127.0.0.1"
-    return f"{address}: {(error.strerror or str(error)).lower()}: give an IPv4 address of this computer"
+    return f"{address}: {in_words(error)}: give an IPv4 address of this computer"
