@@ -6,6 +6,8 @@ The truth is the belt: which part lay under the lens, and what the model under t
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from subprocess import Popen
 from typing import Any, Self
@@ -42,6 +44,7 @@ class ObservedLine(LocalLine):
 
     def __init__(self, options: LineOptions, changes: dict[str, dict[str, Any]] | None = None) -> None:
         super().__init__(options)
+        self._belt = options
         self.changes = {"model": {"threads": 1}} | (changes or {})
         self.settings: dict[str, Any] = {}
         self.processes: dict[str, Popen[bytes]] = {}
@@ -100,16 +103,28 @@ class ObservedLine(LocalLine):
         self.wait_for_parts(self.options.parts)
         wait_until(lambda: len(self.rows()) >= self.options.parts, "every part has its row")
 
+    def end_here(self) -> None:
+        """Do as if the last part that the arm has acted on were the last on the belt."""
+        last = len(self.truth())
+        self.options = replace(self.options, seconds=last / self.options.rate_per_s)
+        assert self.options.parts == last
+        wait_until(lambda: len(self.rows()) == last, "every part so far has its row")
+
+    def truth(self) -> list[dict[str, Any]]:
+        """What the arm did with each part of the belt."""
+        return [record for record in super().truth() if (record["part_id"] or 0) <= self.options.parts]
+
     def rows(self) -> list[dict[str, Any]]:
         """Completed rows of the journal, one a trigger."""
         reader = open_reader(self.journal)
         found = [dict(row) for row in reader.execute("SELECT * FROM inspections WHERE completed ORDER BY message_id")]
         reader.close()
-        return found
+        return [row for row in found if row["trigger_seq"] <= self.options.parts]
 
     def replayed(self) -> list[ResultMessage]:
         """What a subscriber gets that comes only now."""
-        return list(history(self.settings["publisher"]["replay"]))
+        messages = history(self.settings["publisher"]["replay"])
+        return [message for message in messages if message.trigger_seq <= self.options.parts]
 
     def agent_words(self) -> list[int]:
         """The agent's block as it stands in the PLC's memory."""
@@ -152,11 +167,11 @@ class ObservedLine(LocalLine):
 
     def expected_verdicts(self) -> dict[int, str]:
         """What the model and the recipe say of each part's own photo."""
-        config, options = load_config(self.config), self.options
+        config, belt = load_config(self.config), self._belt
         segmenter, recipe = Segmenter(config.model.path, "cpu", 1), load_recipe(config.recipe)
         judge = Judge(recipe, open_view(config).calibration(config.calibration), segmenter.contract)
         verdicts = {}
-        for part in procedural_parts(options.parts, options.defect_share, options.seed):
+        for part in islice(procedural_parts(belt.parts, belt.defect_share, belt.seed), self.options.parts):
             try:
                 check_frame(Frame(part.image, 0, 0), recipe.frame)
                 verdicts[part.part_id] = judge.judge(segmenter.segment(part.image)).verdict.value

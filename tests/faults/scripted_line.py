@@ -13,14 +13,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from subprocess import Popen
 from typing import Any
 
 from agent.inspection import Verdict
 from agent.journal.history import open_reader
 from agent.local_line import LineOptions
-from agent.messages import ResultMessage
 from agent.plc.register_map import AGENT_BLOCK, Ctrl, Status
 from tests.conftest import ROOT
 from tests.faults.balance import Balance
@@ -183,21 +181,8 @@ class ScriptedLine(ProxiedLine):
                 hit.add(part_id)
         return hit
 
-    def end_here(self) -> None:
-        """Do as if the last part that the arm has acted on were the last on the belt."""
-        last = self.decided()
-        self.options = replace(self.options, seconds=last / self.options.rate_per_s)
-        assert self.options.parts == last
-        wait_until(lambda: len(self.rows()) == last, "every part so far has its row")
-
     def truth(self) -> list[dict[str, Any]]:
-        return [record for record in super().truth() if record["part_id"] and record["part_id"] <= self.options.parts]
-
-    def rows(self) -> list[dict[str, Any]]:
-        return [row for row in super().rows() if row["trigger_seq"] <= self.options.parts]
-
-    def replayed(self) -> list[ResultMessage]:
-        return [message for message in super().replayed() if message.trigger_seq <= self.options.parts]
+        return [record for record in super().truth() if record["part_id"]]
 
     # --- the balance ------------------------------------------------------------------------------------------------
 
