@@ -179,7 +179,8 @@ def run_command() -> None:
             sys.exit(app(standalone_mode=False))
     except TyperException as error:
         if message := error.format_message():  # empty: the help was printed
-            print(f"error: {message.rstrip('.')}: see 'linegate --help'", file=sys.stderr)
+            command = context.command_path if (context := getattr(error, "ctx", None)) else "linegate"
+            print(f"error: {message.rstrip('.')}: see '{command} --help'", file=sys.stderr)
         sys.exit(UsageError.exit_code)
     except typer.Abort:  # what typer makes of Ctrl-C before the command has begun
         raise KeyboardInterrupt from None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LONGEST_TEXT = 100
+"""Of a person's name, a command, an argument: they go into log, journal and the service's status."""
+
 
 @dataclass(frozen=True)
 class Event:

@@ -195,7 +195,13 @@ class StatusMessage(_Header):
     upkeep: Upkeep = Upkeep()
 
 
-class ReplayRequest(_Header):
+class _Request(_Header):
+    """A field that is not known is refused: passed over, it would bring something else than was asked for."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class ReplayRequest(_Request):
     """Asks the ROUTER endpoint for completed rows, oldest first: those that meet all that is given."""
 
     schema_: str = _schema("insp.replay/1.1")
@@ -222,7 +228,7 @@ class ReplayReply(_Header):
     error: str = ""
 
 
-class ControlRequest(_Header):
+class ControlRequest(_Request):
     """A command to the station's control endpoint, a ROUTER."""
 
     schema_: str = _schema("insp.control/1.1")

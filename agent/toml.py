@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args
@@ -10,6 +9,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from agent.complaint import in_words, unknown
 from agent.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,13 +41,12 @@ def load_toml(path: Path, model: type[Model], kind: str) -> Model:
 def _describe(problem: Any, model: type[BaseModel]) -> str:
     key, known = _place(model, problem["loc"])
     if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        return f"unknown key '{key}'" + (f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(known)})")
+        return unknown("key", key, known)
     if problem["type"] == "missing":
         return f"missing key '{key}'"
     if problem["type"].startswith("union_tag"):
         return _describe_choice(key, problem["ctx"], problem["input"])
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = in_words(problem)
     if problem["type"] == "value_error" and isinstance(problem["input"], dict):
         return message  # about a whole table, and it names its keys
     return f"'{key}': {message} (found {problem['input']!r})" if problem["loc"] else message

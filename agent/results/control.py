@@ -14,20 +14,19 @@ from dataclasses import dataclass
 import zmq
 from pydantic import ValidationError
 
+from agent.complaint import not_understood
 from agent.errors import Fault
-from agent.event import Event
+from agent.event import LONGEST_TEXT, Event
 from agent.inspection import Trigger
 from agent.messages import ControlReply, ControlRequest, PayloadPart
 from agent.results.endpoints import Endpoints
-from agent.worker import CLOSE_S, Worker
+from agent.results.replier import Replier
+from agent.worker import CLOSE_S
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 100
 PACE_S = 0.005
 """After each command: whoever asks without end gets his turn no oftener, and leaves the rows of parts their disk."""
-LONGEST_TEXT = 100
-"""Of a name, a command, an argument: they go into log, journal and the service's status."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,7 @@ class ControlSocket:
         self._endpoints, self._record = endpoints, record
         self._commands: Mapping[str, Command] = {}
         self._socket = endpoints.bind(zmq.ROUTER, "control")
-        self._worker = Worker("control", self._serve_forever)
-        self._worker.start()
+        self._replier = Replier("control", self._socket, self._serve_one)
 
     def serve(self, commands: Mapping[str, Command]) -> None:
         """What may be asked for from now on, and what then happens: called in that thread, one after the other."""
@@ -62,18 +60,14 @@ class ControlSocket:
 
     def close(self, within_s: float = CLOSE_S) -> None:
         """End the thread and release the endpoint."""
-        self._worker.close(within_s)
+        self._replier.close(within_s)
 
-    def _serve_forever(self) -> None:
-        while not self._worker.ending.is_set():
-            if self._socket.poll(POLL_MS):
-                begun_s = time.monotonic()
-                frames = self._socket.recv_multipart(copy=False)
-                way_back, message = _apart(frames)
-                if way_back:
-                    self._socket.send_multipart([*way_back, *self._answer(message)])
-                time.sleep(max(PACE_S, time.monotonic() - begun_s))
-        self._socket.close()
+    def _serve_one(self) -> float:
+        begun_s = time.monotonic()
+        way_back, message = _apart(self._socket.recv_multipart(copy=False))
+        if way_back:
+            self._socket.send_multipart([*way_back, *self._answer(message)])
+        return max(PACE_S, time.monotonic() - begun_s)
 
     def _answer(self, message: list[zmq.Frame]) -> list[bytes]:
         """The reply's frames; what is no command at all is told so and not written down."""
@@ -123,7 +117,7 @@ def _understood(message: list[zmq.Frame]) -> ControlRequest:
     try:
         request = ControlRequest.model_validate_json(message[0].bytes)
     except ValidationError as error:
-        raise Fault(error.errors()[0]["msg"]) from error
+        raise Fault(not_understood(error, ControlRequest)) from error
     for name in ("command", "who", "argument"):
         text: str = getattr(request, name)
         if len(text) > LONGEST_TEXT or not text.isprintable():

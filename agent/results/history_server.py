@@ -14,17 +14,18 @@ from typing import Any
 import zmq
 from pydantic import ValidationError
 
+from agent.complaint import not_understood
 from agent.errors import ConfigError
 from agent.identity import Identity
 from agent.journal.history import event_extent, extent, open_reader
 from agent.journal.replay import replay
 from agent.messages import ReplayReply, ReplayRequest
 from agent.results.endpoints import Endpoints
-from agent.worker import CLOSE_S, Worker
+from agent.results.replier import Replier
+from agent.worker import CLOSE_S
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 100
 SHARE = 0.25
 """Of the time, at most, for answers; clients get them in turn."""
 BREATHE_EVERY, BREATHE_S = 100, 0.002
@@ -48,39 +49,28 @@ class HistoryServer:
         """Device and inode of what `_history` reads."""
         self._socket = endpoints.bind(zmq.ROUTER, "replay", waiting=1)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._worker = Worker("history", self._serve_forever)
-        self._worker.start()
+        self._replier = Replier("history", self._socket, self._serve_one, self._forget_journal)
 
     def close(self, within_s: float = CLOSE_S) -> None:
         """End the thread and release the endpoint."""
-        self._worker.close(within_s)
+        self._replier.close(within_s)
 
     def upkeep(self) -> dict[str, Any]:
         """Its part of what the pulse says."""
         return {"replays_dropped": self.dropped}
 
-    def _serve_forever(self) -> None:
-        while not self._worker.ending.is_set():
-            if self._socket.poll(POLL_MS):
-                begun_s = time.monotonic()
-                if self._serve_one():
-                    self._worker.ending.wait((time.monotonic() - begun_s) * (1 / SHARE - 1))
-                elif self.dropped % BREATHE_EVERY == 0:
-                    self._worker.ending.wait(BREATHE_S)
-        self._forget_journal()
-        self._socket.close()
-
-    def _serve_one(self) -> bool:
-        """One request, one answer; a request that is not understood is told so. False: nobody was there to hear it."""
+    def _serve_one(self) -> float:
+        """One request, one answer; one that is not understood is told so. How long to pause after it, in s."""
+        begun_s = time.monotonic()
         client, *request = self._socket.recv_multipart()
         try:
             self._socket.send(client, zmq.SNDMORE | zmq.NOBLOCK)
         except zmq.ZMQError:  # it has not read its last answer, or has gone: nothing is looked up for it
             self.dropped += 1
-            return False
+            return BREATHE_S if self.dropped % BREATHE_EVERY == 0 else 0.0
         reply, messages = self._answer(request[-1] if request else b"")
         self._socket.send_multipart([b"", reply.to_bytes(), *messages])
-        return True
+        return (time.monotonic() - begun_s) * (1 / SHARE - 1)
 
     def _answer(self, request: bytes) -> tuple[ReplayReply, list[bytes]]:
         first = last = 0
@@ -94,8 +84,7 @@ class HistoryServer:
                 first, last = event_extent(history)
             messages = _that_fit(replay(history, asked, self._line, self._station), newest=asked.last is not None)
         except ValidationError as invalid:
-            what = invalid.errors()[0]
-            error = f"not understood: {'.'.join(map(str, what['loc']))}: {what['msg']}"
+            error = f"not understood: {not_understood(invalid, ReplayRequest)}"
         except (ValueError, OverflowError) as unclear:
             error = str(unclear)
         except (sqlite3.Error, ConfigError, OSError) as unreadable:

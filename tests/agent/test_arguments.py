@@ -20,6 +20,10 @@ ACCEPT = ["plc", "accept", "config/line.toml", "--report", "/tmp/no.md", "--engi
     ("arguments", "complaint"),
     [
         (["challenge", "--who", ""], "a name is needed"),
+        (["challenge", "--who", "R.\nDiaz"], "a name has at most 100 characters, and all can be printed"),
+        (["pause", "--who", "R" * 101], "a name has at most 100 characters"),
+        (["watch", "--last", "x"], "see 'linegate watch --help'"),
+        (["journal", "bakcup"], "see 'linegate journal --help'"),
         ([*ACCEPT, " "], "a name is needed"),
         (["plc", "probe", ""], "give either the PLC's address or --config FILE"),
         (["plc", "probe", "127.0.0.1:502"], "the port goes to --port: linegate plc probe 127.0.0.1 --port 502"),

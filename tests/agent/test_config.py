@@ -69,6 +69,8 @@ ARAVIS = 'driver = "aravis"\ndevice = "x"\n'
             ARAVIS + "exposure_us = 50001",
             "camera.exposure_us = 50001 is longer than trigger.min_pitch_ms = 50",
         ),
+        ("[plc]", "[shifts]\nstarts = {}\n[plc]", "'shifts.starts': should have at least 1 item (found {})"),
+        ("[plc]", "[shifts]\nstarts = 3\n[plc]", "'shifts.starts': should be a table (found 3)"),
         ("[plc]", "[plc", "not valid TOML"),
         ("min_pitch_ms = 50", "min_pitch_ms = 20", "parts could be confused"),
         ('mode = "hardware"', 'mode = "announced"', "it can do 'every_frame', 'hardware'"),

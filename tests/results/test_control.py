@@ -87,7 +87,12 @@ def test_the_key_it_came_with_is_written_down(tmp_path: Path) -> None:
         (b"no json", "not understood"),
         (b"\xff\xfe", "not understood"),
         (b"[" * 4000, "not understood"),
-        (b'{"command": "challenge", "who": ""}', "not understood"),
+        (b'{"command": "challenge", "who": ""}', "not understood: 'who' should have at least 1 character"),
+        (b'{"command": "challenge"}', "not understood: missing field 'who'"),
+        (
+            b'{"command": "job", "who": "R. Diaz", "argumant": "3"}',
+            "unknown field 'argumant' (did you mean 'argument'?)",
+        ),
         (b'{"command": "challenge", "who": "R.\\nDiaz"}', "'who' has more than 100 characters, or some that cannot"),
         (json.dumps({"command": "challenge", "who": "R" * 101}).encode(), "'who' has more than 100"),
         ([CHALLENGE, b"more"], "one part a message"),

@@ -100,10 +100,11 @@ def test_all_that_can_be_asked_for(outlet: Outlet) -> None:
 @pytest.mark.parametrize(
     ("request_", "why"),
     [
-        ({"since": -1}, "since: Input should be greater than or equal to 0"),
-        ({"kind": "image"}, "kind: Input should be 'result' or 'event'"),
+        ({"since": -1}, "'since' should be greater than or equal to 0"),
+        ({"sinse": 4}, "unknown field 'sinse' (did you mean 'since'?)"),
+        ({"kind": "image"}, "'kind' should be 'result' or 'event'"),
         ({"from_utc": "yesterday"}, "from_utc 'yesterday' is no time: give ISO 8601"),
-        ({"since": 2**63}, "since: Input should be less than or equal to 9223372036854775807"),
+        ({"since": 2**63}, "'since' should be less than or equal to 9223372036854775807"),
         ({"from_utc": "0001-01-01T00:00:00+14:00"}, "from_utc '0001-01-01T00:00:00+14:00' lies beyond the calendar"),
         ({"to_utc": "9999-12-31T23:59:59-14:00"}, "to_utc '9999-12-31T23:59:59-14:00' lies beyond the calendar"),
     ],

@@ -152,7 +152,8 @@ def test_a_reader_that_has_enough_ends_it_quietly(example: Path, tmp_path: Path)
     outlet = Outlet(tmp_path / "journal.sqlite", local_ports())
     command = ["node", str(example), "--results", outlet.endpoints.results, "--replay", outlet.endpoints.replay]
     process = subprocess.Popen([*command, "--since", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout and process.stderr
+    assert process.stdout
+    assert process.stderr
     assert process.stdout.readline().startswith(b"1 ")
     process.stdout.close()
     assert process.stderr.read() == b""
