@@ -92,7 +92,7 @@ class RecordingLine(ScriptedLine):
         before = self.told("WRITTEN")
         self.hurt(fault)
         wait_until(lambda: self.trouble() != "", "the pulse tells of it")
-        assert self.alarmed()
+        wait_until(self.alarmed, "the PLC sees it")
         decided = self.decided()
         wait_until(lambda: self.decided() > decided + RATE_PER_S // 2, "parts go on being decided")
         self.heal()
