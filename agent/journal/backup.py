@@ -27,7 +27,7 @@ def run_backup(config_path: Path, out: Path) -> None:
             if is_damage(error):
                 raise Fault(f"journal {journal}: {error}: nothing is copied: {LOOK}") from error
             raise Fault(f"--out {out}: {error}: free the disk, or choose another folder") from error
-    print(f"{out}: {rows:,} parts, whole")
+    print(f"{out}: {rows:,} {'part' if rows == 1 else 'parts'}, whole")
 
 
 def copy_journal(journal: Path, out: Path) -> int:

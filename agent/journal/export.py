@@ -24,4 +24,4 @@ def run_export(config_path: Path, parquet: Path, begins: str | None, ends: str |
         parts = export_parquet(
             path, parquet, station, first, last, lambda written: status.update(f"{written:,} parts …")
         )
-    print(f"{parquet}: {parts:,} parts")
+    print(f"{parquet}: {parts:,} {'part' if parts == 1 else 'parts'}")

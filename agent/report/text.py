@@ -171,14 +171,14 @@ def _plc(report: Report) -> RenderableType:
 
 
 def _happenings(report: Report) -> RenderableType:
-    lines = [Text("Outages, alarms, commands", style="bold")]
+    shown = report.happenings[-MOST_EVENTS:]
+    of = f", the newest {len(shown)} of {report.happenings_in_all:,}: --json or --html has more"
+    title = "Outages, alarms, commands" + (of if len(shown) < report.happenings_in_all else "")
+    lines = [Text(title, style="bold")]
     lines += [Text(f"  {outage_line(outage)}", style="yellow") for outage in report.outages]
-    for event in report.happenings[-MOST_EVENTS:]:
+    for event in shown:
         words = (clock(event.time), event.kind, event.what, f"by {event.who}" if event.who else "", event.detail)
         lines.append(Text("  " + "  ".join(word for word in words if word)))
-    left_out = report.happenings_in_all - len(report.happenings[-MOST_EVENTS:])
-    if left_out:
-        lines.append(Text(f"  … and {left_out:,} events before these: --json, --html or linegate watch have more"))
     return Group(*lines)
 
 

@@ -62,7 +62,7 @@ def challenge(who: Who, control: Control = CONTROL, station_key: StationKey = No
     """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
     with exit_on_error():
         _give("challenge", who, control, station_key, key)
-        print("the next part to be inspected is a challenge: out of yield, and a PASS for it stops the line")
+        print("the next part to be inspected is a challenge: out of yield; judged good, it is rejected and an alarm")
 
 
 def trigger(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import zmq
 
 from agent.errors import Fault, UsageError
-from agent.keys import ClientKeys, secured
+from agent.keys import ClientKeys
 from agent.messages import ControlReply, ControlRequest
 from agent.new_file import new_file
-from agent.subscriber.handshakes import Handshakes
+from agent.subscriber.replay_client import connected
 
 ANSWER_MS = 3000
 
@@ -46,24 +46,16 @@ def take_snapshot(endpoint: str, who: str, output: Path, keys: ClientKeys | None
 
 def _ask(endpoint: str, request: ControlRequest, keys: ClientKeys | None) -> tuple[ControlReply, *tuple[bytes, ...]]:
     """The reply and the payload frames behind it."""
-    with zmq.Context() as context, context.socket(zmq.REQ) as socket:
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.IPV6, "[" in endpoint)
-        secured(socket, keys)
-        handshakes = Handshakes(socket, endpoint, keys)
-        try:
-            socket.connect(endpoint)
-            with suppress(zmq.Again):  # turned away by now: `poll` says why
-                socket.send(request.to_bytes(), zmq.NOBLOCK)
-            if not handshakes.poll(ANSWER_MS):
-                raise Fault(
-                    f"no station answers at {endpoint}: is it running, and is this its publisher.control endpoint?"
-                )
-            header, *images = socket.recv_multipart()
-        except zmq.ZMQError as error:
-            raise UsageError(f"--control {endpoint} is no endpoint: give tcp://host:port") from error
-        finally:
-            handshakes.close()
+    socket, handshakes = connected(zmq.REQ, endpoint, keys)
+    try:
+        with suppress(zmq.Again):  # turned away by now: `poll` says why
+            socket.send(request.to_bytes(), zmq.NOBLOCK)
+        if not handshakes.poll(ANSWER_MS):
+            raise Fault(f"no station answers at {endpoint}: is it running, and is this its publisher.control endpoint?")
+        header, *images = socket.recv_multipart()
+    finally:
+        handshakes.close()
+        socket.close()
     reply = ControlReply.model_validate_json(header)
     if reply.error:
         raise Fault(f"the station at {endpoint} refused: {reply.error}")

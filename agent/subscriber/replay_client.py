@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -90,12 +91,19 @@ def connected(
     secured(socket, keys)
     handshakes = Handshakes(socket, endpoint, keys)
     try:
+        if not _has_port(endpoint):
+            raise zmq.ZMQError(errno.EINVAL)  # libzmq would try for ever
         socket.connect(endpoint)
     except zmq.ZMQError as error:
         handshakes.close()
         socket.close()
         raise UsageError(f"'{endpoint}' is no endpoint: give the station's, as tcp://127.0.0.1:5556") from error
     return socket, handshakes
+
+
+def _has_port(endpoint: str) -> bool:
+    port = endpoint.rpartition(":")[2]
+    return not endpoint.startswith("tcp://") or (port.isdecimal() and 0 < int(port) < 65536)
 
 
 def ask_once(endpoint: str, request: ReplayRequest, keys: ClientKeys | None = None) -> Answer:

@@ -23,6 +23,8 @@ ACCEPT = ["plc", "accept", "config/line.toml", "--report", "/tmp/no.md", "--engi
         (["challenge", "--who", "R.\nDiaz"], "a name has at most 100 characters, and all can be printed"),
         (["pause", "--who", "R" * 101], "a name has at most 100 characters"),
         (["watch", "--last", "x"], "see 'linegate watch --help'"),
+        (["watch", "--results", "tcp://127.0.0.1:70000"], "'tcp://127.0.0.1:70000' is no endpoint"),
+        (["pause", "--who", "R. Diaz", "--control", "tcp://127.0.0.1:0"], "'tcp://127.0.0.1:0' is no endpoint"),
         (["journal", "bakcup"], "see 'linegate journal --help'"),
         ([*ACCEPT, " "], "a name is needed"),
         (["plc", "probe", ""], "give either the PLC's address or --config FILE"),

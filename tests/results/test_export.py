@@ -139,7 +139,7 @@ def test_on_the_command_line_times_are_the_stations_own(tmp_path: Path, capsys: 
     write_history(config.station.state_dir / "journal.sqlite", {}, {"at": BEGINS + timedelta(hours=1)})
     out = tmp_path / "parts.parquet"
     run_export(file, out, "2026-03-02T15:00", None, None)
-    assert capsys.readouterr().out == f"{out}: 1 parts\n"
+    assert capsys.readouterr().out == f"{out}: 1 part\n"
     assert pq.read_table(out)["message_id"].to_pylist() == [2]
     with pytest.raises(UsageError, match="is not before --to"):
         run_export(file, tmp_path / "other.parquet", "2026-03-02", "2026-03-01", None)
