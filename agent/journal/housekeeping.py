@@ -124,7 +124,7 @@ class Housekeeping:
 
     def prune(self, db: sqlite3.Connection) -> None:
         """Batch after batch until nothing is too old or too much."""
-        first_day = self._retention.first_day(db)
+        last_too_old = self._retention.last_too_old(db)
         more = True
         while more and not self._keeper.ending.is_set():
             more = False
@@ -132,7 +132,7 @@ class Housekeeping:
             def turn(writer: sqlite3.Connection) -> None:
                 nonlocal more
                 with suppress(sqlite3.OperationalError):  # a full disk: rows go first
-                    more = self._retention.prune(writer, first_day)
+                    more = self._retention.prune(writer, last_too_old)
 
             if not self._journal.run(turn, TURN_S):
                 return

@@ -1,7 +1,8 @@
-"""What goes, when the record grows old or large: evidence of good parts first, then the oldest rows; a batch at a time.
+"""What goes, when the record grows old or large; a batch at a time.
 
-The clock is not asked: a day counts when parts were recorded on it. However far a clock runs ahead, it makes one day,
-and `keep_days` of them are always there. Pages that become free are used again; the file does not shrink.
+When it is large: events beyond their share, then evidence of good parts, then the oldest rows. When it is old, the
+clock is not asked: a day counts when parts were recorded on it. However far a clock runs ahead, it makes one day, and
+`keep_days` of them are always there. Pages that become free are used again; the file does not shrink.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ BATCH = 50
 """Rows that one turn of the writer may touch: about a millisecond."""
 NEWEST = 1000
 """So many rows stay, whatever their age and size: a start looks there for the parts that it has missed."""
+EVENT_SHARE = 0.02
+"""Of `max_bytes`: so much of them events may have, whatever is in the rest …"""
+EVENT_BYTES = 250
+"""… at so much each."""
+CUT_ROWS = 100_000
+"""So many rows too old are enough for one look."""
 _DAYS = """
 WITH RECURSIVE days(day, left) AS (
     SELECT substr(max(decided_utc), 1, 10), :days FROM inspections
@@ -34,41 +41,52 @@ class Retention:
     _stripped_to: int = 0
     """Up to this message_id nothing is left to strip, as far as this process knows."""
 
-    def first_day(self, db: sqlite3.Connection) -> str:
-        """Rows of days before this one are too old; "" = none are."""
-        row = db.execute(_DAYS, {"days": self.keep_days - 1}).fetchone()
-        return str(row[0]) if row and row[0] else ""
+    def last_too_old(self, db: sqlite3.Connection) -> int:
+        """The rows up to this message_id are too old; 0 = none is.
 
-    def prune(self, db: sqlite3.Connection, first_day: str) -> bool:
+        By their dates some rows may be in the wrong place, as the clock was wrong: the cut has the fewest of them.
+        """
+        row = db.execute(_DAYS, {"days": self.keep_days - 1}).fetchone()
+        if not (row and row[0]):
+            return 0
+        (yet,) = db.execute("SELECT count(*) FROM inspections WHERE decided_utc < ?", row).fetchone()
+        last = ahead = most = 0
+        for message_id, old in db.execute(
+            "SELECT message_id, decided_utc < ? FROM inspections ORDER BY message_id", row
+        ):
+            ahead, yet = (ahead + 1, yet - 1) if old else (ahead - 1, yet)
+            if ahead > most:
+                last, most = message_id, ahead
+            if ahead + yet <= most or most == CUT_ROWS:
+                break
+        return last
+
+    def prune(self, db: sqlite3.Connection, last_too_old: int) -> bool:
         """One batch, as the writer; False when there was nothing to do."""
         oldest, newest = _deletable(db)
-        if self._delete(db, f"decided_utc < '{first_day}'", oldest, newest):
+        if self._delete(db, oldest, min(newest, last_too_old)):
             return True
         if used_bytes(db) <= self.max_bytes:
             return False
-        return self._strip(db, newest) or self._delete(db, "TRUE", oldest, newest)
+        return self._delete_events(db) or self._strip(db, newest) or self._delete(db, oldest, newest)
 
-    def _delete(self, db: sqlite3.Connection, which: str, oldest: int, newest: int) -> bool:
-        """The oldest rows, as far as all of them are `which`; what happened before the first that stays goes too."""
-        rows = db.execute(
-            f"SELECT message_id, {which} FROM inspections WHERE message_id BETWEEN ? AND ? ORDER BY message_id LIMIT ?",
-            (oldest, newest, BATCH),
-        ).fetchall()
-        last = 0
-        for message_id, wanted in rows:
-            if not wanted:
-                break
-            last = message_id
-        if not last:
+    def _delete(self, db: sqlite3.Connection, oldest: int, newest: int) -> bool:
+        """The oldest rows between these; what happened before all that stay goes too."""
+        found = "SELECT message_id FROM inspections WHERE message_id BETWEEN ? AND ? ORDER BY message_id LIMIT ?"
+        if not db.execute(f"DELETE FROM inspections WHERE message_id IN ({found})", (oldest, newest, BATCH)).rowcount:
             return False
-        db.execute("DELETE FROM inspections WHERE message_id <= ?", (last,))
         db.execute(
             "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events WHERE utc < "
-            "(SELECT decided_utc FROM inspections WHERE message_id > ? ORDER BY message_id LIMIT 1) "
-            "ORDER BY utc LIMIT ?)",
-            (last, BATCH),
+            "(SELECT min(decided_utc) FROM inspections) ORDER BY utc LIMIT ?)",
+            (BATCH,),
         )
         return True
+
+    def _delete_events(self, db: sqlite3.Connection) -> bool:
+        """The oldest beyond their share."""
+        kept = max(NEWEST, int(self.max_bytes * EVENT_SHARE / EVENT_BYTES))
+        old = "SELECT event_id FROM events WHERE event_id <= (SELECT max(event_id) FROM events) - ? ORDER BY event_id"
+        return db.execute(f"DELETE FROM events WHERE event_id IN ({old} LIMIT ?)", (kept, BATCH)).rowcount > 0
 
     def _strip(self, db: sqlite3.Connection, newest: int) -> bool:
         """Written anew side by side: a row that only grows shorter leaves a hole that nothing is ever put into."""

@@ -76,9 +76,9 @@ def days_from(first: str, count: int) -> list[str]:
 
 
 def prune_all(db: sqlite3.Connection, keeps: Retention) -> None:
-    first_day = keeps.first_day(db)
+    last_too_old = keeps.last_too_old(db)
     for _ in range(10_000):
-        if not keeps.prune(db, first_day):
+        if not keeps.prune(db, last_too_old):
             return
     raise AssertionError("it never ends")
 
@@ -125,6 +125,29 @@ def test_rows_between_which_the_clock_was_wrong_stay(db: sqlite3.Connection, wro
     fill(db, [*days[:20], wrong, *days[20:]], a_day=1)
     prune_all(db, Retention(30, 1e9))
     assert set(days[-29:]) <= set(left(db))
+
+
+def test_a_clock_that_ran_ahead_for_a_while_does_not_keep_everything_for_ever(db: sqlite3.Connection) -> None:
+    days = days_from("2026-01-01", 60)
+    fill(db, days[:3])
+    fill(db, ["2099-01-01"], a_day=7)
+    fill(db, days[3:])
+    prune_all(db, Retention(30, 1e9))
+    assert left(db) == days[-29:]
+
+
+def test_many_events_take_nothing_from_the_rows(db: sqlite3.Connection) -> None:
+    fill(db, days_from("2026-01-01", 10), a_day=50)
+    rows, limit = used_bytes(db), used_bytes(db) * 1.5
+    detail = "refused: no command 'nonsense': challenge, trigger, pause, resume, job, snapshot, clear, relearn"
+    db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) INSERT INTO events "
+               "(agent_epoch, utc, kind, what, who, detail) SELECT 1, '2026-01-10', 'command', 'nonsense', 'x', ? "
+               "FROM n", (detail,))  # fmt: skip
+    assert used_bytes(db) > limit
+    prune_all(db, Retention(730, limit))
+    assert db.execute("SELECT count(*), min(length(evidence)) FROM inspections").fetchone()[:] == (500, len(EVIDENCE))
+    assert rows < used_bytes(db) <= limit
+    assert db.execute("SELECT max(event_id) FROM events").fetchone()[0] == 6010, "the newest stay"
 
 
 def test_what_was_seen_of_good_parts_goes_before_any_row(db: sqlite3.Connection) -> None:
