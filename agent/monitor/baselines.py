@@ -48,11 +48,10 @@ class Baselines:
             log.warning("%s cannot be used (%s): what is usual is learnt from the next parts", self._path, first)
             return {}
 
-    def write(self, products: dict[str, Baseline]) -> bool:
+    def write(self, text: str) -> bool:
         """Replace the file (fsync, atomic rename); False, and one warning, while the disk does not take it."""
-        newest = dict(list(products.items())[-MOST_PRODUCTS:])
         try:
-            write_lasting(self._path, _FILE.dump_json(_File(1, newest), indent=1).decode())
+            write_lasting(self._path, text)
         except OSError as error:
             if not self._complained:
                 log.warning("%s cannot be written (%s): after a restart it is learnt anew", self._path, error.strerror)
@@ -60,3 +59,9 @@ class Baselines:
             return False
         self._complained = False
         return True
+
+
+def as_text(products: dict[str, Baseline]) -> str:
+    """What the file holds then."""
+    newest = dict(list(products.items())[-MOST_PRODUCTS:])
+    return _FILE.dump_json(_File(1, newest), indent=1).decode()

@@ -19,7 +19,7 @@ from agent.event import Event
 from agent.identity import Identity
 from agent.journal.journal import Journal
 from agent.messages import ResultMessage
-from agent.monitor.baselines import Baselines
+from agent.monitor.baselines import Baselines, as_text
 from agent.monitor.drift import Change, Drift
 from agent.monitor.parts import part_of
 from agent.monitor.pulse import Pulse
@@ -126,5 +126,7 @@ class Monitor:
             self._raised.add(Alarm.DRIFT)
 
     def _save(self) -> None:
-        with self._lock:
-            self._unsaved = not self._file.write(self._baselines)
+        with self._lock:  # not while the disk is written: an operator's command waits for the same lock
+            text, self._unsaved = as_text(self._baselines), False
+        if not self._file.write(text):
+            self._unsaved = True

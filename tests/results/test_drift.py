@@ -20,7 +20,7 @@ from agent.frame_check import check_frame
 from agent.inspection import Frame, Image, Verdict
 from agent.monitor import monitor
 from agent.monitor.chart import EVIDENCE, MeanChart, RateChart, wilson
-from agent.monitor.drift import Baseline, Change, Drift, Part
+from agent.monitor.drift import Change, Drift, Part
 from agent.monitor.parts import part_of
 from agent.monitor.reference import Reference
 from agent.plc.register_map import Alarm
@@ -259,6 +259,7 @@ def test_a_restart_does_not_learn_a_drifted_line_and_relearn_does(tmp_path: Path
         station.see(60)
     with MonitoredStation(tmp_path, drift=DRIFT) as station:  # what had been learnt so far counts
         station.see(40)
+        wait_until(lambda: len(station.events("drift")) == 1, "what is usual is learnt")
     with MonitoredStation(tmp_path, drift=DRIFT) as station:
         station.see(100, grey=100)
         wait_until(lambda: station.records._monitor.drift.drifting == ["mean_grey"], "the old baseline is kept to")
@@ -289,8 +290,8 @@ def test_a_damaged_file_is_one_warning_and_a_new_baseline(
 
 def test_a_disk_that_takes_no_baseline_is_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = monitor.Baselines(tmp_path / "nowhere" / "drift.json")
-    assert not file.write({"tile": Baseline(5)})
-    assert not file.write({"tile": Baseline(5)})
+    assert not file.write("{}")
+    assert not file.write("{}")
     assert len(caplog.records) == 1
 
 
