@@ -73,12 +73,13 @@ def collect(archive: Path, station: tuple[str, str], wanted: Wanted, out: Path) 
     """Fill `out`, which must be new. Raises UsageError when it is not, or nothing is found; Fault when a disk fails."""
     if out.exists() or out.is_symlink():
         raise UsageError(f"--out {out} is there already: name a new folder")
+    if not out.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.parent}: make it first (mkdir -p), or give another")
     try:
         found = kept_images(archive, wanted.from_utc, wanted.to_utc, station=station)
         images = deque((image for image in found if wanted.met_by(image)), maxlen=wanted.limit)
         if not images:
-            raise UsageError(f"no image in {archive} meets that: ask for a longer time, or for less")
-        out.parent.mkdir(parents=True, exist_ok=True)
+            raise UsageError(_nothing(archive, station, wanted))
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
             unfinished = Path(temporary) / out.name
             unfinished.mkdir()
@@ -89,6 +90,16 @@ def collect(archive: Path, station: tuple[str, str], wanted: Wanted, out: Path) 
     except OSError as error:
         raise Fault(f"{error.filename or out}: {in_words(error)}: nothing is collected") from error
     return collected
+
+
+def _nothing(archive: Path, station: tuple[str, str], wanted: Wanted) -> str:
+    """Why there is no image."""
+    if not archive.is_dir():
+        return f"there is no archive {archive} yet: with a table [archive] a running station keeps images there"
+    known = {name for image in kept_images(archive, station=station) for name in image.sidecar.classes}
+    if wanted.name is not None and known and wanted.name not in known:
+        return f"--class {wanted.name}: no such class: the images in {archive} know {', '.join(sorted(known))}"
+    return f"no image in {archive} meets that: ask for a longer time, or for less"
 
 
 def _fill(folder: Path, images: Iterable[KeptImage]) -> Collected:

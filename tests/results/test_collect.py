@@ -19,7 +19,7 @@ from agent.archive.collect import COLUMNS, Collected, Wanted, collect
 from agent.archive.kept_images import kept_images
 from agent.archive.layout import Why
 from agent.asked_time import asked_span, asked_time
-from agent.errors import ConfigError, Fault, UsageError
+from agent.errors import ConfigError, UsageError
 from agent.inspection import Reason, Verdict
 from tests.conftest import ROOT, Linegate
 from tests.results.pictured import kept_at, photo, pictured, spots, unseen
@@ -131,14 +131,18 @@ def test_nothing_is_made_where_nothing_can_be(state: Path, tmp_path: Path) -> No
     (tmp_path / "there").mkdir()
     for wanted, out, what in (
         (Wanted(), tmp_path / "there", "is there already: name a new folder"),
-        (Wanted(name="dent"), tmp_path / "out", "no image in .* meets that"),
+        (Wanted(name="dent"), tmp_path / "out", "no such class: the images in .* know "),
+        (Wanted(message_ids=frozenset({999})), tmp_path / "out", "no image in .* meets that"),
+        (Wanted(), tmp_path / "no" / "out", "there is no folder .*no: make it first"),
         (Wanted(message_ids=frozenset({6, 7})), tmp_path / "out", "nothing can be labelled"),
     ):
         with pytest.raises(UsageError, match=what):
             picked(state, out, wanted)
     (tmp_path / "file").write_text("")
-    with pytest.raises(Fault, match="nothing is collected"):
+    with pytest.raises(UsageError, match="there is no folder"):
         picked(state, tmp_path / "file" / "out")
+    with pytest.raises(UsageError, match=r"there is no archive .* yet"):
+        collect(tmp_path / "none", STATION, Wanted(), tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "there"]
 
 
@@ -158,6 +162,7 @@ def test_dvc_add_is_all_that_remains_and_the_trainer_reads_it(state: Path, tmp_p
     text = (ROOT / "config" / "demo.toml").read_text().replace('"../state/demo"', f'"{state}"')
     text = text.replace('"../models', f'"{ROOT}/models').replace('"recipes/', f'"{ROOT}/config/recipes/')
     config.write_text(text + "\n[archive]\n" * ("[archive]" not in text))
+    (tmp_path / "data" / "labelled").mkdir(parents=True)
     (tmp_path / ".dvc").mkdir()  # what `dvc init --no-scm` makes
     (tmp_path / ".dvc" / "config").write_text("[core]\n    no_scm = True\n")
     out = tmp_path / "data" / "labelled" / "picked"
@@ -186,6 +191,7 @@ def number_of(row: Row) -> int:
 
 
 def test_a_photo_in_two_labelled_folders_is_one_clear_line(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "labelled").mkdir()
     for name in ("first", "second"):
         picked(state, tmp_path / "labelled" / name, Wanted(message_ids=frozenset({1})))
     with pytest.raises(ConfigError, match=r"second/MT_Crack/.*another folder has a file of this name: keep one"):
