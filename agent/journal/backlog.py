@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 
-from agent.inspection import Trigger
+from agent.inspection import Trigger, Verdict
 from agent.journal.rows import without_images
 from agent.plc.decision import Closed, Decision
 
@@ -79,15 +79,15 @@ class Backlog:
         since_ns = self._since_ns
         return (time.monotonic_ns() - since_ns) / 1e9 if since_ns else 0.0
 
-    def takes(self, decision: Decision, write_gap: Work) -> bool:
-        """Is there room for its row? If not it is counted, and `write_gap` goes to the end where the gap begins."""
+    def takes(self, decision: Decision, verdict: Verdict, write_gap: Work) -> bool:
+        """Is there room for its row? If not `verdict` is counted, and `write_gap` goes to the end: the gap begins."""
         with self._lock:
             if self._queue.qsize() < self.rows_waiting:
                 return True
             if self._unrecorded is None:
                 self.put(write_gap)
             before = self._unrecorded.verdicts if self._unrecorded else Counter[str]()
-            self._unrecorded = Unrecorded(before + Counter([decision.verdict.value]), decision.trigger)
+            self._unrecorded = Unrecorded(before + Counter([verdict.value]), decision.trigger)
             self._refused[decision.trigger.key] = decision
             return False
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.event import Event
 from agent.identity import Identity
+from agent.inspection import Verdict
 from agent.journal.backlog import Backlog
 from agent.journal.damage import mark_damaged
 from agent.journal.rows import decision_row
@@ -85,7 +86,8 @@ class Journal:
         """Record a decision; False when it was not on disk within the wait (it stays queued)."""
         done = threading.Lock()  # an Event costs three times as much
         done.acquire()
-        if not self._take(decision, done.release):
+        without_row = Verdict.NO_DECISION if self.required else decision.verdict  # it is withdrawn
+        if not self._take(decision, without_row, done.release):
             return False
         # behind a row that has waited that long already it would wait in vain, and the next parts with it
         on_disk = done.acquire(timeout=self._wait_s if self.late_s() < self._wait_s else 0.0)
@@ -95,7 +97,7 @@ class Journal:
 
     def enqueue(self, decision: Decision) -> None:
         """Record a decision without waiting for the disk."""
-        self._take(decision, lambda: None)
+        self._take(decision, decision.verdict, lambda: None)
 
     def complete(self, closed: Closed) -> None:
         """Add what became of the part, and hand the completed row to the listener.
@@ -136,8 +138,8 @@ class Journal:
                 "journal: %d rows are lost: the disk did not take them (%s)", self.rows_waiting, self.complaint
             )
 
-    def _take(self, decision: Decision, written: Callable[[], None]) -> bool:
-        if not self._queue.takes(decision, self._write_gap):
+    def _take(self, decision: Decision, without_row: Verdict, written: Callable[[], None]) -> bool:
+        if not self._queue.takes(decision, without_row, self._write_gap):
             return False
         key, row = decision.trigger.key, decision_row(self._identity, decision)
         self._queue.put(lambda: self._writer.insert(key, row, written))

@@ -19,7 +19,8 @@ _COLUMNS = (
 )
 INSERT = f"INSERT INTO inspections ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
 COMPLETE_AT_ONCE = (
-    f"INSERT INTO inspections (completed, {', '.join(_COLUMNS)}) VALUES (1, {', '.join(':' + c for c in _COLUMNS)})"
+    f"INSERT INTO inspections (completed, {', '.join(_COLUMNS)}) VALUES (1, {', '.join(':' + c for c in _COLUMNS)}) "
+    "RETURNING *"
 )
 
 _COMPLETED = (

@@ -43,7 +43,6 @@ class Writer:
         self.found_damaged, self.checked = opened.trouble, opened.checked
         self._open_rows: dict[tuple[int, int], int] = {}
         """message_id by trigger key."""
-        self._close_rows_of_the_dead()
         self._last = self._newest_trigger()
         self._gap_is_last = False
         self._gap: Unrecorded | None = None
@@ -89,7 +88,8 @@ class Writer:
         trigger = closed.decision.trigger
         message_id = self._open_rows[trigger.key]
         self._db.execute(COMPLETE, completion(closed) | {"message_id": message_id})
-        self._tell(message_id, closed)
+        (row,) = self._db.execute("SELECT * FROM inspections WHERE message_id = ?", (message_id,)).fetchall()
+        self._tell(row, closed)
         del self._open_rows[trigger.key]
 
     def fill_outage(self, plc_epoch: int, head: int) -> None:
@@ -131,12 +131,12 @@ class Writer:
         trigger = Trigger(seq, 0, plc_epoch, 0, 0, 0, 0)
         decision = Decision(trigger, Verdict.NO_DECISION, reason, time.monotonic_ns(), detail)
         self.ids.require("inspections")
-        cursor = self._db.execute(COMPLETE_AT_ONCE, decision_row(self._identity, decision) | {"kind": kind})
-        self.ids.given["inspections"] = int(cursor.lastrowid or 0)
-        self._tell(self.ids.given["inspections"], None)
+        values = decision_row(self._identity, decision) | {"kind": kind}
+        (row,) = self._db.execute(COMPLETE_AT_ONCE, values).fetchall()  # written and read at once: never tried again
+        self.ids.given["inspections"] = row["message_id"]
+        self._tell(row, None)
 
-    def _tell(self, message_id: int, closed: Closed | None) -> None:
-        row = self._db.execute("SELECT * FROM inspections WHERE message_id = ?", (message_id,)).fetchone()
+    def _tell(self, row: sqlite3.Row, closed: Closed | None) -> None:
         message = to_message(row, self._identity.line, self._identity.station)
         for listener in self.listeners:
             listener(message, closed)
@@ -146,10 +146,6 @@ class Writer:
             "SELECT plc_epoch, trigger_seq FROM inspections ORDER BY message_id DESC LIMIT 1"
         ).fetchone()
         return (row["plc_epoch"], row["trigger_seq"]) if row else None
-
-    def _close_rows_of_the_dead(self) -> None:
-        """A process that died left rows whose end it never saw: what the PLC did stays unknown."""
-        self._db.execute("UPDATE inspections SET completed = 1 WHERE completed = 0")
 
     def _settle(self) -> None:
         """What is on the disk for good needs no ids in hand; where it is not, the next start leaves a gap in them."""

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,7 +16,7 @@ import pytest
 
 from agent.benches.made_history import make_history
 from agent.errors import ConfigError
-from agent.journal import damage, schema
+from agent.journal import damage, file, schema
 from agent.journal.backup import copy_journal
 from agent.journal.file import open_journal, open_writer
 from agent.journal.history import to_message
@@ -279,6 +280,26 @@ def test_a_large_file_is_checked_for_a_while_before_the_start_and_the_rest_later
         if not opened.checked:
             return
     raise AssertionError("it has never ended before its end")
+
+
+# --- what is in the way for a moment ---------------------------------------------------------------------------------
+
+
+def test_a_start_waits_for_a_file_that_is_locked_for_a_moment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_by_the_dead(path, 2)
+    blocker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    blocker.execute("BEGIN IMMEDIATE")
+    over = threading.Timer(1.5, blocker.execute, ("ROLLBACK",))  # SQLite itself waits for 1 s
+    over.start()
+    journal_at(path).close()
+    over.join()
+    blocker.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(file, "PATIENCE_S", 0.1)
+    with pytest.raises(ConfigError, match="database is locked") as refused:
+        journal_at(path)
+    assert "\n" not in str(refused.value)
+    blocker.close()
+    assert not list(path.parent.glob("*.damaged*"))
 
 
 # --- ids -------------------------------------------------------------------------------------------------------------

@@ -367,20 +367,31 @@ def test_more_events_than_memory_has_room_for_are_counted_in_one(path: Path, mon
     assert told == [("0", ""), ("1", ""), ("2", ""), ("EVENTS_LOST", "7 events"), ("later", "")]
 
 
-def test_a_gap_row_that_the_disk_does_not_take_at_once_is_tried_again(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+class FailsOnce:
+    """The writer's connection, with which the first statement after a gap row's, or itself, fails."""
+
+    def __init__(self, db: sqlite3.Connection, failing: str) -> None:
+        self._db, self._failing, self._gap_begun, self.failed = db, failing, False, False
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        self._gap_begun |= "(completed," in statement
+        if self._gap_begun and not self.failed and statement.startswith(self._failing):
+            self.failed = True
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._db.execute(statement, *values)
+
+    def close(self) -> None:
+        self._db.close()
+
+
+@pytest.mark.parametrize("failing", ["INSERT", "SELECT * FROM inspections WHERE"])
+def test_a_gap_row_that_the_disk_does_not_take_at_once_is_tried_again_and_written_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     journal = Journal(path, identity(), 1, required=False)
     journal._queue.rows_waiting = 1
-    fill_row, tried = journal._writer._fill, []
-
-    def fails_once(*gap: Any) -> None:
-        tried.append(gap)
-        if len(tried) == 1:
-            raise sqlite3.OperationalError("disk I/O error")
-        fill_row(*gap)
-
-    monkeypatch.setattr(journal._writer, "_fill", fails_once)
+    disk = FailsOnce(journal._writer._db, failing)
+    monkeypatch.setattr(journal._writer, "_db", disk)
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     for seq in range(1, 6):
@@ -388,8 +399,24 @@ def test_a_gap_row_that_the_disk_does_not_take_at_once_is_tried_again(
     blocker.execute("ROLLBACK")
     blocker.close()
     journal.close()
-    assert len(tried) == 2
+    assert disk.failed or failing.startswith("SELECT")
+    assert [row["kind"] for row in rows_of(path)].count("gap") == 1
     assert rows_of(path)[-1]["kind"] == "gap"
+
+
+def test_a_gap_row_counts_a_verdict_that_was_withdrawn_as_none(path: Path) -> None:
+    """With `required` a PASS without a row goes out as NO_DECISION."""
+    journal = Journal(path, identity(), 1, required=True)
+    journal._queue.rows_waiting = 1
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    assert not any(journal.commit(decision(seq)) for seq in range(1, 6))
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    journal.close()
+    detail = str(rows_of(path)[-1]["detail"])
+    assert "no_decision" in detail
+    assert "pass" not in detail
 
 
 def test_behind_a_row_that_waits_no_verdict_waits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
