@@ -118,6 +118,11 @@ class Frame:
     received_ns: int = 0
     """When its driver had the whole of it."""
 
+    @property
+    def whole(self) -> bool:
+        """Is there a photo to look at?"""
+        return self.complete and self.image.size > 0
+
 
 @dataclass(frozen=True)
 class Defect:

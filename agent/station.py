@@ -127,6 +127,8 @@ class SoFar:
 def no_decision(trigger: Trigger, reason: Reason, detail: str, seen: SoFar) -> Decision:
     """The decision for a part that could not be inspected; its photo, if there is one, shows why."""
     log.warning("part %d: no decision (%s: %s)", trigger.part_id, reason.name.lower(), detail)
+    if seen.frame is not None and not seen.frame.whole:
+        seen.frame = None  # there is nothing to look at, and nobody is to take it for a photo
     return seen.decision(trigger, Judgement(Verdict.NO_DECISION, reason), detail)
 
 

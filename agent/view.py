@@ -52,7 +52,7 @@ class View:
 
         Raises NoDecision when the frame is incomplete, does not hold the region or is not of the calibrated size.
         """
-        if not frame.complete or frame.image.size == 0:
+        if not frame.whole:
             raise NoDecision(Reason.FRAME_INCOMPLETE, "the camera delivered an incomplete frame")
         image = self._flat.of(frame.image) if self._flat else self._turned(self._cut(frame.image))
         return replace(frame, image=self._coloured(image))
