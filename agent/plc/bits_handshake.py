@@ -140,25 +140,25 @@ class BitsHandshake:
         earliest_ns = since.sent_ns - int(2 * self.timing.scan_ms * MS)
         deadline_ns = earliest_ns + int((self.decide_ms - self.timing.guard_ms) * MS)
         now_ns, (epoch, seq) = self._sampled.received_ns, self._key
-        trigger = self.ledger.open(
-            Trigger(
-                seq, self._part, epoch, earliest_ns, now_ns, deadline_ns, now_ns,
-                bypass=bool(self._bit("BYPASS")), job=self._job, counted=False,
-            )
+        trigger = Trigger(
+            seq, self._part, epoch, earliest_ns, now_ns, deadline_ns, now_ns,
+            bypass=bool(self._bit("BYPASS")), job=self._job, counted=False,
         )  # fmt: skip
+        refused = [trigger]
         if open_parts:
             why = "TRIGGER came while a part was open: its decision point is earlier than plc.decide_ms says"
             refused, reason = [*open_parts, trigger], Reason.RING_OVERRUN
         elif self.ledger.paused_by:
-            why, refused, reason = PAUSED.format(self.ledger.paused_by), [trigger], Reason.OFFLINE
+            why, reason = PAUSED.format(self.ledger.paused_by), Reason.OFFLINE
         elif now_ns - since.sent_ns > self.timing.capture_window_ms * MS:
-            why, refused, reason = "seen too late for a photo", [trigger], Reason.CAPTURE_WINDOW
+            why, reason = "seen too late for a photo", Reason.CAPTURE_WINDOW
         elif self.ledger.out_of_step:
-            why, refused, reason = OUT_OF_STEP, [trigger], Reason.FRAME_MISMATCH
+            why, reason = OUT_OF_STEP, Reason.FRAME_MISMATCH
         elif earliest_ns <= self._job_since_ns:
-            why, refused, reason = "announced while the job changed", [trigger], Reason.JOB_CHANGE
+            why, reason = "announced while the job changed", Reason.JOB_CHANGE
         else:
-            return trigger, ()
+            return self.ledger.open(trigger), ()
+        self.ledger.open(trigger, inspected=False)
         return trigger, tuple(self.ledger.refuse(part, reason, why, now_ns) for part in refused)
 
     def _note_action(self) -> None:

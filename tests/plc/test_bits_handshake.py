@@ -234,3 +234,14 @@ def test_out_of_step_there_is_no_ready_and_no_photo_until_clear_fault(world: Bit
     world.agent.handshake.ledger.clear_faults()
     world.cycle()
     assert [world.outputs()[name] for name in ("ONLINE", "FAULT")] == [1, 0]
+
+
+def test_a_part_that_is_refused_takes_no_challenge_away(world: BitsWorld) -> None:
+    ledger = world.agent.handshake.ledger
+    ledger.challenge_next = True
+    world.pause("R. Diaz")
+    world.part()
+    world.advance(SCAN_MS)
+    world.read()
+    assert [part.decision and part.decision.reason for part in ledger.parts.values()] == [Reason.OFFLINE]
+    assert ledger.challenge_next, "the next one to be inspected is the challenge"
