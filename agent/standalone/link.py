@@ -132,6 +132,7 @@ class StandaloneLink:
     def deliver(self, decision: Decision) -> bool:
         """Settle, journal, complete. False: the deadline has settled it before; this verdict is only recorded."""
         key = decision.trigger.key
+        self._health.end_if_hung(time.monotonic_ns())  # a sleep that nobody has noticed yet: no deadline is true
         with self._lock:
             self._expire(decision.settled_ns)
             settled = self._ledger.settle(decision)

@@ -23,7 +23,7 @@ from agent.plc.decision import Decision
 from agent.standalone.link import MOST_WAITING, StandaloneLink
 from agent.standalone.timer import Timer
 from tests.results.records import identity, rows_of
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 SHORT_MS, LONG_MS = 300.0, 20_000.0
 IDLE = Health((Stage("loop", 1e6),))
@@ -225,6 +225,24 @@ def test_a_computer_that_has_slept_ends_the_process(line: Line, monkeypatch: pyt
     wait_until(lambda: exits)
     assert exits[0] == 1
     line.end()
+
+
+def test_what_is_delivered_after_a_sleep_is_no_pass_even_if_nobody_has_looked_yet(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    announced(line)
+    trigger = line.next()
+    assert trigger
+    line.link._worker.close(PATIENCE_S)  # its next look is yet to come
+    monkeypatch.setattr("agent.health.os._exit", end)
+    woken_ns = slept_ns() + 20_000_000
+    monkeypatch.setattr("agent.health.slept_ns", lambda: woken_ns)
+    with pytest.raises(SystemExit):
+        line.judge(trigger)
+    assert [row[1] for row in line.end()] == ["no_decision"]
 
 
 def test_a_late_tick_is_still_a_part_and_the_grid_does_not_drift() -> None:
