@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from agent.errors import ConfigError
 from agent.keys import PUBLIC, Pair, load_pair, load_public
 from agent.results_config import PublisherConfig
 
+log = logging.getLogger(__name__)
+
 OPERATORS = "operators"
-WRITABLE_BY_ALL = 0o002
+WRITABLE_BY_GROUP, WRITABLE_BY_ALL = 0o020, 0o002
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Clients:
         if (folder / OPERATORS).exists():
             _require_folder(folder / OPERATORS)
         self._state = self._look()
-        self._by_key = {load_public(path): client for path, client in self._files()}
+        self._by_key = {_public_key(path): client for path, client in self._files()}
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -78,7 +81,7 @@ class Clients:
         unusable = []
         for path, client in self._files():
             try:
-                found[load_public(path)] = client
+                found[_public_key(path)] = client
             except ConfigError as error:
                 unusable.append(str(error))
         before, self._by_key, self._state = self._by_key, found, state
@@ -107,6 +110,13 @@ class Clients:
         return seen
 
 
+def _public_key(path: Path) -> bytes:
+    """As `load_public`; what is no plain file, as a FIFO, is not opened: that could take for ever."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: no plain file: remove it")
+    return load_public(path)
+
+
 def _require_folder(path: Path) -> None:
     try:
         os.listdir(path)
@@ -115,8 +125,11 @@ def _require_folder(path: Path) -> None:
             f"publisher.client_keys: {path}: {os.strerror(error.errno or 0).lower()}: "
             "it has to be a folder that the station's user can read"
         ) from error
-    if path.stat().st_mode & WRITABLE_BY_ALL:
+    mode = path.stat().st_mode
+    if mode & WRITABLE_BY_ALL:
         raise ConfigError(f"{path}: everybody may add a key here: chmod o-w {path}")
+    if mode & WRITABLE_BY_GROUP:
+        log.warning("%s: whoever is of its group may add keys here, an operator's too: chmod g-w %s", path, path)
 
 
 def load_access(config: PublisherConfig) -> tuple[Pair, Clients] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
@@ -27,6 +28,7 @@ from tests.results.key_ring import KeyRing
         (lambda ring: ring.clients.chmod(0o777), "everybody may add a key here: chmod o-w"),
         (lambda ring: (ring.clients / "operators").chmod(0o777), "everybody may add a key here: chmod o-w"),
         (lambda ring: (ring.clients / "hmi.key").write_text("no key"), r"hmi\.key: no key file"),
+        (lambda ring: os.mkfifo(ring.clients / "hmi.key"), r"hmi\.key: no plain file: remove it"),
     ],
 )
 def test_a_station_with_bad_keys_does_not_start(
@@ -41,3 +43,17 @@ def test_a_station_with_bad_keys_does_not_start(
 
 def test_a_station_may_start_before_it_knows_anybody(tmp_path: Path) -> None:
     assert len(Clients(tmp_path)) == 0
+
+
+def test_a_folder_that_a_group_may_write_into_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "operators").mkdir(0o755)
+    (tmp_path / "operators").chmod(0o775)
+    Clients(tmp_path)
+    assert "operators: whoever is of its group may add keys here" in caplog.text
+
+
+def test_a_pipe_among_the_keys_holds_nobody_up(tmp_path: Path) -> None:
+    clients = Clients(tmp_path)
+    os.mkfifo(tmp_path / "hmi.key")
+    assert "hmi.key: no plain file" in str(clients.follow())
+    assert not clients.follow(), "told once"
