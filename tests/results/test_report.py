@@ -330,7 +330,7 @@ def test_which_time_is_meant(asked: tuple[str | None, ...], begins: str) -> None
         ((None, "2026-03-01", None, None), "which shift of it? give --shift early or late or night"),
         (("late", None, "2026-03-01", None), "give either --shift or --from and --to"),
         ((None, None, None, "2026-03-01"), "--to without --from"),
-        ((None, None, "yesterday", None), "no time: give date and time as 2026-03-01T06:00"),
+        ((None, None, "yesterday", None), "no time: give 2026-03-01T06:00"),
         ((None, None, "0001-01-01", None), "no time"),
         ((None, None, "2026-03-02", "2026-03-01"), "is not before --to"),
         ((None, None, "2027-01-01", None), "is not before now"),
