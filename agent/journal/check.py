@@ -64,15 +64,16 @@ def run_check(config_path: Path, copy: Path | None = None) -> None:
     """
     give_way()
     path = copy or load_config(config_path).station.journal
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     require_there(path)
     _require_whole(path, "make another copy" if copy else RESTART)
     with closing(open_reader(path)) as db:
         version = require_known(db, path)
         db.execute("BEGIN")  # what follows is of one moment
         wrong = list(_wrong(db))
-        for line in _report(db, path, version):
-            console.print(f"  {line}")
+        report = list(_report(db, path, version))
+    for line in report:  # whoever reads slowly holds up no log
+        console.print(f"  {line}")
     for aside in sorted(path.parent.glob(f"{path.name}.damaged-*")):
         console.print(f"  set aside  {aside.name}", style="yellow")
     for line in wrong:

@@ -13,6 +13,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from agent.event import Event
 from agent.journal.damage import check_whole, is_damage
 from agent.journal.journal import Journal
 from agent.journal.retention import Retention
@@ -33,6 +34,10 @@ CHECKPOINT_PARTS = 1200
 LOG_FRAMES = 8_000
 """32 MB: a minute at 20 parts/s."""
 RETENTION_S = 60.0
+LONG_LOG_FRAMES = 8 * LOG_FRAMES
+"""250 MB: somebody has been reading for minutes, and nothing can be folded in meanwhile."""
+LONG_LOG_TOLD_S = 3600.0
+PAGE_BYTES = 4096
 TURN_S = 2.0
 """A turn that the writer has not taken by then: the disk has other troubles."""
 BETWEEN_TURNS_S = 0.02
@@ -66,6 +71,8 @@ class Housekeeping:
         self._journal = journal
         self._retention = Retention(config.keep_days, config.max_gb * GB)
         self._schedule = Schedule()
+        self._long_log_s = 0.0
+        """When a long log may be told of again."""
         self._lock = threading.Lock()
         self._checks_by: sqlite3.Connection | None = None
         """Its lock held: nobody interrupts a connection that is closed."""
@@ -121,6 +128,17 @@ class Housekeeping:
             self._journal.run(_begin_log_anew, TURN_S)
         elif 0 < frames == folded:
             self._journal.run(_empty_commit, TURN_S)
+        self._look_at_log(frames)
+
+    def _look_at_log(self, frames: int) -> None:
+        if frames <= LONG_LOG_FRAMES:
+            self._journal.long_log = ""
+            return
+        self._journal.long_log = why = f"its log has {frames * PAGE_BYTES / 1e6:.0f} MB, as somebody reads for too long"
+        if time.monotonic() >= self._long_log_s:
+            self._long_log_s = time.monotonic() + LONG_LOG_TOLD_S
+            log.warning("journal: %s: end what reads it (a copy, a check, a shell), or the disk fills", why)
+            self._journal.record(Event("journal", "LONG_LOG", why))
 
     def prune(self, db: sqlite3.Connection) -> None:
         """Batch after batch until nothing is too old or too much."""

@@ -44,6 +44,8 @@ class Journal:
         self.ids, self.found_damaged, self.checked = writer.ids, writer.found_damaged, writer.checked
         self.damage = ""
         """What has been found since: the next start will set the file aside."""
+        self.long_log = ""
+        """Why the log of changes grows; "" = it does not."""
         self._queue = Backlog()
         if self.found_damaged:
             self.record(Event("journal", "DAMAGED", self.found_damaged))

@@ -35,7 +35,8 @@ class Watch:
 
     def upkeep(self) -> dict[str, Any]:
         """Its part of what the pulse says."""
-        return {"rows_waiting": self._journal.rows_waiting, "journal_trouble": self.trouble or self._journal.damage}
+        trouble = self.trouble or self._journal.damage or self._journal.long_log
+        return {"rows_waiting": self._journal.rows_waiting, "journal_trouble": trouble}
 
     def _tell_late(self, late_s: float) -> None:
         why = self._journal.complaint or "the disk is slow"

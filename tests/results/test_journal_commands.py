@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from agent.errors import ConfigError, Fault, UsageError
 from agent.inspection import Verdict
@@ -160,6 +161,27 @@ def test_a_copy_is_checked_too(
     (tmp_path / "journal.sqlite").unlink()
     run_check(config, tmp_path / "copy.sqlite")
     assert "copy.sqlite: whole, one row a trigger" in capsys.readouterr().out
+
+
+def test_check_prints_any_path_and_reads_nothing_while_it_prints(
+    config: Path, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody may look at it with a pager."""
+    odd = tmp_path / "[" / "x]" / "copy.sqlite"
+    odd.parent.mkdir(parents=True)
+    inspect(journal, 1)
+    copy_journal(tmp_path / "journal.sqlite", odd)
+    busy = []
+
+    def look(console: Console, *_: object, **__: object) -> None:
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite", timeout=0)) as db:
+            busy.append(db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0])
+
+    run_check(config, odd)
+    monkeypatch.setattr(Console, "print", look)
+    run_check(config)
+    journal.close()
+    assert set(busy) == {0}
 
 
 OTHER_USER = """

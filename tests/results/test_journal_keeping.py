@@ -17,7 +17,7 @@ import pytest
 
 from agent.event import Event
 from agent.inspection import Frame, FrameStats, Inspection, Judgement, Reason, Verdict
-from agent.journal import backlog, housekeeping, retention, watch, writer
+from agent.journal import backlog, file, housekeeping, retention, watch, writer
 from agent.journal.file import open_writer
 from agent.journal.history import open_reader
 from agent.journal.housekeeping import Housekeeping, Schedule
@@ -251,6 +251,33 @@ def test_the_log_stays_short_although_a_part_is_recorded_during_each_checkpoint(
         sizes.append(path.with_name(f"{path.name}-wal").stat().st_size)
     journal.close()
     assert sizes[-1] == sizes[len(sizes) // 2], "it is used again and again"
+
+
+def test_a_log_that_grows_under_a_long_reader_is_told_of_once_and_shrinks_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "LONG_LOG_FRAMES", 100)
+    monkeypatch.setattr(file, "LOG_LIMIT_BYTES", 200_000)
+    journal = journal_at(path)
+    keeper, observer = Housekeeping(journal, JournalConfig()), Watch(journal, Raised())
+    keeper.close()
+    with closing(sqlite3.connect(path)) as db, closing(open_reader(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM inspections").fetchone()
+        for begin in (1, 101, 201):
+            inspect(journal, *range(begin, begin + 100))
+            keeper.checkpoint(db)
+        assert "reads for too long" in observer.upkeep()["journal_trouble"]
+        reader.execute("COMMIT")
+        for seq in (301, 302):
+            keeper.checkpoint(db)
+            inspect(journal, seq)
+        keeper.checkpoint(db)
+        assert observer.upkeep()["journal_trouble"] == ""
+        assert path.with_name(f"{path.name}-wal").stat().st_size <= 200_000
+        told = [row[0] for row in reader.execute("SELECT what FROM events")]
+    journal.close()
+    assert told == ["LONG_LOG"]
 
 
 def test_the_rest_of_the_check_finds_damage_and_parts_go_on(path: Path) -> None:
