@@ -98,8 +98,11 @@ def upkeep_worries(upkeep: Upkeep) -> list[str]:
 
 def state(status: StatusMessage) -> tuple[object, ...]:
     """What an operator is to be told of when it changes."""
+    upkeep = status.upkeep
+    troubles = bool(upkeep.journal_trouble), upkeep.archive_trouble, upkeep.paused_by, upkeep.drifting
+    counts = upkeep.archive_dropped, upkeep.clients_refused, upkeep.clients_put_out, upkeep.live_dropped
     told = standing(status), status.alarms, set(status.no_decisions), status.unsolicited_frames
-    return *told, upkeep_worries(status.upkeep)
+    return *told, *troubles, *(count > 0 for count in counts)  # figures that rise each second are no news
 
 
 def note(heard: EventMessage | Break | Trouble) -> Text:
