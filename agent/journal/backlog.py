@@ -20,6 +20,8 @@ from agent.plc.decision import Closed, Decision
 
 IMAGES_WAITING = 64
 """So many entries may wait with the images of their parts; there are two entries a part …"""
+IMAGE_BYTES_WAITING = 128 * 2**20
+"""… fewer where images are large; there is always room for those of one part …"""
 EVIDENCE_WAITING = 10_000
 """… so many with defects and scores …"""
 ROWS_WAITING = 100_000
@@ -125,8 +127,11 @@ class Backlog:
         with self._lock:
             if self._refused.pop(closed.decision.trigger.key, None):
                 return None
-        waiting = self._queue.qsize()
-        if waiting <= IMAGES_WAITING or closed.decision.evidence is None:
+        waiting, seen = self._queue.qsize(), closed.decision.evidence
+        if seen is None:
+            return closed
+        nbytes = seen.frame.image.nbytes if seen.frame else 0
+        if waiting <= IMAGES_WAITING and (waiting - 2) * nbytes <= IMAGE_BYTES_WAITING:
             return closed
         if waiting <= EVIDENCE_WAITING:
             return without_images(closed)

@@ -339,6 +339,18 @@ def with_evidence(seq: int) -> Decision:
     return replace(decided, evidence=seen)
 
 
+def test_large_images_give_way_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has 16; those of one part always have room."""
+    monkeypatch.setattr(backlog, "IMAGE_BYTES_WAITING", 40)
+    queue = backlog.Backlog()
+    for seq, kept in enumerate([True, True, True, True, True, False]):
+        end = queue.lightened(closed(with_evidence(seq)))
+        assert end is not None
+        assert end.decision.evidence is not None
+        assert (end.decision.evidence.frame is not None) is kept
+        queue.put(lambda: None)
+
+
 def test_what_gives_way_is_images_then_evidence_then_rows_and_a_gap_row_says_how_many(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
