@@ -1,7 +1,8 @@
 """The operator's hand on a running station: one command a message to a REQ socket's other end, each with a name.
 
-Every command is written down with who, when and what came of it, refused ones too, before it is answered. The socket is
-a ROUTER: a REP, which speaks the same, loses other clients' answers when somebody sends it what no REQ would.
+Every command goes to log and journal with who, when and what came of it, refused ones too, before it is answered; the
+answer does not wait for the disk. The socket is a ROUTER: a REP, which speaks the same, loses other clients' answers
+when somebody sends it what no REQ would.
 """
 
 from __future__ import annotations
