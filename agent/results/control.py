@@ -1,8 +1,8 @@
 """The operator's hand on a running station: one command a message to a REQ socket's other end, each with a name.
 
-Every command goes to log and journal with who, when and what came of it, refused ones too, before it is answered; the
-answer does not wait for the disk. The socket is a ROUTER: a REP, which speaks the same, loses other clients' answers
-when somebody sends it what no REQ would.
+Every command goes to log and journal with who, when and what came of it, before it is answered; of refused ones the
+first, and how many more. The answer does not wait for the disk. The socket is a ROUTER: a REP, which speaks the
+same, loses other clients' answers when somebody sends it what no REQ would.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from agent.event import LONGEST_TEXT, Event
 from agent.inspection import Trigger
 from agent.messages import ControlReply, ControlRequest, PayloadPart
 from agent.results.endpoints import Endpoints
+from agent.results.refused_commands import RefusedCommands
 from agent.results.replier import Replier
 from agent.worker import CLOSE_S
 
@@ -53,7 +54,8 @@ class ControlSocket:
         self._endpoints, self._record = endpoints, record
         self._commands: Mapping[str, Command] = {}
         self._socket = endpoints.bind(zmq.ROUTER, "control")
-        self._replier = Replier("control", self._socket, self._serve_one)
+        self._refused = RefusedCommands(self._write_down)
+        self._replier = Replier("control", self._socket, self._serve_one, self._refused.tell_rest)
 
     def serve(self, commands: Mapping[str, Command]) -> None:
         """What may be asked for from now on, and what then happens: called in that thread, one after the other."""
@@ -82,18 +84,24 @@ class ControlSocket:
             done = self._find(request.command)(request)
         except Fault as refused:
             why_not = str(refused)
-        self._write_down(request, f"refused: {why_not}" if why_not else done.detail, key)
+        self._written(request, key, done.detail, why_not)
         reply = ControlReply(error=why_not, detail=done.detail, parts=[part for part, _ in done.images])
         if done.trigger:
             made = done.trigger
             reply.plc_epoch, reply.trigger_seq, reply.part_id = made.plc_epoch, made.seq, made.part_id
         return [reply.to_bytes(), *(data for _, data in done.images)]
 
-    def _write_down(self, request: ControlRequest, came_of_it: str, key: str) -> None:
+    def _written(self, request: ControlRequest, key: str, detail: str, why_not: str) -> None:
         argument = f"{request.argument}: " if request.argument else ""
-        detail = f"{argument}{came_of_it}{f' (key {key})' if key else ''}"
-        log.warning("command '%s' by %s: %s", request.command, request.who, detail)
-        self._record(Event("command", request.command, detail, request.who))
+        came_of_it = f"refused: {why_not}" if why_not else detail
+        event = Event(
+            "command", request.command, f"{argument}{came_of_it}{f' (key {key})' if key else ''}", request.who
+        )
+        (self._refused.add if why_not else self._write_down)(event)
+
+    def _write_down(self, event: Event) -> None:
+        log.warning("command '%s' by %s: %s", event.what, event.who, event.detail)
+        self._record(event)
 
     def _find(self, name: str) -> Command:
         command = self._commands.get(name)

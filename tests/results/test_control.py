@@ -16,6 +16,7 @@ from agent.local_line import free_port
 from agent.messages import ControlReply, ControlRequest
 from agent.results.control import ControlSocket, Done
 from agent.results.endpoints import Endpoints
+from agent.results.refused_commands import MOST
 from agent.results.taken_commands import find_recipe
 from agent.results_config import PublisherConfig
 from agent.subscriber.control_client import give_command
@@ -69,6 +70,19 @@ def test_what_is_refused_is_written_down_too(station: Station) -> None:
         give_command(station.endpoint, "explode", "R. Diaz")
     assert station.written[0] == Event("command", "pause", "now: refused: not today", "R. Diaz")
     assert station.written[1].what == "explode"
+
+
+def test_many_refused_commands_are_few_events_and_none_is_uncounted(station: Station) -> None:
+    with zmq.Context() as context, context.socket(zmq.REQ) as socket:
+        socket.connect(station.endpoint)
+        for number in range(40):
+            socket.send(json.dumps({"command": f"odd{number}" if number % 2 else "pause", "who": "x"}).encode())
+            socket.recv()
+    give_command(station.endpoint, "challenge", "R. Diaz")
+    assert [event.what for event in station.written].count("pause") == 1
+    station.close()
+    assert len(station.written) == MOST + 2, "what was done is never left out"
+    assert f"{40 - MOST} more were refused, the last: refused: no command 'odd39'" in station.written[-1].detail
 
 
 def test_the_key_it_came_with_is_written_down(tmp_path: Path) -> None:
