@@ -119,12 +119,16 @@ class ObservedLine(LocalLine):
         reader = open_reader(self.journal)
         found = [dict(row) for row in reader.execute("SELECT * FROM inspections WHERE completed ORDER BY message_id")]
         reader.close()
-        return [row for row in found if row["trigger_seq"] <= self.options.parts]
+        return [row for row in found if self._is_of_this_belt(row["trigger_seq"])]
 
     def replayed(self) -> list[ResultMessage]:
         """What a subscriber gets that comes only now."""
         messages = history(self.settings["publisher"]["replay"])
-        return [message for message in messages if message.trigger_seq <= self.options.parts]
+        return [message for message in messages if self._is_of_this_belt(message.trigger_seq)]
+
+    def _is_of_this_belt(self, trigger_seq: int) -> bool:
+        """After `end_here` the belt may have run on. In profile bits numbers are not the parts': there it never ends so."""
+        return self.options is self._belt or trigger_seq <= self.options.parts
 
     def agent_words(self) -> list[int]:
         """The agent's block as it stands in the PLC's memory."""
