@@ -47,9 +47,7 @@ def _local_time(option: str, text: str, zone: ZoneInfo) -> datetime:
     try:
         found = sensible(datetime.fromisoformat(text))
     except ValueError as error:
-        raise UsageError(
-            f"{option} {text}: no time: give 2026-03-01T06:00, or how long ago: 7d, 12h, 30m"
-        ) from error
+        raise UsageError(f"{option} {text}: no time: give 2026-03-01T06:00, or how long ago: 7d, 12h, 30m") from error
     if found.tzinfo is not None:
         return found.astimezone(UTC)
     first, second = (found.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
