@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,10 @@ from tests.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parent.parent
 Linegate = Callable[..., subprocess.CompletedProcess[str]]
+
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # behind nohup … & it is ignored, and so it would be in all we start
 
 _QUIET = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 settings.register_profile("same", derandomize=True, **_QUIET)

@@ -15,7 +15,7 @@ from agent.segmenter import Segmenter
 from tests.trainer.small_archive import write_small_archive
 
 ROOT = Path(__file__).parents[2]
-TRACKED = ("agent", "trainer", "export", "config", "dvc.yaml", "params.yaml")
+TRACKED = ("agent", "trainer", "export", "config", "data/labelled", "dvc.yaml", "params.yaml")
 SMALL = {
     "data.url": "small.zip",
     "train.max_steps": 4,

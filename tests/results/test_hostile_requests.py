@@ -26,7 +26,8 @@ from tests.results.records import inspect
 PATIENCE_MS = 20_000
 LONGEST_BYTES = OPTIONS[zmq.MAXMSGSIZE]
 HUGE = st.sampled_from([2**31, 2**63 - 1, 2**63, 2**64, 10**30])
-NUMBERS = st.integers() | HUGE | HUGE.map(lambda number: -number) | st.floats()
+# no subnormal floats: ONNX Runtime switches them off in a process that has made a session
+NUMBERS = st.integers() | HUGE | HUGE.map(lambda number: -number) | st.floats(allow_subnormal=False)
 TIMES = st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat()) | st.sampled_from(
     ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31", "2026-01-01T00:00:00+23:59:59.999999"]
 )
