@@ -176,7 +176,7 @@ def run_command() -> None:
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what matters of it we say ourselves
     try:
         with exit_when_output_breaks():
-            sys.exit(app(standalone_mode=False))
+            sys.exit(app(prog_name="linegate", standalone_mode=False))
     except TyperException as error:
         if message := error.format_message():  # empty: the help was printed
             command = context.command_path if (context := getattr(error, "ctx", None)) else "linegate"
