@@ -43,7 +43,7 @@ def run_bench(options: LineOptions) -> None:
     add_percentiles(table, "  of this, not the bare run (overhead)", overheads)
     console.print(table)
     bare = np.median([message.latencies_ms["run"] for message in messages])
-    gaps_ms = [pulse.plc_write_gap_ms for pulse in pulses[1:]]  # the first may span the start
+    gaps_ms = [pulse.plc_write_gap_ms for pulse in pulses if pulse.inspected]  # those before span the start
     if gaps_ms:
         console.print(
             f"longest time between two heartbeats at the PLC, of each second: median {np.median(gaps_ms):.1f} ms, "
