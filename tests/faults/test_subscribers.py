@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -62,7 +61,7 @@ def test_f13_slow_frozen_and_hostile_peers(report: Report, seconds: float, decid
                 line.wait_for_parts(parts - 10)
             missed = missed_by(live)
         balance = line.balance()
-        filled = list(islice(history(line.endpoints["replay"], since=missed[0] - 1), len(missed)))
+        replayed = {message.message_id for message in history(line.endpoints["replay"], since=missed[0] - 1)}
         wait_until(lambda: len(line.messages) == parts, "an honest subscriber has every result")
         status = newest_pulse(line.endpoints["results"])
         late = [row["reason"] for row in line.rows() if row["verdict"] == "no_decision" or not row["in_time"]]
@@ -75,7 +74,7 @@ def test_f13_slow_frozen_and_hostile_peers(report: Report, seconds: float, decid
         )  # fmt: skip
         assert len(late) <= late_share * parts
         assert memory.growth_mb < RSS_LIMIT_MB
-        assert [message.message_id for message in filled] == missed[:1000]
+        assert replayed.issuperset(missed)
         assert "READY" in status.plc_status
         assert not status.alarms
         assert upkeep.clients_put_out >= 3, "nobody has been hostile"
