@@ -30,6 +30,7 @@ from agent.recipe import FrameLimits
 from agent.results import publisher
 from agent.results_config import DriftConfig
 from agent.subscriber.control_client import give_command
+from tests.conftest import ROOT
 from tests.results.many_lines import first_alarms, steady
 from tests.results.monitored import MonitoredStation
 from tests.waiting import wait_until
@@ -164,7 +165,7 @@ def test_each_product_has_its_own_baseline_and_jobs_take_turns() -> None:
 
 # --- real photos -----------------------------------------------------------------------------------------------------
 
-REAL = Path("/work/shared/magnetic-tile/Magnetic-tile-defect-datasets.-master.zip")
+REAL = ROOT.parent / "shared/magnetic-tile/Magnetic-tile-defect-datasets.-master.zip"
 
 
 @cache
