@@ -5,6 +5,7 @@ What the demo shows, the bench measures and the end-to-end test checks.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import signal
@@ -30,6 +31,8 @@ from agent.subscriber.subscriber import follow
 START_LIMIT_S = 60
 STOP_LIMIT_S = 5
 DECIDE_MS = 400
+PORTS = range(20_000, 32_000)
+_given = itertools.count(random.SystemRandom().randrange(len(PORTS)))  # a test may have seeded the other source
 OPERATOR_S = 0.5
 """The simulated operator is quick here: a stop costs the run time."""
 
@@ -204,13 +207,12 @@ class LocalLine:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on now.
+    """A TCP port of the loopback interface that nobody listens on now, and none that this process was given before.
 
     Below those that the kernel gives to connections: it would be taken again before its new owner comes.
     """
-    draw = random.SystemRandom()  # a test may have seeded the other
     while True:
-        port = draw.randrange(20_000, 32_000)
+        port = PORTS[next(_given) % len(PORTS)]
         with socket.socket() as sock, suppress(OSError):
             sock.bind(("127.0.0.1", port))
             return port
