@@ -66,6 +66,7 @@ class Judge:
                 f"give a rule for each of {', '.join(contract.defect_classes)} and no other"
             )
         self._classes = contract.classes
+        self._index = {name: index for index, name in enumerate(contract.classes) if index}
         self._rules = recipe.classes
         self._calibration = calibration
         self._min_scores = {
@@ -91,7 +92,7 @@ class Judge:
             Reason.DEFECT if rejected else Reason.OK,
             defects,
             alarm=Action.REJECT_AND_ALARM in actions,
-            peak_scores=self._score_reached(tails, dict.fromkeys(self._rules, 1)),
+            peak_scores={name: self._score_reached(tails, name, 1) for name in self._index},
             margin=self._margin(tails, segmentation.box),
         )
 
@@ -150,20 +151,18 @@ class Judge:
 
         By the score that as many pixels reach as its rule asks for: fewer cannot make a defect of it, nor undo one.
         """
-        heeded = {name: rule for name, rule in self._rules.items() if rule.action is not Action.IGNORE}
         mm2_per_px = self._mm2_per_px(box)
-        areas_px = {name: max(1, ceil(rule.min_area_mm2 / mm2_per_px)) for name, rule in heeded.items()}
-        reached = self._score_reached(tails, areas_px)
-        return min((round(abs(score - self._min_scores[name]), 3) for name, score in reached.items()), default=None)
+        distances = (
+            abs(self._score_reached(tails, name, max(1, ceil(rule.min_area_mm2 / mm2_per_px))) - self._min_scores[name])
+            for name, rule in self._rules.items()
+            if rule.action is not Action.IGNORE
+        )
+        return min((round(distance, 3) for distance in distances), default=None)
 
-    def _score_reached(self, tails: np.ndarray, areas_px: dict[str, int]) -> dict[str, float]:
+    def _score_reached(self, tails: np.ndarray, name: str, area_px: int) -> float:
         """The highest score that so many pixels of the class reach, 0 when there are not so many of it."""
-        return {
-            name: round(int(np.count_nonzero(tails[self._classes.index(name)] >= area_px) - 1) / 255, 3)
-            if tails[self._classes.index(name), 0] >= area_px
-            else 0.0
-            for name, area_px in areas_px.items()
-        }
+        reached = int(np.count_nonzero(tails[self._index[name]] >= area_px))  # of the scores 0 … 255, the lowest ones
+        return round(max(0, reached - 1) / 255, 3)
 
     def _mm2_per_px(self, box: Letterbox) -> float:
         return self._calibration.x_mm_per_px * self._calibration.y_mm_per_px / box.scale**2

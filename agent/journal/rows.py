@@ -28,7 +28,7 @@ _COMPLETED = (
     *("acknowledged_ns", "in_time", "plc_action", "late_verdict", "bypass"),
 )
 _ASSIGNED = ", ".join(f"{column} = :{column}" for column in _COMPLETED)
-COMPLETE = f"UPDATE inspections SET completed = 1, {_ASSIGNED} WHERE message_id = :message_id"
+COMPLETE = f"UPDATE inspections SET completed = 1, {_ASSIGNED} WHERE message_id = :message_id RETURNING *"
 
 BEFORE_OPEN = (
     "message_id < (SELECT coalesce(min(message_id), 9223372036854775807) FROM inspections WHERE completed = 0)"

@@ -87,8 +87,7 @@ class Writer:
         """What became of the part."""
         trigger = closed.decision.trigger
         message_id = self._open_rows[trigger.key]
-        self._db.execute(COMPLETE, completion(closed) | {"message_id": message_id})
-        (row,) = self._db.execute("SELECT * FROM inspections WHERE message_id = ?", (message_id,)).fetchall()
+        (row,) = self._db.execute(COMPLETE, completion(closed) | {"message_id": message_id}).fetchall()
         self._tell(row, closed)
         del self._open_rows[trigger.key]
 

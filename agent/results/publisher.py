@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 import zmq
@@ -25,6 +24,7 @@ from agent.results.endpoints import Endpoints
 from agent.results.live_images import LiveImages
 from agent.results.subscriptions import Subscriptions
 from agent.results_config import PublisherConfig
+from agent.utc import utc_now
 from agent.worker import CLOSE_S, Worker
 
 QUEUE_LIMIT = 1000
@@ -147,7 +147,7 @@ class Publisher:
         return {
             "last_message_id": self._last_message_id,
             "last_event_id": self._last_event_id,
-            "utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "utc": utc_now(),
         }
 
 
