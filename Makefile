@@ -13,7 +13,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint cons
 help:
 	@echo "make demo    the simulated line: PLC, belt, camera, station, summary (IMAGES=folder for real photos)"
 	echo "make test    set up everything, all checks and tests"
-	echo "make faults  the fault tests in full, more than an hour, with a table at the end (SEED=n repeats a run)"
+	echo "make faults  the fault tests in full, long, with a table at the end (SEED=n repeats a run)"
 	echo "make lint    ruff, mypy, import rules"
 	echo "make train   the pipeline: data, training, evaluation, export, verification (dvc repro)"
 	echo "make bench   latency of the deadline path on this machine"
