@@ -83,6 +83,9 @@ def test_without_a_plc_the_operator_has_it_all_and_a_pause_outlives_a_kill(
         give_command(control, "pause", "R. Diaz")
         with pytest.raises(Fault, match=r"refused: paused by R\. Diaz: linegate resume"):
             give_command(control, "trigger", "R. Diaz")
+        wait_until(
+            lambda: events(station.journal)[-1][-1].startswith("refused: paused"), "its row is there, soon after"
+        )
         station.kill()
         station.start("offline: paused by R. Diaz: linegate resume")
         wait_until(lambda: newest_pulse(results).upkeep.paused_by == "R. Diaz", "the pulse tells of it")
