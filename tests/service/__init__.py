@@ -1,0 +1,1 @@
+"""The station as a service: installed, and under a real systemd."""
