@@ -5,18 +5,61 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 _ITS_OWN = re.compile(r"^(Value error, |(Input|String|Dictionary|Tuple|List) (?=should))| after validation, not \d+$")
+_ALSO_CALLED = {
+    "gpu": "cuda", "nvidia": "cuda", "gige": "aravis", "usb3": "aravis", "gentl": "genicam", "v4l2": "opencv",
+    "webcam": "opencv", "rtsp": "opencv", "video": "opencv", "files": "folder", "encoder": "hardware",
+    "serial": "rtu", "master": "client", "slave": "server", "alarm": "reject_and_alarm",
+}  # fmt: skip
+"""What people write who know the thing by another name; no spelling leads from there to ours."""
 
 
 def in_words(problem: Mapping[str, Any]) -> str:
     """`problem`: one of ValidationError.errors()."""
     if problem["type"] == "path_type":
         return "should be a path"
-    return _ITS_OWN.sub("", str(problem["msg"])).replace("valid dictionary", "table")
+    said = _ITS_OWN.sub("", str(problem["msg"]))
+    for theirs, ours in (("valid dictionary", "table"), ("an object", "a table"), ("valid array", "list")):
+        said = said.replace(theirs, ours)
+    if problem["type"] in ("int_type", "float_type", "bool_type", "int_from_float") and _is_number(problem["input"]):
+        return f"{said}, written without quotes"
+    if problem["type"] == "string_type" and isinstance(problem["input"], int | float):
+        return f"{said}, written in quotes"
+    return said
+
+
+def _is_number(found: Any) -> bool:
+    try:
+        float(found if isinstance(found, str) else "")
+    except ValueError:
+        return found in ("true", "false")
+    return True
+
+
+def unknown_choice(key: str, found: Any, choices: list[str]) -> str:
+    """ "'model.provider': 'gpu' is unknown (did you mean 'cuda'?): one of 'cpu', 'cuda'"."""
+    asked = str(found).lower()
+    close = difflib.get_close_matches(asked, choices, n=1) or [_ALSO_CALLED.get(asked, "")]
+    meant = f" (did you mean '{close[0]}'?)" if close[0] in choices else ""
+    return f"'{key}': {found!r} is unknown{meant}: one of {', '.join(map(repr, choices))}"
+
+
+def near_path(path: Path) -> str:
+    """ " (did you mean 'cam1.toml'?)" where nothing is at `path` but something alike beside it, else ""."""
+    folder = path.parent
+    try:
+        if path.exists() or not folder.is_dir():
+            return ""
+        names = {other.stem: other.name for other in folder.iterdir()}
+    except (OSError, ValueError):
+        return ""
+    close = difflib.get_close_matches(path.stem, names, n=1)
+    return f" (did you mean '{names[close[0]]}'?)" if close else ""
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

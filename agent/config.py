@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from agent.results_config import (
     ShiftsConfig,
 )
 from agent.toml import Strict, load_toml
+from agent.toml_mistakes import Mistakes
 
 NamePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 
@@ -116,16 +118,23 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Config:
-        if self.has_plc:
-            self.reject.require_sense(self.plc, self.trigger.min_pitch_ms)
-            _require_the_right_frame(self.trigger, self.plc)
-        tables = {type(self).model_fields[name].alias or name for name in self.model_fields_set}
-        problems = [*wrong_company(self.camera, self.trigger, tables), *clashes(self._addresses())]
-        if problems:
-            raise ValueError("; ".join(problems))
+        if problems := [*self.disagreements(set(type(self).model_fields))]:
+            raise Mistakes(problems)
         return self
 
-    def _addresses(self) -> dict[str, str]:
+    def disagreements(self, sound: Set[str]) -> Iterator[str]:
+        """What does not go together; `sound`: fields that can be relied on, each naming its keys and the remedy."""
+        tables = {type(self).model_fields[name].alias or name for name in self.model_fields_set}
+        if {"camera", "trigger"} <= sound:
+            yield from wrong_company(self.camera, self.trigger, tables)
+        if {"trigger", "plc_table"} <= sound and self.has_plc:
+            yield from _wrong_frames(self.trigger, self.plc)
+        if {"trigger", "plc_table", "reject"} <= sound and self.has_plc:
+            yield from self.reject.mistakes(self.plc, self.trigger.min_pitch_ms)
+        if {"publisher", "metrics", "plc_table", "camera"} <= sound:
+            yield from clashes(self.addresses())
+
+    def addresses(self) -> dict[str, str]:
         """Where this station, or a simulated line on the same computer, listens; by key."""
         there = {f"publisher.{what}": getattr(self.publisher, what) for what in ("results", "replay", "control")}
         if self.metrics:
@@ -162,29 +171,29 @@ def jitter_ms(trigger: TriggerConfig, plc: PlcConfig) -> float:
     return plc.scan_ms + plc.cycle_ms
 
 
-def _require_the_right_frame(trigger: TriggerConfig, plc: PlcConfig) -> None:
-    """Refuse settings under which the next part could be photographed for this one (DESIGN §3.3)."""
+def _wrong_frames(trigger: TriggerConfig, plc: PlcConfig) -> Iterator[str]:
+    """Settings under which the next part could be photographed for this one (DESIGN §3.3)."""
     jitter = jitter_ms(trigger, plc)
     shorten = "plc.scan_ms or " + ("trigger.capture_window_ms" if plc.profile == "bits" else "plc.cycle_ms")
     if jitter > trigger.min_pitch_ms / 2:
-        raise ValueError(
-            f"trigger jitter {jitter:.0f} ms exceeds half of trigger.min_pitch_ms = {trigger.min_pitch_ms:.0f}: "
+        yield (
+            f"trigger jitter {jitter:.0f} ms exceeds half of trigger.min_pitch_ms = {trigger.min_pitch_ms:g}: "
             f"parts could be confused; shorten {shorten}, or space the parts out"
         )
     if plc.guard_ms < plc.scan_ms:
-        raise ValueError(
+        yield (
             f"plc.guard_ms = {plc.guard_ms:.0f} is less than plc.scan_ms = {plc.scan_ms:.0f}: "
             "a PASS could come after the decision point; make it a scan plus one write"
         )
     if plc.decide_ms is not None and plc.decide_ms > trigger.min_pitch_ms:
-        raise ValueError(
+        yield (
             f"plc.decide_ms = {plc.decide_ms:.0f} is longer than trigger.min_pitch_ms = "
-            f"{trigger.min_pitch_ms:.0f}: in profile bits one part at a time is between photo-eye and decision "
+            f"{trigger.min_pitch_ms:g}: in profile bits one part at a time is between photo-eye and decision "
             "point; space the parts out, move the arm closer, or use profile words"
         )
     drift_mm = trigger.belt_speed_mm_s * jitter / 1000
     if trigger.mode == "announced" and drift_mm > trigger.view_slack_mm:
-        raise ValueError(
+        yield (
             f"trigger.mode = 'announced' on a moving belt: the part drifts {drift_mm:.1f} mm, "
             f"trigger.view_slack_mm allows {trigger.view_slack_mm:.1f}: wire the photo-eye to the camera "
             "(mode = 'hardware') or stop the belt for the photo"

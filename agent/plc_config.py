@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from agent.plc.register_map import HEARTBEAT_LIMIT_MS
 from agent.plc.wires.serial_timing import Exchanges, SerialLine
 from agent.toml import Milliseconds, Strict
+from agent.toml_mistakes import Mistakes
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -87,9 +88,8 @@ class PlcConfig(Strict):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> PlcConfig:
-        problems = [*self._wrong_company(), *self._missing(), *self._times_that_cannot_hold()]
-        if problems:
-            raise ValueError("; ".join(problems))
+        if problems := [*self._wrong_company(), *self._missing(), *self._times_that_cannot_hold()]:
+            raise Mistakes(problems)
         return self
 
     def _wrong_company(self) -> Iterator[str]:
@@ -170,62 +170,63 @@ class RejectConfig(Strict):
     From the part's arrival at the arm, which with timing = "plc" is its decision point.
     """
 
-    def require_sense(self, plc: PlcConfig, min_pitch_ms: float) -> None:
-        """ValueError, in words for the file's author, where the arm cannot be driven as it is described."""
+    def mistakes(self, plc: PlcConfig, min_pitch_ms: float) -> Iterator[str]:
+        """Why the arm cannot be driven as it is described, in words for the file's author."""
         if self.confirm_ms is not None and plc.profile == "bits":
-            raise ValueError("reject.confirm_ms: profile 'bits' has no CONFIRM_CNT: use words, or leave it out")
+            yield "reject.confirm_ms: profile 'bits' has no CONFIRM_CNT: use words, or leave it out"
         if self.timing == "plc":
-            self._require_none_of_ours()
+            yield from self._ours_alone()
         else:
-            self._require_wiring()
-            self._require_times(plc, min_pitch_ms)
+            yield from self._wrong_wiring()
+            yield from self._wrong_times(plc, min_pitch_ms)
 
-    def _require_none_of_ours(self) -> None:
+    def _ours_alone(self) -> Iterator[str]:
         fresh = RejectConfig()
-        idle = [n for n in sorted(self.model_fields_set - {"confirm_ms"}) if getattr(self, n) != getattr(fresh, n)]
-        if idle:
-            raise ValueError(f"reject.{idle[0]} is for reject.timing = 'agent': set that, or leave it to the PLC")
+        for name in sorted(self.model_fields_set - {"confirm_ms"}):
+            if getattr(self, name) != getattr(fresh, name):
+                yield f"reject.{name} is for reject.timing = 'agent': set that, or leave it to the PLC"
 
-    def _require_wiring(self) -> None:
+    def _wrong_wiring(self) -> Iterator[str]:
         if (self.pass_coil is None) == (self.reject_coil is None):
-            raise ValueError(
+            yield (
                 "reject.timing = 'agent' needs one of pass_coil and reject_coil: "
                 "pass_coil = N, energised to pass, rejects when a wire breaks"
             )
-        if self.fail_open != (self.reject_coil is not None):
-            raise ValueError(
+        elif self.fail_open != (self.reject_coil is not None):
+            yield (
                 "reject.reject_coil lets every part pass when a wire breaks: wire the arm energise-to-pass "
                 "(pass_coil), or own up to it with fail_open = true"
                 if self.reject_coil is not None
                 else "reject.fail_open = true is the mark of reject_coil: leave it out, pass_coil fails safe"
             )
         if (self.distance_mm > 0) == (self.distance_counts > 0):
-            raise ValueError(
+            yield (
                 "reject.timing = 'agent' needs one of distance_mm and distance_counts: how far it is from "
                 "photo-eye to arm; counts if the PLC has an encoder"
             )
         deciding = self.reject_coil if self.pass_coil is None else self.pass_coil
         if deciding in self.lane_coils.values():
-            raise ValueError(f"reject.lane_coils: coil {deciding} is the arm's own: give the lane another")
+            yield f"reject.lane_coils: coil {deciding} is the arm's own: give the lane another"
 
-    def _require_times(self, plc: PlcConfig, min_pitch_ms: float) -> None:
+    def _wrong_times(self, plc: PlcConfig, min_pitch_ms: float) -> Iterator[str]:
         if plc.role != "client" or plc.profile != "words":
-            raise ValueError(
+            yield (
                 "reject.timing = 'agent' writes coils and reads the belt: it needs plc.role = 'client' "
                 "and plc.profile = 'words'; else let the PLC time the arm"
             )
         if self.pulse_ms >= min_pitch_ms:
-            raise ValueError(
+            yield (
                 f"reject.pulse_ms = {self.pulse_ms:.0f} reaches into the next part at trigger.min_pitch_ms = "
-                f"{min_pitch_ms:.0f}: make it shorter"
+                f"{min_pitch_ms:g}: make it shorter"
             )
+            return
         if self.pulse_ms < 2 * plc.scan_ms:
-            raise ValueError(
+            yield (
                 f"reject.pulse_ms = {self.pulse_ms:.0f} may miss the part, whose place is known to plc.scan_ms = "
                 f"{plc.scan_ms:.0f} either way: make it at least twice that"
             )
         if self.pass_coil is not None and self.watchdog_ms(plc, min_pitch_ms) < 2 * plc.cycle_ms:
-            raise ValueError(
+            yield (
                 f"reject.pulse_ms = {self.pulse_ms:.0f} leaves {self.watchdog_ms(plc, min_pitch_ms):.0f} ms until the "
                 "next part, less than two of plc.cycle_ms: no output watchdog could drop the pass coil of a dead "
                 "station in time; make it shorter, or space the parts out"

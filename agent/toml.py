@@ -1,99 +1,96 @@
-"""TOML file → pydantic model, every mistake reported at once: key, what is wrong, nearest known key."""
+"""TOML file → pydantic model; every mistake has its line, what is wrong and the nearest known key (toml_mistakes.py)."""
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
+from collections.abc import Mapping
+from datetime import time
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
 
-from agent.complaint import in_words, unknown
+from agent.complaint import near_path
 from agent.errors import ConfigError
+from agent.problem import Problem, in_one_line
+from agent.toml_mistakes import mistakes
+from agent.toml_places import Key, places
 
 Model = TypeVar("Model", bound=BaseModel)
 Milliseconds = Annotated[float, Field(gt=0, le=60_000)]
+
+_SPOKEN_OF = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+|(?<=\[)[a-z_.]+(?=\])")
+"""A dotted key, or the name of a [table]."""
 
 
 class Strict(BaseModel):
     """One table of a file: unknown keys fail, and nothing changes it once it is read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TomlFile:
+    """A file that could be parsed: its values, and where each key stands.
+
+    `kind` says what it is to the reader, as "recipe". Raises ConfigError: no such file, no text, no TOML.
+    """
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path, self.kind = path, kind
+        try:
+            self._text = path.read_text(encoding="utf-8")
+            self.values: dict[str, Any] = tomllib.loads(self._text)
+        except OSError as error:
+            raise ConfigError(f"{kind} {path}: {error.strerror}{near_path(path)}: check the path") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{kind} {path}: not UTF-8 text: save it as UTF-8 TOML") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{kind} {path}:{self._line_of(error)}: not valid TOML: {error}") from error
+        except RecursionError as error:
+            raise ConfigError(f"{kind} {path}: not valid TOML: nested too deeply: write it as tables") from error
+
+    def _line_of(self, error: tomllib.TOMLDecodeError) -> int:
+        told = re.search(r"at line (\d+)", str(error))
+        return int(told[1]) if told else self._text.rstrip().count("\n") + 1  # "at end of document"
+
+    @cached_property
+    def _places(self) -> dict[Key, int]:
+        return places(self._text)
+
+    def line(self, key: Key) -> int:
+        """Where the key stands, or the nearest table that would hold it; of the file itself, its first line."""
+        return next((self._places[key[:end]] for end in range(len(key), 0, -1) if key[:end] in self._places), 1)
+
+    def line_spoken_of(self, text: str) -> int:
+        """Of the first key named in `text` that the file has; else of the first table named in it."""
+        named = [tuple(name.split(".")) for name in _SPOKEN_OF.findall(text)]
+        return self.line(next((key for key in named if key in self._places), named[0] if named else ()))
+
+    def validated(self, model: type[Model], values: Mapping[str, Any] | None = None) -> Model:
+        """`values` (None: all of them) as `model`. Raises ValidationError. A number in quotes is no number."""
+        written = json.dumps(self.values if values is None else values, default=_as_text)
+        return model.model_validate_json(written, strict=True, context={"folder": self.path.resolve().parent})
+
+    def mistakes(self, model: type[BaseModel], error: ValidationError) -> list[Problem]:
+        """Every one of them with its line."""
+        return [
+            Problem(self.path, self.line(key) if key else self.line_spoken_of(text), ".".join(map(str, key)), text)
+            for key, text in mistakes(model, error)
+        ]
 
 
 def load_toml(path: Path, model: type[Model], kind: str) -> Model:
     """Parse `path` into `model`. ConfigError: no such file, broken TOML, unknown, missing or wrong keys."""
+    file = TomlFile(path, kind)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return model.model_validate(values, context={"folder": path.resolve().parent})
-    except OSError as error:
-        raise ConfigError(f"{kind} {path}: {error.strerror}: check the path") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{kind} {path}: not UTF-8 text: save it as UTF-8 TOML") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{kind} {path}: not valid TOML: {error}") from error
+        return file.validated(model)
     except ValidationError as error:
-        problems = "; ".join(_describe(problem, model) for problem in error.errors())
-        raise ConfigError(f"{kind} {path}: {problems}") from error
+        raise ConfigError(f"{kind} {in_one_line(file.mistakes(model, error))}") from error
 
 
-def _describe(problem: Any, model: type[BaseModel]) -> str:
-    key, known = _place(model, problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return unknown("key", key, known)
-    if problem["type"] == "missing":
-        return f"missing key '{key}'"
-    if problem["type"].startswith("union_tag"):
-        return _describe_choice(key, problem["ctx"], problem["input"])
-    message = in_words(problem)
-    if problem["type"] == "value_error" and isinstance(problem["input"], dict):
-        return message  # about a whole table, and it names its keys
-    return f"'{key}': {message} (found {problem['input']!r})" if problem["loc"] else message
-
-
-def _describe_choice(key: str, context: dict[str, str], found: Any) -> str:
-    """A table whose kind is named by one of its keys, which is missing or names no kind."""
-    tag = context["discriminator"].strip("'")
-    choices = context.get("expected_tags", "")
-    if tag not in found:
-        return f"missing key '{key}.{tag}'"
-    return f"'{key}.{tag}': {found[tag]!r} is unknown (one of {choices})"
-
-
-def _place(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[str, list[str]]:
-    """The key at `location` of the model tree as the file has it, and the keys that its table may have.
-
-    A union's tag, which pydantic puts into a location, is no key; dict keys and list indices are stepped over.
-    """
-    key, known, union = [], _fields(model), _Union([], "")
-    for number, step in enumerate(location):
-        if tagged := [kind for kind in union.models if union.tag and step in _tags(kind, union.tag)]:
-            known, union = _fields(tagged[0]), _Union([], "")
-            continue
-        key.append(str(step))
-        field = known.get(str(step))
-        nested = _models_in(field.annotation) if field else []
-        if field and nested and number + 1 < len(location):
-            known, union = _fields(nested[0]), _Union(nested, str(field.discriminator or ""))
-    return ".".join(key) or "file", list(known)
-
-
-class _Union(NamedTuple):
-    models: list[type[BaseModel]]
-    tag: str
-    """The key that says which of them a table is; "" where there is no choice."""
-
-
-def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    return {known.alias or name: known for name, known in model.model_fields.items()}
-
-
-def _tags(model: type[BaseModel], tag: str) -> tuple[Any, ...]:
-    return get_args(model.model_fields[tag].annotation)
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for argument in get_args(annotation) for found in _models_in(argument)]
+def _as_text(value: Any) -> str:
+    """TOML's dates and times, which JSON lacks."""
+    return f"{value:%H:%M}" if isinstance(value, time) else str(value)
