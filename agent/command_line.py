@@ -60,15 +60,24 @@ ModelArgument = Annotated[Path, typer.Argument(help="An exported .onnx file.")]
 def run(
     config: ConfigArgument,
     record: Annotated[Path | None, typer.Option(help="Store every frame in this folder, for a replay.")] = None,
+    log_format: Annotated[
+        Literal["text", "json"],
+        typer.Option(help="Of the lines on stderr; where that is systemd's journal, text goes with all its fields."),
+    ] = "text",
 ) -> None:
     """Run one station until SIGTERM.  Example: linegate run config/simulation.toml"""
-    with exit_on_error():
+    from agent.log.open_log import open_log, tell_end
+
+    open_log(log_format)
+    with exit_on_error(tell_end):
         from agent.config import load_config
+        from agent.log.about import every_line_has
         from agent.service import stop_on_signals
         from agent.station import run_station
 
-        _log_to_stderr()
-        run_station(load_config(config), stop_on_signals(), record)
+        settings = load_config(config)
+        every_line_has(LINE=settings.station.line, STATION=settings.station.name)
+        run_station(settings, stop_on_signals(), record)
 
 
 @app.command()
@@ -165,10 +174,6 @@ def model_verify(
         from agent.check import verify_model
 
         verify_model(model, provider)
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
 
 
 def run_command() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from agent.inspection import Reason
@@ -68,13 +68,18 @@ def in_words(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def print_error(error: LinegateError) -> None:
+    """One line on stderr."""
+    print(f"error: {error}", file=sys.stderr)
+
+
 @contextmanager
-def exit_on_error() -> Iterator[None]:
-    """Turn a LinegateError into one line on stderr and its exit code."""
+def exit_on_error(tell: Callable[[LinegateError], None] = print_error) -> Iterator[None]:
+    """Turn a LinegateError into one line, by `tell`, and its exit code."""
     try:
         yield
     except LinegateError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Is every stage making progress? The PLC's heartbeat and systemd's watchdog advance only while it is so.
 
-Idle is not hung: a stage is judged only between `begin` and `end`. Over its budget by more than GRACE_MS the
+Idle is not hung: a stage is judged only while it is busy. Over its budget by more than GRACE_MS the
 heartbeat falls silent; EXIT_MS after that the process is ended, and systemd starts a clean one. So it is when this
 computer has slept: CLOCK_MONOTONIC stood still while the belt went on, and no deadline of a part is true any more.
 """
@@ -8,17 +8,22 @@ computer has slept: CLOCK_MONOTONIC stood still while the belt went on, and no d
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from agent.log.about import about
+from agent.log.happening import Happening
+from agent.log.last_words import end_process, where_all_are
 
 log = logging.getLogger(__name__)
 
 GRACE_MS = 500
 EXIT_MS = 1000
 SLEPT_MS = 10
+IDLE_MS = 100
+"""So long the loop waits for a part before it looks round."""
 DELIVER_MS = 250
 """Judge, journal row and the hand-over to the link: some ms; a slow disk is waited for `journal.wait_ms` at most."""
 
@@ -34,11 +39,15 @@ class Stage:
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Mark the work inside as in progress."""
-        self._begun_ns = time.monotonic_ns()
+        self.begin()
         try:
             yield
         finally:
             self._begun_ns = 0
+
+    def begin(self) -> None:
+        """It is busy with something new from now on."""
+        self._begun_ns = time.monotonic_ns()
 
     def over_budget_ms(self, now_ns: int) -> float:
         """How long the stage has been busy beyond its budget; ≤ 0 when idle or in time."""
@@ -76,14 +85,18 @@ class Health:
             log.critical(
                 "this computer slept for %.0f ms: exit for a clean restart; forbid it: systemctl mask sleep.target",
                 slept_ms,
+                extra=about(Happening.COMPUTER_SLEPT),
             )
-            os._exit(1)
+            end_process()
         hung = self.hung(now_ns)
         if hung is not None:
             log.critical(
-                "stage '%s' hangs over its budget of %.0f ms: exit for a clean restart", hung.name, hung.budget_ms
+                "stage '%s' hangs over its budget of %.0f ms: exit for a clean restart",
+                hung.name,
+                hung.budget_ms,
+                extra=about(Happening.STAGE_HANGS, STAGE=hung.name, THREADS=where_all_are()),
             )
-            os._exit(1)
+            end_process()
 
 
 def slept_ns() -> int:
@@ -93,7 +106,7 @@ def slept_ns() -> int:
 
 @dataclass(frozen=True)
 class Stages:
-    """The stages of one part's way; `loop` spans them all, so that nothing between two of them hangs unseen."""
+    """The stages of one part's way; `loop` spans them all and the wait for a part: nothing between hangs unseen."""
 
     grab: Stage
     segment: Stage
@@ -103,7 +116,9 @@ class Stages:
     def of(grab_ms: float, segment_ms: float) -> Stages:
         """With these budgets."""
         return Stages(
-            Stage("grab", grab_ms), Stage("segment", segment_ms), Stage("loop", grab_ms + segment_ms + DELIVER_MS)
+            Stage("grab", grab_ms),
+            Stage("segment", segment_ms),
+            Stage("loop", IDLE_MS + grab_ms + segment_ms + DELIVER_MS),
         )
 
     def allow_segment(self, segment_ms: float) -> None:

@@ -28,6 +28,8 @@ from agent.event import Event
 from agent.identity import Identity
 from agent.inspection import Inspection, Verdict
 from agent.journal.journal import Journal
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.messages import ResultMessage
 from agent.pictures import NoPicture
 from agent.plc.decision import Closed
@@ -189,7 +191,7 @@ class Archive:
         with self._changed:
             restored = self._outage.over(time.monotonic())
         if restored:
-            log.info("archive: %s", restored)
+            log.info("archive: %s", restored, extra=about(Happening.RECORD_GOOD))
             self._tell(Event("archive", "restored", restored))
 
     def _scan(self) -> Iterator[float]:
@@ -210,5 +212,6 @@ class Archive:
             begins = self._outage.failed(why, time.monotonic(), lost)
         if begins:
             self._raised.add(Alarm.EVIDENCE)
-            log.error("archive %s: %s: images wait, then are lost; free the disk", self._folder, why)
+            log.error("archive %s: %s: images wait, then are lost; free the disk", self._folder, why,
+                      extra=about(Happening.RECORD_TROUBLE))  # fmt: skip
             self._tell(Event("archive", "EVIDENCE", why))

@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from agent.log.about import about
+from agent.log.happening import Happening
+
 log = logging.getLogger(__name__)
 
 CHECK_S = 1.0
@@ -25,7 +28,8 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def mark_damaged(path: Path, why: str) -> None:
     """Let the next start set the file aside. Where not even this can be written, the next start is refused anyway."""
-    log.error("journal %s is damaged: %s: the next start sets it aside", path, why)
+    log.error("journal %s is damaged: %s: the next start sets it aside", path, why,
+              extra=about(Happening.RECORD_TROUBLE))  # fmt: skip
     try:
         _mark(path).write_text(f"{why}\n", encoding="utf-8")
     except OSError as error:

@@ -16,6 +16,8 @@ from agent.journal import damage
 from agent.journal.damage import find_damage, keep_broken_log, set_aside
 from agent.journal.ids import Ids, ids_beside
 from agent.journal.schema import bring_up_to_date, require_known
+from agent.log.about import about
+from agent.log.happening import Happening
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ def open_journal(path: Path) -> Opened:
             f"journal {path}: {error}: make [station] state_dir a folder this user may write, with space on its disk"
         ) from error
     if trouble:
-        log.error("journal %s: %s", path, trouble)
+        log.error("journal %s: %s", path, trouble, extra=about(Happening.RECORD_TROUBLE))
     return Opened(db, ids, trouble, checked)
 
 

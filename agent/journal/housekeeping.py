@@ -17,6 +17,8 @@ from agent.event import Event
 from agent.journal.damage import check_whole, is_damage
 from agent.journal.journal import Journal
 from agent.journal.retention import Retention
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.results_config import GB, JournalConfig
 from agent.worker import CLOSE_S, Worker
 
@@ -137,7 +139,8 @@ class Housekeeping:
         self._journal.long_log = why = f"its log has {frames * PAGE_BYTES / 1e6:.0f} MB, as somebody reads for too long"
         if time.monotonic() >= self._long_log_s:
             self._long_log_s = time.monotonic() + LONG_LOG_TOLD_S
-            log.warning("journal: %s: end what reads it (a copy, a check, a shell), or the disk fills", why)
+            log.warning("journal: %s: end what reads it (a copy, a check, a shell), or the disk fills", why,
+                        extra=about(Happening.RECORD_TROUBLE))  # fmt: skip
             self._journal.record(Event("journal", "LONG_LOG", why))
 
     def prune(self, db: sqlite3.Connection) -> None:

@@ -20,6 +20,8 @@ from agent.journal.backlog import Backlog
 from agent.journal.damage import mark_damaged
 from agent.journal.rows import decision_row
 from agent.journal.writer import EventListener, Listener, Writer
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.plc.decision import Closed, Decision
 from agent.utc import utc_now
 
@@ -94,7 +96,9 @@ class Journal:
         # behind a row that has waited that long already it would wait in vain, and the next parts with it
         on_disk = done.acquire(timeout=self._wait_s if self.late_s() < self._wait_s else 0.0)
         if not on_disk and not self.late_s() > LATE_S:
-            log.warning("journal: row of part %d not on disk within its wait: queued", decision.trigger.part_id)
+            trigger = decision.trigger
+            log.warning("journal: row of part %d not on disk within its wait: queued", trigger.part_id,
+                        extra=about(Happening.RECORD_TROUBLE, trigger))  # fmt: skip
         return on_disk
 
     def enqueue(self, decision: Decision) -> None:
@@ -136,9 +140,8 @@ class Journal:
         self._queue.put(None)
         self._thread.join(within_s)
         if self._thread.is_alive():
-            log.critical(
-                "journal: %d rows are lost: the disk did not take them (%s)", self.rows_waiting, self.complaint
-            )
+            log.critical("journal: %d rows are lost: the disk did not take them (%s)", self.rows_waiting,
+                         self.complaint, extra=about(Happening.RECORD_TROUBLE))  # fmt: skip
 
     def _take(self, decision: Decision, without_row: Verdict, written: Callable[[], None]) -> bool:
         if not self._queue.takes(decision, without_row, self._write_gap):

@@ -7,6 +7,8 @@ from typing import Any
 
 from agent.event import Event
 from agent.journal.journal import LATE_S, Journal
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.plc.register_map import Alarm
 from agent.raised import Raised
 
@@ -29,7 +31,7 @@ class Watch:
         if late_s > LATE_S:
             self._tell_late(late_s)
         elif self.trouble and not self._journal.rows_waiting:
-            log.warning("journal: the disk takes rows again, none waits")
+            log.warning("journal: the disk takes rows again, none waits", extra=about(Happening.RECORD_GOOD))
             self._journal.record(Event("journal", "WRITTEN", "the disk takes rows again: none waits any more"))
             self.trouble = ""
 
@@ -46,7 +48,8 @@ class Watch:
             f"; {lost} parts will have no row of their own" if lost else ""
         )
         if first:
-            log.error("journal: %s: rows wait in memory; free or mend the disk", why)
+            trouble = about(Happening.RECORD_TROUBLE)
+            log.error("journal: %s: rows wait in memory; free or mend the disk", why, extra=trouble)
             self._journal.record(Event("journal", "WAITING", f"{why}: rows wait in memory"))
         self._raised.add(Alarm.JOURNAL)
 

@@ -18,6 +18,8 @@ from agent.ending import Ending
 from agent.event import Event
 from agent.identity import Identity
 from agent.journal.journal import Journal
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.messages import ResultMessage
 from agent.monitor.baselines import Baselines, as_text
 from agent.monitor.drift import Change, Drift
@@ -120,7 +122,7 @@ class Monitor:
 
     def _tell(self, change: Change) -> None:
         verb = "left its limits" if change.left else "came back within its limits"
-        log.warning("drift: %s %s: %s", change.figure, verb, change)
+        log.warning("drift: %s %s: %s", change.figure, verb, change, extra=about(Happening.DRIFT))
         self._record(Event("drift", change.figure, f"{verb}: {change}"))
         if change.left:
             self._raised.add(Alarm.DRIFT)

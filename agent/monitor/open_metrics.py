@@ -17,6 +17,8 @@ from agent.archive.kept_images import archive_folder
 from agent.config import Config
 from agent.ending import Ending
 from agent.identity import Identity
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.monitor.endpoint import MetricsEndpoint
 from agent.monitor.monitor import Monitor
 from agent.monitor.part_metrics import PartMetrics
@@ -49,7 +51,7 @@ def open_metrics(
     opened.closes(endpoint)
     log.info("figures for Prometheus at http://%s/metrics", wanted.endpoint)
     if warning := figures_exposed(wanted):
-        log.warning("%s", warning)
+        log.warning("%s", warning, extra=about(Happening.ACCESS))
     registry.register(Scrapes(endpoint))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -10,9 +11,13 @@ from agent.event import Event
 from agent.identity import Identity
 from agent.journal.journal import Journal
 from agent.journal.watch import Watch
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.messages import StatusMessage, Upkeep
 from agent.plc.decision import Situation
 from agent.raised import Raised
+
+log = logging.getLogger(__name__)
 
 
 class Part(Protocol):
@@ -49,8 +54,10 @@ class Pulse:
     def _tell(self, before: Sequence[str], now: Sequence[str]) -> None:
         for name in (*before, *now):
             if name not in now:
+                log.info("alarm %s cleared", name, extra=about(Happening.ALARM_CLEARED, ALARM=name))
                 self._record(Event("alarm", name, "cleared"))
             elif name not in before:
+                log.warning("alarm %s raised", name, extra=about(Happening.ALARM_RAISED, ALARM=name))
                 self._record(Event("alarm", name, "raised"))
 
     def _message(self, situation: Situation) -> StatusMessage:

@@ -12,6 +12,8 @@ from threading import Lock
 from typing import Protocol
 
 from agent.inspection import Reason, Trigger
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.part_id_latch import PartIdLatch
 from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.decision import Observation
@@ -51,7 +53,8 @@ class InStep:
         self.unsolicited = 0
         """Frames that belong to no part, since the start."""
         if latch is not None and latch.set:
-            log.critical("PART_ID_ERROR since before this start: %s: clear the belt, then CLEAR_FAULT", latch.why)
+            log.critical("PART_ID_ERROR since before this start: %s: clear the belt, then CLEAR_FAULT", latch.why,
+                         extra=about(Happening.OUT_OF_STEP))  # fmt: skip
             handshake.ledger.lose_step()
 
     def follow(self, camera: LineFired) -> None:
@@ -63,7 +66,8 @@ class InStep:
         """They count differently (the station's thread). On disk first: a crash shall not make it good."""
         if self._lost:
             return
-        log.critical("PART_ID_ERROR, offline: %s: clear the belt, then CLEAR_FAULT", why)
+        log.critical("PART_ID_ERROR, offline: %s: clear the belt, then CLEAR_FAULT", why,
+                     extra=about(Happening.OUT_OF_STEP))  # fmt: skip
         try:
             if self._latch is not None:
                 self._latch.latch(why)
@@ -89,7 +93,9 @@ class InStep:
     def _begin_anew_if_cleared(self) -> None:
         if not self._lost or self._handshake.ledger.out_of_step:
             return
-        log.warning("CLEAR_FAULT: the next part sets the count of camera and PLC anew")
+        log.warning(
+            "CLEAR_FAULT: the next part sets the count of camera and PLC anew", extra=about(Happening.STEP_CLEARED)
+        )
         if self._camera is not None:
             self._camera.begin_anew()
         if self._latch is not None:

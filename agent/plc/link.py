@@ -18,6 +18,8 @@ from agent.health import Health
 from agent.inspection import Reason, Trigger
 from agent.journal.journal import Journal
 from agent.link import IDLE_S, each_in_time
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.operator_orders import OperatorOrders
 from agent.operators_hand import OperatorsHand
 from agent.part_id_latch import PartIdLatch
@@ -25,7 +27,7 @@ from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.arm.reject_arm import RejectArm
 from agent.plc.decision import Decision, Observation, Sampled, Situation
 from agent.plc.in_step import InStep
-from agent.plc.parts_log import PartsLog
+from agent.plc.parts_log import tell_finished, tell_no_decision
 from agent.plc.register_map import Status
 from agent.plc.wires.bell import Bell
 from agent.plc.wires.link_end import Wire
@@ -60,7 +62,7 @@ class PlcLink:
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._seen_map = threading.Event()
         self._ready = False
-        self._trouble, self._parts_log = "", PartsLog()
+        self._trouble = ""
         self._plc_heartbeat, self._plc_moved_ns = -1, 0
         self._ticked_ns = self._written_ns = time.monotonic_ns()
         self._longest_gap_ns = 0
@@ -106,6 +108,10 @@ class PlcLink:
             lost = self._handshake.ledger.out_of_step
         return "PART_ID_ERROR: clear the belt, then CLEAR_FAULT" if lost else self.operator.offline()
 
+    def trouble(self) -> str:
+        """What is wrong with the connection, or with the PLC."""
+        return self._trouble
+
     def situation(self) -> Situation:
         """What the PLC is being told, and how steadily since it was last asked."""
         with self._lock:
@@ -127,6 +133,7 @@ class PlcLink:
                 settled = self._handshake.ledger.withdraw(settled, Reason.JOURNAL, unrecorded)
         self._release(settled)
         self.bell.ring()
+        tell_no_decision(settled)
         return True
 
     def _release(self, settled: Decision) -> None:
@@ -213,7 +220,7 @@ class PlcLink:
             self._settled_here(decision)
         if seen.born:
             self._journal.begin_epoch(*seen.born)
-            log.info("PLC epoch %d, newest trigger %d", *seen.born)
+            log.info("PLC epoch %d, newest trigger %d", *seen.born, extra=about(Happening.PLC_EPOCH))
         for trigger in seen.triggers:
             self._triggers.put(trigger)
         self.report("" if self._plc_alive(now_ns) else "PLC heartbeat stands still: is its program running?")
@@ -229,15 +236,15 @@ class PlcLink:
         for decision in expired:
             self._settled_here(decision)
         for part in closed:
-            self._parts_log.finished(part)
+            tell_finished(part)
             self._journal.complete(part)
         self._health.end_if_hung(now_ns)
 
     def _settled_here(self, decision: Decision) -> None:
         """NO_DECISION is safe at once: it does not wait for its row."""
-        self._parts_log.no_decision(decision)
         self._journal.enqueue(decision)
         self._release(decision)
+        tell_no_decision(decision)
 
     def _status(self, now_ns: int) -> Status:
         if self.stopping:
@@ -253,5 +260,8 @@ class PlcLink:
     def report(self, trouble: str) -> None:
         """Log each change of the link's state once."""
         if trouble != self._trouble:
-            log.warning("%s", trouble) if trouble else log.info("PLC link is good")
+            if trouble:
+                log.warning("%s", trouble, extra=about(Happening.PLC_TROUBLE))
+            else:
+                log.info("PLC link is good", extra=about(Happening.PLC_GOOD))
         self._trouble = trouble

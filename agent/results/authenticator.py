@@ -17,6 +17,8 @@ from zmq.utils import z85
 from agent.errors import Fault
 from agent.event import Event
 from agent.keys import Pair
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.results.clients import Client, Clients
 from agent.results.refusals import HANDSHAKE_MS, Refusals
 from agent.worker import CLOSE_S, Worker
@@ -139,7 +141,7 @@ class Authenticator:
         return sum((refusals.reasons for refusals in self._sockets), self._reasons)
 
     def _tell(self, what: str, detail: str) -> None:
-        log.warning("%s", detail)
+        log.warning("%s", detail, extra=about(Happening.ACCESS))
         if self._record:
             self._record(Event("access", what, detail))
 

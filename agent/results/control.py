@@ -19,6 +19,8 @@ from agent.complaint import not_understood
 from agent.errors import Fault
 from agent.event import LONGEST_TEXT, Event
 from agent.inspection import Trigger
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.messages import ControlReply, ControlRequest, PayloadPart
 from agent.results.endpoints import Endpoints
 from agent.results.refused_commands import RefusedCommands
@@ -100,7 +102,8 @@ class ControlSocket:
         (self._refused.add if why_not else self._write_down)(event)
 
     def _write_down(self, event: Event) -> None:
-        log.warning("command '%s' by %s: %s", event.what, event.who, event.detail)
+        log.warning("command '%s' by %s: %s", event.what, event.who, event.detail,
+                    extra=about(Happening.COMMAND, COMMAND=event.what, WHO=event.who))  # fmt: skip
         self._record(event)
 
     def _find(self, name: str) -> Command:

@@ -11,6 +11,8 @@ import zmq
 
 from agent.errors import ConfigError
 from agent.event import Event
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.results.authenticator import Authenticator
 from agent.results.clients import load_access
 from agent.results.exposure import exposed
@@ -66,7 +68,7 @@ class Endpoints:
     def report_to(self, record: Callable[[Event], None]) -> None:
         """Have `record`, which must not block, write down who is refused, and that the network is open to everybody."""
         if warning := exposed(self._config):
-            log.warning("%s", warning)
+            log.warning("%s", warning, extra=about(Happening.ACCESS))
             record(Event("access", "OPEN", warning))
         if self._authenticator:
             self._authenticator.report_to(record)

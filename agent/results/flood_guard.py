@@ -13,6 +13,8 @@ import socket
 import struct
 import time
 
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
@@ -56,7 +58,8 @@ class FloodGuard:
             connection.shutdown()
             self.put_out_count += 1
         if time.monotonic() >= self._tell_again_s:  # it may come back at once, again and again
-            log.warning("a client is put out: %s (%d so far)", why, self.put_out_count)
+            put_out = about(Happening.ACCESS)
+            log.warning("a client is put out: %s (%d so far)", why, self.put_out_count, extra=put_out)
             self._tell_again_s = time.monotonic() + TELL_S
 
     def close(self, within_s: float = CLOSE_S) -> None:

@@ -8,6 +8,8 @@ from collections import deque
 import zmq
 
 from agent.inspection import Inspection
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.messages import PayloadPart
 from agent.pictures import NoPicture, jpeg, png
 from agent.plc.decision import Closed
@@ -42,7 +44,8 @@ class LiveImages:
             photo = [self._part("frame", "image/jpeg", jpeg(seen.frame.image))] if seen.frame else []
             return photo + ([self._part("mask", "image/png", png(seen.mask()))] if seen.mask else [])
         except NoPicture as error:
-            log.error("the image of part %d cannot be encoded: %s", seen.trigger.part_id, error)
+            log.error("the image of part %d cannot be encoded: %s", seen.trigger.part_id, error,
+                      extra=about(Happening.RECORD_TROUBLE, seen.trigger))  # fmt: skip
             return []
 
     def _part(self, name: str, mime: str, data: bytes) -> tuple[PayloadPart, zmq.Frame]:

@@ -22,7 +22,7 @@ from agent.operator_orders import OperatorOrders
 from agent.operators_hand import OperatorsHand
 from agent.plc.decision import Closed, Decision, Situation
 from agent.plc.ledger import Ledger
-from agent.plc.parts_log import PartsLog
+from agent.plc.parts_log import tell_no_decision
 from agent.plc.register_map import next_seq
 from agent.raised import Raised
 from agent.worker import CLOSE_S, Worker
@@ -59,7 +59,7 @@ class StandaloneLink:
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._under_way: tuple[int, int] | None = None
         self._seq = self._parts = 0
-        self._ready, self._parts_log = False, PartsLog()
+        self._ready = False
         self._ticked_ns = time.monotonic_ns()
         self._raised = raised or Raised()
         self._worker = Worker("standalone-link", self._watch)
@@ -146,6 +146,7 @@ class StandaloneLink:
         with self._lock:
             self._ledger.release(settled)
             self._complete(key)
+        tell_no_decision(settled)
         return True
 
     def progressing(self) -> bool:
@@ -155,6 +156,10 @@ class StandaloneLink:
     def offline(self) -> str:
         """An operator has paused the station; nobody counts here but it."""
         return self.operator.offline()
+
+    def trouble(self) -> str:
+        """There is no PLC that could be lost."""
+        return ""
 
     def situation(self) -> Situation:
         """STANDALONE instead of a PLC's bits."""
@@ -204,9 +209,9 @@ class StandaloneLink:
 
     def _settled_here(self, decision: Decision) -> None:
         """NO_DECISION does not wait for its row. A part in the loop stays open for its late verdict."""
-        self._parts_log.no_decision(decision)
         self._journal.enqueue(decision)
         self._ledger.release(decision)
+        tell_no_decision(decision)
         if decision.trigger.key != self._under_way:
             self._complete(decision.trigger.key)
 

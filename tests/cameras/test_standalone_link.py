@@ -206,7 +206,7 @@ def test_no_row_on_disk_in_time_is_no_decision_where_the_journal_is_required(tmp
 
 def test_a_hung_stage_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exits = list[int]()
-    monkeypatch.setattr("agent.health.os._exit", exits.append)
+    monkeypatch.setattr("agent.log.last_words.os._exit", exits.append)
     hung = Stage("segment", budget_ms=-2000)
     line = Line(tmp_path, health=Health((hung,)))
     with hung.busy():
@@ -219,7 +219,7 @@ def test_a_hung_stage_ends_the_process(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_computer_that_has_slept_ends_the_process(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """CLOCK_MONOTONIC has stood still: nobody knows how old a part is. (tests/faults/test_clock_steps.py: whole.)"""
     exits = list[int]()
-    monkeypatch.setattr("agent.health.os._exit", exits.append)
+    monkeypatch.setattr("agent.log.last_words.os._exit", exits.append)
     woken_ns = slept_ns() + 20_000_000
     monkeypatch.setattr("agent.health.slept_ns", lambda: woken_ns)
     wait_until(lambda: exits)
@@ -237,7 +237,7 @@ def test_what_is_delivered_after_a_sleep_is_no_pass_even_if_nobody_has_looked_ye
     trigger = line.next()
     assert trigger
     line.link._worker.close(PATIENCE_S)  # its next look is yet to come
-    monkeypatch.setattr("agent.health.os._exit", end)
+    monkeypatch.setattr("agent.log.last_words.os._exit", end)
     woken_ns = slept_ns() + 20_000_000
     monkeypatch.setattr("agent.health.slept_ns", lambda: woken_ns)
     with pytest.raises(SystemExit):

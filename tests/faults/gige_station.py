@@ -17,6 +17,7 @@ from agent.cameras.line_fired import LineFiredCamera
 from agent.config import load_config
 from agent.errors import exit_on_error
 from agent.inspection import Frame, Trigger
+from agent.log.open_log import open_log, tell_end
 from agent.service import stop_on_signals
 from tests.faults.script import Script
 from tests.faults.scripted_station import ScriptedSegmenter, number_on
@@ -38,12 +39,12 @@ def note_photos(notes: TextIO) -> None:
 
 def main(config_path: Path, script_path: Path) -> None:
     """Run until SIGTERM, or until something dies."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    open_log("text")
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     note_photos(script_path.with_name("photos.jsonl").open("a"))
     ScriptedSegmenter.script = Script.read(script_path)
     station.Segmenter = ScriptedSegmenter  # type: ignore[misc,assignment]
-    with exit_on_error():
+    with exit_on_error(tell_end):
         station.run_station(load_config(config_path), stop_on_signals())
 
 

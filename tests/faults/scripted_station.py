@@ -25,6 +25,7 @@ from agent.config import load_config
 from agent.errors import NoDecision, exit_on_error
 from agent.inspection import Frame, Image, Reason, Trigger, Verdict
 from agent.judge import Segmentation
+from agent.log.open_log import open_log, tell_end
 from agent.preprocess import Letterbox
 from agent.service import stop_on_signals
 from tests.faults.script import Script
@@ -119,7 +120,7 @@ def compute_for_ever() -> None:
 
 def main(config_path: Path, script_path: Path) -> None:
     """Run until SIGTERM, or until something dies."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    open_log("text")
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     script = Script.read(script_path)
 
@@ -134,7 +135,7 @@ def main(config_path: Path, script_path: Path) -> None:
     station.Segmenter, station.open_camera = ScriptedSegmenter, open_camera
     if script.gil_hog:
         threading.Thread(target=compute_for_ever, name="hog", daemon=True).start()
-    with exit_on_error():
+    with exit_on_error(tell_end):
         station.run_station(load_config(config_path), stop_on_signals())
 
 
