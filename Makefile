@@ -8,12 +8,13 @@ BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==//p' constraints.txt)
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable
 
-.PHONY: demo test faults lint train bench help
+.PHONY: demo test faults soak lint train bench help
 
 help:
 	@echo "make demo    the simulated line: PLC, belt, camera, station, summary (IMAGES=folder for real photos)"
 	echo "make test    set up everything, all checks and tests"
 	echo "make faults  the fault tests in full, long, with a table at the end (SEED=n repeats a run)"
+	echo "make soak    the simulated line for hours, everything on, held to limits (HOURS=1 RATE=20); report in soak/"
 	echo "make lint    ruff, mypy, import rules"
 	echo "make train   the pipeline: data, training, evaluation, export, verification (dvc repro)"
 	echo "make bench   latency of the deadline path on this machine"
@@ -46,6 +47,9 @@ faults: .venv/all
 	@seed=$(or $(SEED),$$RANDOM)
 	echo "== fault tests in full: seed $$seed"
 	LINEGATE_FAULT_SEED=$$seed PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest tests/faults tests/agent tests/plc tests/cameras tests/results -m faults
+
+soak: .venv/all
+	@exec $(BIN)/python -m tests.soak --hours $(or $(HOURS),1) --rate $(or $(RATE),20) --out $(or $(OUT),soak)
 
 # --- set-up: the agent alone is what a line computer needs; the rest is for training and tests ---------------------
 

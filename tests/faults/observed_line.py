@@ -23,7 +23,7 @@ from agent.judge import Judge
 from agent.local_line import LineOptions, LocalLine, to_toml
 from agent.messages import ResultMessage
 from agent.plc.register_map import AGENT_BLOCK
-from agent.plc.sim.belt import procedural_parts
+from agent.plc.sim.belt import DIFFERENT_PARTS, procedural_parts
 from agent.recipe import load_recipe
 from agent.segmenter import Segmenter
 from agent.subscriber.subscriber import history
@@ -174,14 +174,14 @@ class ObservedLine(LocalLine):
         config, belt = load_config(self.config), self._belt
         segmenter, recipe = Segmenter(config.model.path, "cpu", 1), load_recipe(config.recipe)
         judge = Judge(recipe, open_view(config).calibration(config.calibration), segmenter.contract)
-        verdicts = {}
-        for part in islice(procedural_parts(belt.parts, belt.defect_share, belt.seed), self.options.parts):
+        verdicts, parts = {}, self.options.parts
+        for part in islice(procedural_parts(belt.parts, belt.defect_share, belt.seed), min(parts, DIFFERENT_PARTS)):
             try:
                 check_frame(Frame(part.image, 0, 0), recipe.frame)
                 verdicts[part.part_id] = judge.judge(segmenter.segment(part.image)).verdict.value
             except NoDecision:
                 verdicts[part.part_id] = "no_decision"
-        return verdicts
+        return {part_id: verdicts[(part_id - 1) % DIFFERENT_PARTS + 1] for part_id in range(1, parts + 1)}
 
 
 class ProxiedLine(ObservedLine):

@@ -1,0 +1,162 @@
+"""What a soak must show, what it has shown, and by how much it has missed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+
+from tests.soak.books import PASS, Book
+from tests.soak.line import ARCHIVE_GB
+from tests.soak.process import Sample
+from tests.soak.soak import Soak, p99
+
+GROWTH_LIMIT_MB = 5.0
+BASE_S = 60.0
+"""Memory after warm-up is the middle of what is seen for so long."""
+DRIFT_SHARE, DRIFT_MS = 0.10, 0.5
+GAP_LIMIT_MS = 500.0
+"""The PLC takes the station for lost after this."""
+UNDECIDED_SHARE = 0.001
+"""domain: more of the last thousand parts without a verdict in time are an alarm."""
+ROW_BYTES = 2000
+"""A row of the journal with its places in the indices; measured 1.1 to 1.3 kB."""
+LOG_MB = 8.0
+"""The journal's log of changes, and what else lies in the state folder."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One line of the table."""
+
+    what: str
+    goal: str
+    found: str
+    passed: bool
+    missed_by: str = ""
+
+
+def goals(soak: Soak, expected: dict[int, str]) -> list[Goal]:
+    """All of them; `expected`: what model and recipe say of each part's own photo."""
+    return [*_ledgers(soak, expected), *_resources(soak), *_times(soak)]
+
+
+def _count(what: str, found: int, examples: str = "") -> Goal:
+    """Of these there must be none."""
+    return Goal(what, "0", f"{found:,}", not found, f"{found:,}: {examples}" if found else "")
+
+
+# --- exactly one decision a part -----------------------------------------------------------------------------------
+
+
+def _ledgers(soak: Soak, expected: dict[int, str]) -> list[Goal]:
+    plc, *others = soak.books
+    parts, truth = soak.parts, plc.letters(soak.parts)
+    tally = Counter(soak.rows.book.letters(parts))
+    decided = sum(tally[letter] for letter in b"prn")
+    escapes = [part for part, letter in enumerate(truth, 1) if letter == PASS and expected[part] != "pass"]
+    troubles = [f"{book.name}: {trouble}" for book in soak.books for trouble in book.troubles]
+    failures = soak.listeners.failures
+    undecided = tally[b"n"[0]]
+    return [
+        Goal("the whole time", f"{soak.record.ordered_s / 60:.1f} min", f"{soak.record.ran_s / 60:.1f} min",
+             not soak.record.ended, soak.record.ended),
+        Goal("triggers = pass + reject + no decision", f"{parts:,}",
+             f"{tally[b'p'[0]]:,} + {tally[b'r'[0]]:,} + {undecided:,} = {decided:,}", decided == parts > 0,
+             f"{parts - decided:,} parts without a row"),
+        *(_same_as_plc(book, truth, parts) for book in others),
+        _count("parts passed whose photo is none of a good part", len(escapes), f"parts {escapes[:5]}"),
+        _count("gaps, parts twice, parts out of step", len(troubles), "; ".join(troubles[:5])),
+        _count("followers that have died", len(failures), "; ".join(failures)),
+        Goal("parts without a verdict in time", f"≤ {UNDECIDED_SHARE:.1%}", f"{undecided:,} {soak.rows.reasons or ''}",
+             undecided <= UNDECIDED_SHARE * parts, f"{undecided / max(parts, 1):.2%}"),
+    ]  # fmt: skip
+
+
+def _same_as_plc(book: Book, truth: bytes, parts: int) -> Goal:
+    differing = [
+        part for part, pair in enumerate(zip(truth, book.letters(parts), strict=True), 1) if len(set(pair)) > 1
+    ]
+    return _count(f"PLC and {book.name} differ", len(differing), f"parts {differing[:5]}")
+
+
+# --- memory, descriptors, threads, disk ----------------------------------------------------------------------------
+
+
+def _resources(soak: Soak) -> list[Goal]:
+    record = soak.record
+    samples = record.samples.get("station", [])
+    (warm_s, first_end_s), (last_s, end_s) = record.sixths_s()
+    after = [sample for sample in samples if sample.at_s >= warm_s]
+    if len(after) < 3:
+        return [Goal("memory, descriptors, threads", "seen", "ended before the end of warm-up", False, "too short")]
+    base = [sample.rss_mb for sample in after if sample.at_s <= warm_s + min(BASE_S, first_end_s - warm_s)]
+    base_mb = median(base or [after[0].rss_mb])
+    highest_mb = max(sample.rss_mb for sample in after)
+    growth_mb = highest_mb - base_mb
+    first, last = (
+        [s for s in after if begin <= s.at_s <= end] for begin, end in ((warm_s, first_end_s), (last_s, end_s))
+    )
+    return [
+        Goal("memory: highest after warm-up less that at its end", f"< {GROWTH_LIMIT_MB:g} MB",
+             f"{growth_mb:+.1f} MB ({base_mb:.1f} → {highest_mb:.1f}; {slope_mb_h(after):+.2f} MB/h)",
+             growth_mb < GROWTH_LIMIT_MB, f"{growth_mb - GROWTH_LIMIT_MB:.1f} MB too much"),
+        _constant("open files", [s.descriptors for s in first], [s.descriptors for s in last]),
+        _constant("threads", [s.threads for s in first], [s.threads for s in last]),
+        *_disk(soak),
+    ]  # fmt: skip
+
+
+def _constant(what: str, first: list[int], last: list[int]) -> Goal:
+    """Subscribers come and go: what counts is the most at a time, in the first and the last sixth after warm-up."""
+    if not first or not last:
+        return Goal(what, "constant", "not seen", False, "too short")
+    return Goal(what, "constant", f"{min(first)}…{max(first)} → {min(last)}…{max(last)}",
+                max(last) <= max(first) and min(last) <= min(first), f"{max(last) - max(first):+d}")  # fmt: skip
+
+
+def slope_mb_h(samples: list[Sample]) -> float:
+    """The straight line through all that was seen, by least squares."""
+    mean_s = sum(sample.at_s for sample in samples) / len(samples)
+    mean_mb = sum(sample.rss_mb for sample in samples) / len(samples)
+    spread = sum((sample.at_s - mean_s) ** 2 for sample in samples)
+    return 3600 * sum((s.at_s - mean_s) * (s.rss_mb - mean_mb) for s in samples) / spread if spread else 0.0
+
+
+def _disk(soak: Soak) -> list[Goal]:
+    """The last look is made when all is written."""
+    last = soak.record.minutes[-1]
+    limit_mb = last.parts * ROW_BYTES / 1e6 + LOG_MB
+    return [
+        Goal("journal on the disk", f"≤ {ROW_BYTES:,} bytes a row + {LOG_MB:g} MB = {limit_mb:.1f} MB",
+             f"{last.journal_mb:.1f} MB, {last.journal_mb * 1e6 / max(last.parts, 1):,.0f} bytes a row",
+             last.journal_mb <= limit_mb, f"{last.journal_mb - limit_mb:.1f} MB too much"),
+        Goal("archive on the disk", f"≤ {1000 * ARCHIVE_GB:g} MB", f"{last.archive_mb:.1f} MB",
+             last.archive_mb <= 1000 * ARCHIVE_GB, f"{last.archive_mb - 1000 * ARCHIVE_GB:.1f} MB too much"),
+    ]  # fmt: skip
+
+
+# --- time ----------------------------------------------------------------------------------------------------------
+
+
+def _times(soak: Soak) -> list[Goal]:
+    begun_ns = soak.record.begun_ns
+    first, last = (soak.rows.between(*(begun_ns + int(at_s * 1e9) for at_s in span)) for span in soak.record.sixths_s())
+    names = ("frame in hand → write acknowledged", "photo-eye → write acknowledged")
+    gap_ms = soak.listeners.gap_ms
+    return [
+        *(_drift(name, *times) for name, *times in zip(names, first, last, strict=True)),
+        Goal("longest time between two heartbeats", f"< {GAP_LIMIT_MS:g} ms", f"{gap_ms:.0f} ms",
+             gap_ms < GAP_LIMIT_MS, f"{gap_ms - GAP_LIMIT_MS:.0f} ms too long"),
+    ]  # fmt: skip
+
+
+def _drift(name: str, first_ms: list[float], last_ms: list[float]) -> Goal:
+    before, after = p99(first_ms), p99(last_ms)
+    allowed_ms = max(DRIFT_SHARE * before, DRIFT_MS)
+    middles = [median(times) if times else 0.0 for times in (first_ms, last_ms)]
+    return Goal(
+        f"p99, {name}", f"drift ≤ {allowed_ms:.2f} ms",
+        f"{before:.2f} → {after:.2f} ms (median {middles[0]:.2f} → {middles[1]:.2f})",
+        bool(last_ms) and after - before <= allowed_ms, f"{after - before - allowed_ms:.2f} ms too much",
+    )  # fmt: skip
