@@ -13,6 +13,7 @@ from agent.clashes import clashes
 from agent.errors import ConfigError
 from agent.model_contract import Provider
 from agent.plc_config import AlarmConfig, PlcConfig, RejectConfig
+from agent.realtime import RealtimeConfig
 from agent.results_config import (
     ArchiveConfig,
     DriftConfig,
@@ -115,6 +116,7 @@ class Config(Strict):
     """None: no images are kept."""
     metrics: MetricsConfig | None = None
     """None: nothing for Prometheus."""
+    realtime: RealtimeConfig = RealtimeConfig()
 
     @model_validator(mode="after")
     def _goes_together(self) -> Config:
@@ -131,6 +133,8 @@ class Config(Strict):
             yield from _wrong_frames(self.trigger, self.plc)
         if {"trigger", "plc_table", "reject"} <= sound and self.has_plc:
             yield from self.reject.mistakes(self.plc, self.trigger.min_pitch_ms)
+        if {"plc_table", "realtime"} <= sound and self.realtime.link_priority and not self.has_plc:
+            yield "realtime.link_priority is for the PLC's link, and there is no [plc]: leave it out"
         if {"publisher", "metrics", "plc_table", "camera"} <= sound:
             yield from clashes(self.addresses())
 

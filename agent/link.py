@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from agent.health import IDLE_MS
 from agent.inspection import Trigger
 from agent.operators_hand import OperatorsHand
 from agent.plc.decision import Decision, Situation
 from agent.worker import CLOSE_S
 
-IDLE_S = 0.1
+IDLE_S = IDLE_MS / 1000
 
 
 def each_in_time(
@@ -59,6 +60,10 @@ class Link(Protocol):
 
     def deliver(self, decision: Decision) -> bool:
         """Settle, journal, release. False: the part had been settled by its deadline; the verdict is only recorded."""
+        ...
+
+    def trouble(self) -> str:
+        """Why nobody announces parts now, although all was there; "" = somebody does."""
         ...
 
     def progressing(self) -> bool:

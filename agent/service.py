@@ -1,4 +1,4 @@
-"""The process as a service: stop on a signal, tell systemd what is going on."""
+"""The process as a service: stop on a signal, tell systemd what is going on, and that it goes on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from agent.health import Health
+from agent.log.about import about
+from agent.log.happening import Happening
+from agent.log.last_words import end_process, where_all_are
+from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
+
+FEED_S = 0.5
 
 
 def stop_on_signals() -> threading.Event:
@@ -21,13 +30,27 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
+@contextmanager
+def ends_at_once() -> Iterator[None]:
+    """Signals end the process at once: for a call that may take long and hears of none, while nothing needs an end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
 def exit_when_a_thread_dies() -> None:
     """Crash-only: a thread that ends by an exception takes the process with it, for a clean restart."""
 
     def crash(args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread else "?"
-        log.critical("thread '%s' died", name, exc_info=args.exc_value)
-        os._exit(1)
+        log.critical("thread '%s' died", name, exc_info=args.exc_value, extra=about(Happening.CRASH))
+        end_process()
 
     threading.excepthook = crash
 
@@ -50,14 +73,27 @@ def notify(message: str) -> None:
 
 
 class Watchdog:
-    """Feeds systemd's watchdog, at most once a second and only while `progressing` says so."""
+    """Feeds systemd's watchdog, from a thread of its own, while all that a part needs makes progress; close it.
 
-    def __init__(self, progressing: Callable[[], bool]) -> None:
-        self._progressing = progressing
-        self._fed_s = 0.0
+    The link's thread ends the process when a stage hangs; here it is ended when that thread does not come round
+    (`progressing`). systemd's part is the rest: a process that stands still as a whole. `also`: to be done each time.
+    """
 
-    def feed(self) -> None:
-        """Call whenever the main loop has come round."""
-        if time.monotonic() - self._fed_s >= 1.0 and self._progressing():
-            notify("WATCHDOG=1")
-            self._fed_s = time.monotonic()
+    def __init__(self, health: Health, progressing: Callable[[], bool], also: Callable[[], None]) -> None:
+        self._health, self._progressing, self._also = health, progressing, also
+        self._worker = Worker("watchdog", self._watch)
+        self._worker.start()
+
+    def close(self, within_s: float = CLOSE_S) -> None:
+        """From now on the time for stopping counts."""
+        self._worker.close(within_s)
+
+    def _watch(self) -> None:
+        while not self._worker.ending.wait(FEED_S):
+            if not self._progressing():
+                log.critical("the link's thread hangs: exit for a clean restart",
+                             extra=about(Happening.STAGE_HANGS, STAGE="link", THREADS=where_all_are()))  # fmt: skip
+                end_process()
+            if self._health.alive(time.monotonic_ns()):
+                notify("WATCHDOG=1")
+            self._also()

@@ -33,13 +33,14 @@ from agent.link import Link
 from agent.plc.decision import Decision
 from agent.plc.facts import Facts
 from agent.plc.open_link import open_link
+from agent.realtime import lock_memory, prefer
 from agent.recipe import Recipe, load_recipes
 from agent.records import Records
 from agent.results.clients import load_access
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify
 from agent.standalone.open_standalone import open_standalone
-from agent.standing import Standing, Waiting
+from agent.standing import MODEL_LIMIT_S, Standing, Waiting
 from agent.view import View, open_view
 
 log = logging.getLogger(__name__)
@@ -58,12 +59,13 @@ class Station:
                  link: Link, stages: Stages) -> None:  # fmt: skip
         self._camera, self._view, self._segmenter, self._jobs = camera, view, segmenter, jobs
         self._succession, self._link, self._stages = succession, link, stages
+        self.health = stages.health
 
-    def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
+    def run(self, stop: threading.Event) -> None:
         """Inspect part after part until `stop`. Raises Fault for whatever only a clean start can mend."""
-        for trigger in self._link.triggers(stop):
-            progress()
-            with self._stages.loop.busy():
+        with self._stages.loop.busy():
+            for trigger in self._link.triggers(stop):
+                self._stages.loop.begin()
                 self._inspect_one(trigger) if trigger else self._camera.check()
 
     def _inspect_one(self, trigger: Trigger) -> None:
@@ -126,7 +128,6 @@ class SoFar:
 
 def no_decision(trigger: Trigger, reason: Reason, detail: str, seen: SoFar) -> Decision:
     """The decision for a part that could not be inspected; its photo, if there is one, shows why."""
-    log.warning("part %d: no decision (%s: %s)", trigger.part_id, reason.name.lower(), detail)
     if seen.frame is not None and not seen.frame.whole:
         seen.frame = None  # there is nothing to look at, and nobody is to take it for a photo
     return seen.decision(trigger, Judgement(Verdict.NO_DECISION, reason), detail)
@@ -148,8 +149,7 @@ def run_station(config: Config, stop: threading.Event, record: Path | None = Non
         opened_station = open_station(config, stop, opened, recorder)
         if opened_station is None:
             return
-        station, link = opened_station
-        watchdog, standing = Watchdog(link.progressing), Standing(config.station, link.offline)
+        station, link, standing = opened_station
         if stop.is_set():
             return
         gc.collect()
@@ -157,25 +157,23 @@ def run_station(config: Config, stop: threading.Event, record: Path | None = Non
         link.set_ready()
         standing.say()
         notify("READY=1")
-
-        def come_round() -> None:
-            watchdog.feed()
-            standing.say()
-
-        station.run(stop, come_round)
+        opened.closes(Watchdog(station.health, link.progressing, standing.say))
+        station.run(stop)
         notify("STOPPING=1")
 
 
 def open_station(
     config: Config, stop: threading.Event, opened: Ending, recorder: Recorder | None
-) -> tuple[Station, Link] | None:
+) -> tuple[Station, Link, Standing] | None:
     """Model (self-tested), camera, journal, publisher, PLC; waits, visibly, for a camera or PLC that is not there.
 
     None: `stop` came while the camera was waited for.
     """
+    lock_memory(config.realtime)
     waiting = Waiting()
-    segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
-    segmenter.self_test()
+    with waiting.opening("the model", MODEL_LIMIT_S):
+        segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
+        segmenter.self_test()
     view = open_view(config)
     jobs = open_jobs(config, segmenter, view)
     load_access(config.publisher)  # bad keys keep it down before it waits for anything
@@ -204,13 +202,15 @@ def open_station(
     if config.has_plc:
         link = open_link(config, epoch, facts, records.journal, stages.health, camera, records.raised)
         opened.closes(link)
+        prefer("plc-link", config.realtime)
     else:
         link = open_standalone(
             config, epoch, list(jobs), camera, records.journal, stages.health, records.raised, opened
         )
     records.serve(link)
     link.wait_for_triggers(waiting.say, stop)
-    return Station(camera, Succession(ordered_size(config.camera)), view, segmenter, jobs, link, stages), link
+    station = Station(camera, Succession(ordered_size(config.camera)), view, segmenter, jobs, link, stages)
+    return station, link, Standing(config.station, link, lambda: records.pulse.situation)
 
 
 def open_jobs(config: Config, segmenter: Segmenter, view: View) -> dict[int, Job]:

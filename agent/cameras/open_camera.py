@@ -16,6 +16,7 @@ from agent.cameras.line_fired import LineFiredCamera
 from agent.cameras.recorder import RecordedDriver, Recorder
 from agent.cameras.stream import StreamCamera
 from agent.errors import Fault
+from agent.service import ends_at_once
 
 if TYPE_CHECKING:
     from agent.camera_config import Camera as CameraConfig
@@ -50,7 +51,8 @@ def open_camera(
     """
     while not stop.is_set():
         try:
-            driver = open_driver(config, trigger.mode)
+            with ends_at_once():
+                driver = open_driver(config, trigger.mode)
             try:
                 numbered = isinstance(config, GenicamSettings)
                 return bound_camera(RecordedDriver(driver, recorder) if recorder else driver, trigger, view, numbered)
