@@ -98,4 +98,6 @@ def _alarms(situation: Situation) -> str:
 def _parts(situation: Situation) -> str:
     """Since the start."""
     without = sum(situation.no_decisions.values())
-    return f"{situation.inspected + without} parts, {without} of them not inspected"
+    if not (parts := situation.inspected + without):
+        return ""
+    return f"{parts:,} parts" + (f", {without:,} of them not inspected" if without else "")
