@@ -8,7 +8,7 @@ BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==//p' constraints.txt)
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable
 
-.PHONY: demo test faults soak lint train bench help
+.PHONY: demo test faults soak lint train bench install wheels help
 
 help:
 	@echo "make demo    the simulated line: PLC, belt, camera, station, summary (IMAGES=folder for real photos)"
@@ -18,12 +18,24 @@ help:
 	echo "make lint    ruff, mypy, import rules"
 	echo "make train   the pipeline: data, training, evaluation, export, verification (dvc repro)"
 	echo "make bench   latency of the deadline path on this machine"
+	echo "make install the service (sudo; ARGS=--dry-run says what it would do)"
+	echo "make wheels  all that an installation without network needs, in wheels/ (EXTRAS=aravis,cuda)"
 
 demo: .venv/agent
 	@$(BIN)/linegate demo $(if $(IMAGES),--images "$(IMAGES)")
 
 bench: .venv/agent
 	@$(BIN)/linegate bench
+
+install:
+	@systemd/install $(ARGS)
+
+# For the same Python as the one that runs it: wheels of C libraries are made for one version.
+wheels: .venv/uv
+	@rm -rf wheels
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --constraint constraints.txt --wheel-dir wheels \
+		uv==$(UV_VERSION) .$(if $(EXTRAS),[$(EXTRAS)])
+	echo "== wheels: $$(ls wheels | wc -l) files, $$(du -sh wheels | cut -f1): systemd/install --wheels wheels"
 
 train: .venv/all
 	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/dvc repro
