@@ -15,6 +15,8 @@ from agent.cameras.commissioning.calibrate_command import calibrate
 from agent.cameras.commissioning.commands import camera_list, camera_live, camera_snap
 from agent.cameras.commissioning.record_command import record
 from agent.cameras.sim.command import CAMERA_EPILOG, CAMERA_MANUAL, camera_sim
+from agent.doctor.command import doctor
+from agent.check.command import check
 from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
 from agent.journal.commands import journal_backup, journal_check, journal_export
 from agent.model_contract import Provider
@@ -49,7 +51,9 @@ keys_app.command("new")(results.keys_new)
 for command in (results.watch, report, collect, results.challenge, results.trigger, results.pause, results.resume,
                 results.job, results.snapshot, results.clear, results.relearn):  # fmt: skip
     app.command()(command)
+app.command("check")(check)
 app.command("record")(record)
+app.command("doctor")(doctor)
 app.command("calibrate")(calibrate)
 
 ConfigArgument = Annotated[Path, typer.Argument(help="The station's TOML file.")]
@@ -78,15 +82,6 @@ def run(
         settings = load_config(config)
         every_line_has(LINE=settings.station.line, STATION=settings.station.name)
         run_station(settings, stop_on_signals(), record)
-
-
-@app.command()
-def check(config: ConfigArgument) -> None:
-    """Check a station's file, recipe and model without hardware.  Example: linegate check config/line.toml"""
-    with exit_on_error():
-        from agent.check import check_config
-
-        check_config(config)
 
 
 @app.command()
@@ -159,7 +154,7 @@ def plc_map(
 def model_show(model: ModelArgument) -> None:
     """Print a model file's contract.  Example: linegate model show models/magnetic_tile.onnx"""
     with exit_on_error():
-        from agent.check import show_model
+        from agent.model_file import show_model
 
         show_model(model)
 
@@ -171,7 +166,7 @@ def model_verify(
 ) -> None:
     """Run the embedded golden samples on this device.  Example: linegate model verify models/magnetic_tile.onnx"""
     with exit_on_error():
-        from agent.check import verify_model
+        from agent.model_file import verify_model
 
         verify_model(model, provider)
 

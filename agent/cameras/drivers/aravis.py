@@ -66,7 +66,8 @@ class AravisDriver:
         with in_cameras_words(name):
             device = self._camera.get_device()
             self.simulated = self._camera.get_vendor_name() in SIMULATORS
-            self._exposure_us = apply(config, mode, AravisFeatures(device, name))
+            self.features = AravisFeatures(device, name)
+            self._exposure_us = apply(config, mode, self.features)
             if self._camera.is_gv_device():
                 self._set_packets(config)
             self._expected = (
@@ -114,7 +115,7 @@ class AravisDriver:
             self._thread.join(timeout=JOIN_S)
         self._camera.get_device().disconnect(self._control_lost)
         parts = [self._camera, self._stream, self._buffers]
-        del self._camera, self._stream, self._buffers
+        del self._camera, self._stream, self._buffers, self.features  # the last reference to the device ends it
         alive = self._fault is None
         release = threading.Thread(target=_release, args=(parts, alive), name="camera-release", daemon=True)
         release.start()

@@ -56,7 +56,8 @@ class GenicamDriver:
         self._clock, self._ids = DeviceClock(), FrameIds()
         try:
             with in_vendors_words(f"camera {self._device.seen}", otherwise=ConfigError):
-                self._exposure_us = apply(config, mode, GenicamNodes(self._device.nodes))
+                self.features = GenicamNodes(self._device.nodes)
+                self._exposure_us = apply(config, mode, self.features)
         except BaseException:
             self._device.close()
             raise

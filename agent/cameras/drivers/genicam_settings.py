@@ -89,6 +89,20 @@ def apply(config: GenicamSettings, mode: Mode, features: Features) -> float:
     return float(found)
 
 
+def kept(config: GenicamSettings, mode: Mode, features: Features) -> tuple[int, list[str]]:
+    """(settings looked at, those that the camera has otherwise by now); any time after `apply`."""
+    looked_at, differing = 0, list[str]()
+    for setting in _settings(config, mode):
+        if setting.value is None or (name := _first(setting.names, features)) is None:
+            continue
+        if name.endswith("Selector"):  # what follows is to be read where it was written
+            features.set(name, setting.value)
+        looked_at += 1
+        if not _same(setting.value, found := features.get(name)):
+            differing.append(f"camera.{setting.key} = {_told(setting.value)}, the camera has {name} = {_told(found)}")
+    return looked_at, differing
+
+
 def _settings(config: GenicamSettings, mode: Mode) -> Iterator[Setting]:
     """Everything, in the order in which it is to be written."""
     yield Setting("acquisition mode", ("AcquisitionMode",), "Continuous", required=False)

@@ -10,11 +10,12 @@ import numpy as np
 
 
 class Level(StrEnum):
-    """DOUBTFUL: a station works with it, but somebody should look."""
+    """DOUBTFUL: a station works with it, but somebody should look. UNKNOWN: it could not be looked at from here."""
 
     RIGHT = "right"
     DOUBTFUL = "doubtful"
     WRONG = "wrong"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ def doubtful(subject: str, seen: str, remedy: str) -> Finding:
 def wrong(subject: str, seen: str, remedy: str) -> Finding:
     """No station can work with this."""
     return Finding(subject, Level.WRONG, seen, remedy)
+
+
+def unknown(subject: str, why: str, remedy: str = "") -> Finding:
+    """Nobody can say from here; never taken for right."""
+    return Finding(subject, Level.UNKNOWN, why, remedy)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ from rich.table import Table
 from agent.plc.commissioning.finding import Level
 from agent.plc.commissioning.probe import Probed
 
-_MARKS = {Level.RIGHT: ("✓", "green"), Level.DOUBTFUL: ("!", "yellow"), Level.WRONG: ("✗", "red")}
+MARKS = {
+    Level.RIGHT: ("✓", "green"),
+    Level.DOUBTFUL: ("!", "yellow"),
+    Level.WRONG: ("✗", "red"),
+    Level.UNKNOWN: ("?", "bright_black"),
+}
 
 
 def print_probed(probed: Probed) -> None:
@@ -20,7 +25,7 @@ def print_probed(probed: Probed) -> None:
     console = Console(highlight=False)
     table = Table.grid(padding=(0, 2))
     for finding in probed.findings:
-        mark, style = _MARKS[finding.level]
+        mark, style = MARKS[finding.level]
         remedy = f"\n→ {finding.remedy}" if finding.remedy else ""
         table.add_row(f"[{style}]{mark}[/]", finding.subject, f"[{style}]{finding.seen}[/]{remedy}")
     console.print(probed.where)

@@ -1,0 +1,135 @@
+"""The disk of the state folder: of the right kind, with room for what the station keeps, and how fast it syncs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.archive.check import archive_warnings
+from agent.archive.kept_images import archive_folder
+from agent.doctor.looking import NotKnown, looked, read
+from agent.doctor.subject import Subject
+from agent.plc.commissioning.finding import Finding, Spread, doubtful, right, unknown, wrong
+from agent.results_config import GB
+
+FORGETFUL = {"tmpfs", "ramfs"}
+REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"}
+"""SQLite's log needs shared memory and locks that these do not give: https://sqlite.org/wal.html."""
+LAYERS = {"overlay"}
+"""A container's own layer: it goes with the container."""
+SYNCS, SYNC_BYTES = 30, 4096
+SLOW_MS, HUNG_MS = 30.0, 250.0
+"""A disk of a line computer syncs in 1 to 10 ms; a journal that is `required` waits for it, and a checkpoint too."""
+SHARE_OF_INODES = 0.05
+LEAST_FREE_GB = 1.0
+"""Whatever the file says: log, temporary files and the system need some."""
+
+
+def examine_disk(subject: Subject) -> Iterator[Finding]:
+    """Nothing is left behind there."""
+    config = subject.config
+    folder = there(config.station.state_dir)
+    yield looked("kind", lambda: check_kind(folder, subject.root))
+    yield looked("room", lambda: _check_room(subject, folder))
+    for warning in archive_warnings(config):
+        yield doubtful("archive", warning, "see docs/results.md")
+    if subject.running:
+        yield unknown("sync", "skipped: the station runs, and would wait for it: see rows waiting under station")
+    else:
+        yield looked("sync", lambda: _check_sync(subject, folder))
+
+
+def there(path: Path) -> Path:
+    """The folder, or where it would be made."""
+    return next(folder for folder in (path, *path.resolve().parents) if folder.is_dir())
+
+
+def check_kind(folder: Path, root: Path = Path("/")) -> Finding:
+    """What lies there must survive a restart, and be locked and mapped as SQLite does."""
+    mount, kind, options = mounted(folder, read(root / "proc/self/mountinfo"))
+    text = f"{kind} at {mount}"
+    if "ro" in options:
+        return wrong("kind", f"{text}, read-only", "see dmesg for a disk error, then mount it writable")
+    if kind in FORGETFUL:
+        return wrong("kind", text, "it is memory, and empty after a restart: agent epoch and journal must survive")
+    if kind in REMOTE:
+        return wrong("kind", text, "a network disk can tear the journal: give [station] state_dir a local one")
+    if kind in LAYERS:
+        return doubtful("kind", text, "it goes with the container: mount a volume at [station] state_dir")
+    return right("kind", text)
+
+
+def mounted(folder: Path, mountinfo: str) -> tuple[str, str, list[str]]:
+    """(mount point, file system, options) of the mount that `folder` lies in. Format: proc(5). Raises NotKnown."""
+    best: tuple[str, str, list[str]] | None = None
+    path = str(folder.resolve())
+    for line in mountinfo.splitlines():
+        left, _, right_side = line.partition(" - ")
+        fields, kind = left.split(), right_side.split()[:1]
+        if len(fields) < 6 or not kind:
+            continue
+        point = fields[4].encode().decode("unicode_escape")
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and (best is None or len(point) >= len(best[0])):  # of two at one point the later covers the other
+            best = (point, kind[0], fields[5].split(","))
+    if best is None:
+        raise NotKnown(f"no mount holds {folder}")
+    return best
+
+
+def _check_room(subject: Subject, folder: Path) -> Finding:
+    """Free, against what journal and archive may still grow to."""
+    config = subject.config
+    disk = os.statvfs(folder)
+    free_gb, size_gb = disk.f_bavail * disk.f_frsize / GB, disk.f_blocks * disk.f_frsize / GB
+    needed_gb = max(0.0, config.journal.max_gb - _size_gb(config.station.journal))
+    told = f"journal may grow by {needed_gb:.1f}"
+    if config.archive and _same_disk(archive_folder(config), folder):
+        room_gb = max(0.0, config.archive.max_gb - _folder_gb(archive_folder(config))) + config.archive.min_free_gb
+        needed_gb, told = needed_gb + room_gb, f"{told}, archive by {room_gb:.1f} with its reserve"
+    subject.figures["disk_free_gb"] = round(free_gb, 3)
+    text = f"{free_gb:.1f} of {size_gb:.1f} GB free; {told} GB"
+    if free_gb < LEAST_FREE_GB:
+        return wrong("room", text, "free the disk: rows and images are lost when it is full")
+    if disk.f_files and disk.f_favail < SHARE_OF_INODES * disk.f_files:
+        return doubtful("room", f"{text}; {disk.f_favail} of {disk.f_files} inodes free", "delete small files")
+    if free_gb < needed_gb:
+        return doubtful("room", text, "it will be full before their limits hold: a larger disk, or smaller "
+                        "journal.max_gb and archive.max_gb")  # fmt: skip
+    return right("room", text)
+
+
+def _check_sync(subject: Subject, folder: Path) -> Finding:
+    times_ms = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(SYNCS):
+            begun_ns = time.monotonic_ns()
+            file.write(os.urandom(SYNC_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+            times_ms.append((time.monotonic_ns() - begun_ns) / 1e6)
+    subject.note("disk_sync_ms", times_ms)
+    spread = subject.figures["disk_sync_ms"]
+    assert isinstance(spread, Spread)
+    text = f"{SYNC_BYTES} bytes and fsync {spread}"
+    remedy = "see what else writes (iotop), and the disk's health (smartctl); an SD card is too slow"
+    if spread.p99 > HUNG_MS:
+        return wrong("sync", text, remedy)
+    if spread.p99 > SLOW_MS:
+        return doubtful("sync", text, remedy)
+    return right("sync", text)
+
+
+def _same_disk(one: Path, other: Path) -> bool:
+    return there(one).stat().st_dev == other.stat().st_dev
+
+
+def _size_gb(path: Path) -> float:
+    return path.stat().st_size / GB if path.exists() else 0.0
+
+
+def _folder_gb(folder: Path) -> float:
+    return sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file()) / GB if folder.is_dir() else 0.0
