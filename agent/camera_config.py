@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import cv2
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from agent.toml import Milliseconds, Strict
 from agent.video_source import is_file
@@ -22,12 +22,18 @@ ASKED: frozenset[Mode] = frozenset({"announced", "timer", "software"})
 """The station asks the camera for each photo."""
 
 
+def _written(path: object) -> object:
+    if isinstance(path, str) and (not path.strip() or "\0" in path):
+        raise ValueError("should be a path: leave the key out where there is none")
+    return path
+
+
 def _beside_config(path: Path, info: ValidationInfo) -> Path:
     folder: Path = (info.context or {}).get("folder", Path())
     return folder / path.expanduser()
 
 
-ConfigPath = Annotated[Path, AfterValidator(_beside_config)]
+ConfigPath = Annotated[Path, BeforeValidator(_written), AfterValidator(_beside_config)]
 
 
 class FolderCamera(Strict):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from agent.addresses import wrong_endpoints, wrong_host
 from agent.camera_config import Camera, ConfigPath, SimulatedCamera, TriggerConfig, ViewConfig, wrong_company
 from agent.clashes import clashes
 from agent.errors import ConfigError
@@ -25,6 +26,8 @@ from agent.results_config import (
 from agent.toml import Strict, load_toml
 from agent.toml_mistakes import Mistakes
 
+HOST_PORT = ("metrics.endpoint", "plc.port")
+"""Among a station's addresses those that are no ZeroMQ endpoints."""
 NamePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -133,9 +136,12 @@ class Config(Strict):
             yield from _wrong_frames(self.trigger, self.plc)
         if {"trigger", "plc_table", "reject"} <= sound and self.has_plc:
             yield from self.reject.mistakes(self.plc, self.trigger.min_pitch_ms)
+        if "plc_table" in sound and self.has_plc:
+            yield from wrong_host("plc.host", self.plc.host)
         if {"plc_table", "realtime"} <= sound and self.realtime.link_priority and not self.has_plc:
             yield "realtime.link_priority is for the PLC's link, and there is no [plc]: leave it out"
         if {"publisher", "metrics", "plc_table", "camera"} <= sound:
+            yield from wrong_endpoints({key: there for key, there in self.addresses().items() if key not in HOST_PORT})
             yield from clashes(self.addresses())
 
     def addresses(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ import hashlib
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent.errors import ConfigError
 from agent.toml import Strict, load_toml
@@ -27,6 +27,14 @@ class Zone(Strict):
     y_min_mm: float
     x_max_mm: float
     y_max_mm: float
+
+    @model_validator(mode="after")
+    def _has_an_inside(self) -> Zone:
+        if self.x_min_mm >= self.x_max_mm or self.y_min_mm >= self.y_max_mm:
+            raise ValueError(
+                "no place lies in this zone: x_min_mm and y_min_mm have to be less than x_max_mm, y_max_mm"
+            )
+        return self
 
     def contains(self, x_mm: float, y_mm: float) -> bool:
         return self.x_min_mm <= x_mm <= self.x_max_mm and self.y_min_mm <= y_mm <= self.y_max_mm

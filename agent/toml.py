@@ -1,4 +1,4 @@
-"""TOML file → pydantic model; every mistake has its line, what is wrong and the nearest known key (toml_mistakes.py)."""
+"""TOML file → pydantic model; every mistake with its line, what is wrong and the nearest known key."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class NotToml(ConfigError):
+    """Text that cannot be parsed, and where."""
+
+    def __init__(self, kind: str, problem: Problem) -> None:
+        super().__init__(f"{kind} {problem}")
+        self.problem = problem
+
+
 class TomlFile:
     """A file that could be parsed: its values, and where each key stands.
 
@@ -48,7 +56,7 @@ class TomlFile:
         except UnicodeDecodeError as error:
             raise ConfigError(f"{kind} {path}: not UTF-8 text: save it as UTF-8 TOML") from error
         except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{kind} {path}:{self._line_of(error)}: not valid TOML: {error}") from error
+            raise NotToml(kind, Problem(path, self._line_of(error), "", f"not valid TOML: {error}")) from error
         except RecursionError as error:
             raise ConfigError(f"{kind} {path}: not valid TOML: nested too deeply: write it as tables") from error
 
@@ -64,10 +72,11 @@ class TomlFile:
         """Where the key stands, or the nearest table that would hold it; of the file itself, its first line."""
         return next((self._places[key[:end]] for end in range(len(key), 0, -1) if key[:end] in self._places), 1)
 
-    def line_spoken_of(self, text: str) -> int:
-        """Of the first key named in `text` that the file has; else of the first table named in it."""
+    def about(self, text: str) -> Problem:
+        """A complaint that names its keys: its place is the first of them that the file has, else the first one's."""
         named = [tuple(name.split(".")) for name in _SPOKEN_OF.findall(text)]
-        return self.line(next((key for key in named if key in self._places), named[0] if named else ()))
+        key: Key = next((key for key in named if key in self._places), named[0] if named else ())
+        return Problem(self.path, self.line(key), ".".join(map(str, key)), text)
 
     def validated(self, model: type[Model], values: Mapping[str, Any] | None = None) -> Model:
         """`values` (None: all of them) as `model`. Raises ValidationError. A number in quotes is no number."""
@@ -77,7 +86,7 @@ class TomlFile:
     def mistakes(self, model: type[BaseModel], error: ValidationError) -> list[Problem]:
         """Every one of them with its line."""
         return [
-            Problem(self.path, self.line(key) if key else self.line_spoken_of(text), ".".join(map(str, key)), text)
+            Problem(self.path, self.line(key), ".".join(map(str, key)), text) if key else self.about(text)
             for key, text in mistakes(model, error)
         ]
 

@@ -1,0 +1,1 @@
+"""`linegate check`: everything that can be known of a station without its hardware."""

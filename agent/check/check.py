@@ -1,0 +1,167 @@
+"""Everything that can be known of a station without its hardware, whatever else is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.cameras.open_camera import ordered_size
+from agent.check.cameras import check_camera, check_serial_device
+from agent.check.findings import Findings
+from agent.check.folders import check_room, check_state_dir
+from agent.check.neighbours import check_neighbours
+from agent.check.network import check_network
+from agent.check.plausible import check_units
+from agent.check.recipes import Read, check_rules, check_sizes, read_recipes
+from agent.check.sound import read_config, written_paths
+from agent.check.times import check_times
+from agent.complaint import near_path, unknown
+from agent.config import Config
+from agent.first_picture import check_first_picture
+from agent.judge import Calibration
+from agent.plc.arm.open_arm import NOT_CLASSES
+from agent.results.clients import Clients, load_access
+from agent.segmenter import Segmenter
+from agent.tiling import TilePlan
+from agent.tiling_cost import tile_plan
+from agent.toml import TomlFile
+from agent.view import View, open_view
+
+
+REHEARSALS = 3
+
+
+@dataclass
+class Checked:
+    """What the station would run with; a part is None where it cannot be had, or is not asked for."""
+
+    config: Config
+    findings: Findings
+    recipes: Read
+    segmenter: Segmenter | None = None
+    view: View | None = None
+    calibration: Calibration | None = None
+    clients: Clients | None = None
+    tiles: TilePlan | None = None
+
+
+def check_config(path: Path) -> Checked:
+    """Look at every file of the station, each on its own as far as that goes. ConfigError: `path` is no TOML file."""
+    findings = Findings(TomlFile(path, "config"))
+    config, sound = read_config(findings)
+    paths = {key: file for key, file in written_paths(config, sound).items() if _is_there(key, file, findings)}
+    recipes = read_recipes({key: file for key, file in paths.items() if "recipe" in key}, findings)
+    checked = Checked(config, findings, recipes)
+    _look_at_tables(config, sound, paths, findings)
+    if "model" in sound and "model.path" in paths:
+        checked.segmenter = _open_model(config, findings)
+    if {"publisher"} <= sound and not {"publisher.station_key", "publisher.client_keys"} - set(paths):
+        checked.clients = _open_clients(config, findings)
+    if {"camera", "view", "calibration"} <= sound and (not config.calibration.file or "calibration.file" in paths):
+        _open_view(checked, findings)
+    if checked.segmenter:
+        _look_at_model(checked, checked.segmenter, sound)
+    return checked
+
+
+def _is_there(key: str, path: Path, findings: Findings) -> bool:
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:
+        findings.error(key, f"{path}: {error}: name another")
+        return False
+    if not there:
+        findings.error(key, f"{path}: no such file or folder{near_path(path)}: check the path")
+    return there
+
+
+def _look_at_tables(config: Config, sound: Set[str], paths: dict[str, Path], findings: Findings) -> None:
+    check_units(config, sound, findings)
+    check_network(config, sound, findings)
+    if "camera" in sound and ("camera.path" in paths or not hasattr(config.camera, "path")):
+        check_camera(config, sound, findings)
+    if "plc_table" in sound and config.has_plc:
+        check_serial_device(config, findings)
+    if "station" in sound:
+        check_state_dir(config.station.state_dir, findings)
+    if {"station", "journal"} <= sound:
+        check_room(config, findings, "archive" in sound)
+    if {"station", "publisher", "metrics", "plc_table", "camera"} <= sound:
+        check_neighbours(config, findings)
+    if "reject" in sound and config.reject.fail_open:
+        findings.warn(
+            "reject.fail_open",
+            f"FAIL OPEN: reject.reject_coil = {config.reject.reject_coil} is energised to reject: a dead wire, valve "
+            "or station lets every part pass; wire the arm energise-to-pass (pass_coil)",
+        )
+
+
+def _open_model(config: Config, findings: Findings) -> Segmenter | None:
+    """Self-tested; None where it cannot be run here."""
+    model = config.model
+    opened = Findings(findings.file)
+    with opened.at("model.path"):
+        segmenter = Segmenter(model.path, model.provider, model.threads, model.tiling)
+        segmenter.self_test()
+    for problem in opened.found:
+        key = "model.provider" if problem.text.startswith("provider") else "model.path"
+        findings.error("model.tiling" if "model.tiling" in problem.text else key, problem.text)
+    return None if opened.errors else segmenter
+
+
+def _open_clients(config: Config, findings: Findings) -> Clients | None:
+    with findings.at("publisher.station_key"):
+        if access := load_access(config.publisher):
+            if not len(access[1]):
+                findings.warn("publisher.client_keys", "no client's key lies there: nobody gets in; add NAME.key files")
+            elif not access[1].operators and config.trigger.mode == "software":
+                findings.warn(
+                    "publisher.client_keys", "no operator's key lies there, and trigger.mode = 'software' needs one: "
+                    "put the keys of those who may command into its folder operators"
+                )  # fmt: skip
+            return access[1]
+    return None
+
+
+def _open_view(checked: Checked, findings: Findings) -> None:
+    config, before = checked.config, findings.errors
+    with findings.at("calibration.file" if config.calibration.file else "view"):
+        checked.view = open_view(config)
+        checked.calibration = checked.view.calibration(config.calibration)
+    if checked.view and findings.errors == before:
+        with findings.at("camera"):
+            check_first_picture(config.camera, checked.view)
+
+
+def _look_at_model(checked: Checked, segmenter: Segmenter, sound: Set[str]) -> None:
+    """What the other tables and the recipes ask of the model."""
+    config, findings, contract = checked.config, checked.findings, segmenter.contract
+    size_px = _size_px(checked)
+    for file, recipe in checked.recipes:
+        check_rules(file, recipe, contract, findings)
+        if size_px and checked.calibration:
+            check_sizes(file, recipe, config, contract, size_px, checked.calibration, findings)
+    if "reject" in sound:
+        for name in config.reject.lane_coils:
+            if name not in (known := (*contract.defect_classes, *NOT_CLASSES)):
+                findings.error(f"reject.lane_coils.{name}", unknown("class", f"reject.lane_coils.{name}", known))
+    if checked.view:
+        checked.tiles = tile_plan(config, segmenter, checked.view)
+    if {"trigger", "plc_table"} <= sound:
+        runs = len(checked.tiles.batches) if checked.tiles else 1
+        check_times(config, runs * _fastest_ms(segmenter), findings)
+
+
+def _fastest_ms(segmenter: Segmenter) -> float:
+    """One run of the model, undisturbed by whatever else this computer does now."""
+    images = segmenter.golden_images()
+    return min(segmenter.segment(image).run_ms for _ in range(REHEARSALS) for image in images)
+
+
+def _size_px(checked: Checked) -> tuple[int, int] | None:
+    """Width and height of the inspected image, where the files say it."""
+    if checked.view and checked.view.size_px:
+        return checked.view.size_px
+    ordered = ordered_size(checked.config.camera) if checked.view else None
+    return (ordered[1], ordered[0]) if ordered else None

@@ -1,0 +1,95 @@
+"""Addresses of the PLC and of our own endpoints: what may be wrong with them although each is one."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator, Set
+from contextlib import closing
+from pathlib import Path
+
+from agent.check.findings import Findings
+from agent.config import Config
+from agent.results.exposure import exposed, figures_exposed
+
+LOWEST_FREE = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+DROP_INS = Path("/etc/systemd/system")
+CAPABILITY = "CAP_NET_BIND_SERVICE"
+
+
+def check_network(config: Config, sound: Set[str], findings: Findings) -> None:
+    """Warnings, all of them: the network is not asked."""
+    if "plc_table" in sound and config.has_plc:
+        _check_plc(config, findings)
+    if "publisher" in sound and (warning := exposed(config.publisher)):
+        findings.warn("publisher.control" if "control = " in warning else "publisher", warning)
+    if "metrics" in sound and config.metrics and (warning := figures_exposed(config.metrics)):
+        findings.warn("metrics.endpoint", warning)
+    if {"publisher", "metrics", "plc_table", "camera"} <= sound:
+        for key, host, port in _listening(config):
+            _check_ours(key, host, port, findings)
+
+
+def _check_plc(config: Config, findings: Findings) -> None:
+    plc = config.plc
+    if plc.transport == "rtu":
+        return
+    address = _as_ip(plc.host)
+    if address and address.is_global:
+        findings.warn(
+            "plc.host", f"{plc.host} is a public address, and Modbus knows no password: use a network of its own"
+        )
+    if address and address.is_unspecified and plc.role == "client":
+        findings.error("plc.host", f"{plc.host} is no PLC's address: give the one it has, or set plc.role = 'server'")
+    if address and address.is_unspecified and plc.role == "server":
+        findings.warn(
+            "plc.host", f"{plc.host} listens on every network, and Modbus knows no password: give the address of the "
+            "network card that leads to the PLC"
+        )  # fmt: skip
+
+
+def _listening(config: Config) -> Iterator[tuple[str, str, int]]:
+    """Key, host and port of what this station listens on."""
+    for key, address in config.addresses().items():
+        host, _, port = address.rpartition("://")[2].rpartition(":")
+        if address.startswith("ipc") or address.startswith("inproc") or not port.isdigit() or key == "camera.endpoint":
+            continue
+        yield key, host.strip("[]"), int(port)
+
+
+def _check_ours(key: str, host: str, port: int, findings: Findings) -> None:
+    if port < _lowest_free() and not _may_have_low_ports():
+        findings.warn(
+            key, f"port {port} is below {_lowest_free()}, which takes {CAPABILITY}: the unit's drop-in gives it "
+            "(docs/install.md); or choose a higher port"
+        )  # fmt: skip
+    if (address := _as_ip(host)) and not _is_here(address):
+        findings.warn(key, f"{host} is no address of this computer: give one of its own, or 127.0.0.1")
+
+
+def _is_here(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with closing(socket.socket(family, socket.SOCK_DGRAM)) as sock:
+        try:
+            sock.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
+def _lowest_free() -> int:
+    return int(LOWEST_FREE.read_text()) if LOWEST_FREE.exists() else 1024
+
+
+def _may_have_low_ports() -> bool:
+    if os.geteuid() == 0:
+        return True
+    return any(CAPABILITY in drop_in.read_text() for drop_in in DROP_INS.glob("linegate@*.service.d/*.conf"))
+
+
+def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

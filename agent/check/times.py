@@ -1,0 +1,43 @@
+"""Is there time for the model on this computer, and for systemd's watchdog?"""
+
+from __future__ import annotations
+
+from agent.check.findings import Findings
+from agent.config import Config
+
+WATCHDOG_MS = 5000.0
+"""WatchdogSec of the unit."""
+
+
+def check_times(config: Config, run_ms: float, findings: Findings) -> None:
+    """`run_ms`: what the model takes for one part on this computer, all patches of a tiled frame together."""
+    trigger = config.trigger
+    shortest = "period_ms" if trigger.period_ms is not None else "min_pitch_ms"
+    limit_ms = getattr(trigger, shortest)
+    if limit_ms < run_ms:
+        findings.warn(
+            f"trigger.{shortest}",
+            f"trigger.{shortest} = {limit_ms:g} is shorter than what the model takes for a part on this computer, "
+            f"{run_ms:.1f} ms: parts would wait until they are too late; inspect less (view.region), shrink "
+            "(model.tiling.scale), or use a faster computer or provider",
+        )
+    if config.has_plc and config.plc.decide_ms is not None and run_ms + config.plc.guard_ms > config.plc.decide_ms:
+        findings.warn(
+            "plc.decide_ms",
+            f"plc.decide_ms = {config.plc.decide_ms:g} leaves no time: the model takes {run_ms:.1f} ms on this "
+            f"computer, and plc.guard_ms = {config.plc.guard_ms:g} goes off it; move the arm away, or use a faster computer",
+        )
+    if not config.has_plc and run_ms > trigger.deadline_ms:
+        findings.warn(
+            "trigger.deadline_ms",
+            f"trigger.deadline_ms = {trigger.deadline_ms:g} is shorter than what the model takes on this computer, "
+            f"{run_ms:.1f} ms: every part would be NO_DECISION",
+        )
+    waiting_ms = trigger.frame_timeout_ms + trigger.capture_window_ms
+    if waiting_ms > WATCHDOG_MS:
+        longer = max(("frame_timeout_ms", "capture_window_ms"), key=lambda name: float(getattr(trigger, name)))
+        findings.warn(
+            f"trigger.{longer}",
+            f"trigger.frame_timeout_ms and capture_window_ms add up to {waiting_ms:g} ms, in which systemd's watchdog "
+            f"({WATCHDOG_MS / 1000:.0f} s) would take the station for hung: shorten them, or raise WatchdogSec",
+        )
