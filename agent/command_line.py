@@ -15,8 +15,8 @@ from agent.cameras.commissioning.calibrate_command import calibrate
 from agent.cameras.commissioning.commands import camera_list, camera_live, camera_snap
 from agent.cameras.commissioning.record_command import record
 from agent.cameras.sim.command import CAMERA_EPILOG, CAMERA_MANUAL, camera_sim
-from agent.doctor.command import doctor
 from agent.check.command import check
+from agent.doctor.command import doctor
 from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
 from agent.journal.commands import journal_backup, journal_check, journal_export
 from agent.model_contract import Provider
@@ -24,6 +24,7 @@ from agent.plc.commissioning.commands import accept, probe
 from agent.plc.sim.command import EPILOG, MANUAL, plc_sim
 from agent.report.command import report
 from agent.results import commands as results
+from agent.support.command import support_bundle
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Inspect every part on a production line; only proven-good parts pass.")  # fmt: skip
@@ -54,6 +55,7 @@ for command in (results.watch, report, collect, results.challenge, results.trigg
 app.command("check")(check)
 app.command("record")(record)
 app.command("doctor")(doctor)
+app.command("support-bundle")(support_bundle)
 app.command("calibrate")(calibrate)
 
 ConfigArgument = Annotated[Path, typer.Argument(help="The station's TOML file.")]
