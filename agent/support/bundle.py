@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.doctor.looking import NotKnown
-from agent.errors import LinegateError
+from agent.errors import LinegateError, in_words
 from agent.give_way import give_way
 from agent.new_file import new_file
 from agent.support import computer_pieces, station_pieces
@@ -77,13 +77,21 @@ def gathered(case: Case) -> Contents:
     for piece in PIECES:
         try:
             text = piece.make(case)
+            if not text.strip():
+                raise NotKnown("it is empty")
             if piece.name == "doctor.json":
                 _add(case, contents, Piece("doctor.txt", "the same to read", computer_pieces.doctor),
                      computer_pieces.doctor_text(text))  # fmt: skip
             _add(case, contents, piece, text)
-        except (NotKnown, LinegateError, OSError, sqlite3.Error) as why:
-            contents.missing.append((piece.name, case.secrets.blotted(str(why))))
+        except OSError as error:
+            _miss(case, contents, piece, f"{error.filename or ''}: {in_words(error)}")
+        except (NotKnown, LinegateError, sqlite3.Error) as why:
+            _miss(case, contents, piece, str(why))
     return contents
+
+
+def _miss(case: Case, contents: Contents, piece: Piece, why: str) -> None:
+    contents.missing.append((piece.name, case.secrets.blotted(" ".join(why.split()))))
 
 
 def _add(case: Case, contents: Contents, piece: Piece, text: str) -> None:

@@ -67,7 +67,7 @@ def logs(case: Case) -> str:
                   f"--lines={LOG_LINES}", within_s=LOGS_S)  # fmt: skip
     if not said.strip():
         raise NotKnown(f"systemd has none of {case.unit} in the last {case.hours} h: a station that was started by "
-                       "hand writes to its terminal; or this user may not read them (group systemd-journal)")  # fmt: skip
+                       "hand writes to its terminal; or this user may not read them (systemd-journal)")  # fmt: skip
     return said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,12 +18,12 @@ LEAST_CHARACTERS = 4
 _USERINFO = re.compile(r"(?<=://)[^\s/\"'<>]+(?=@)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 _ASSIGNED = re.compile(
-    r"""(?i)(["']?[\w.-]*(?:pass(?:word|wd|phrase)?|secret(?:[-_]?key)?|token|api[-_]?key)["']?\s*[=:]\s*)"""
+    r"""(?i)(["']?[\w.-]*(?:pass(?:word|wd|phrase)?|(?<!key_)secret(?:[-_]?key)?|token|api[-_]?key)["']?\s*[=:]\s*)"""
     r"""("[^"\n]*"|'[^'\n]*'|[^\s"',;&}\])]+)"""
 )
 _CREDENTIAL = re.compile(r"(?m)^(\s*SetCredential(?:Encrypted)?=[^:\n]*:)(?:.*\\\n)*.*$")
-_ENVIRONMENT = re.compile(r"(?m)^(\s*Environment=)(.*)$")
-_VALUE = re.compile(r"""=("[^"]*"|'[^']*'|[^\s"']+)""")
+_ENVIRONMENT = re.compile(r"(?m)^(\s*Environment=)((?:.*\\\n)*.*)$")
+"""With the lines that go on after a backslash."""
 
 
 class Secrets:
@@ -40,7 +41,7 @@ class Secrets:
             text = text.replace(secret, BLOT)
         text = _USERINFO.sub(BLOT, text)
         text = _CREDENTIAL.sub(rf"\1{BLOT}", text)
-        text = _ENVIRONMENT.sub(lambda line: line[1] + _VALUE.sub(f"={BLOT}", line[2]), text)
+        text = _ENVIRONMENT.sub(lambda line: line[1] + _names(line[2]), text)
         return _ASSIGNED.sub(_blot_value, text)
 
 
@@ -49,14 +50,19 @@ def _blot_value(found: re.Match[str]) -> str:
     return f"{found[1]}{mark}{BLOT}{mark}"
 
 
+def _names(assignments: str) -> str:
+    """Of variables, without their values."""
+    try:
+        names = [assignment.partition("=")[0] for assignment in shlex.split(assignments.replace("\\\n", " "))]
+    except ValueError:  # no such quoting: who knows where a value ends
+        return BLOT
+    return " ".join(f"{name}={BLOT}" for name in names)
+
+
 def _forms(secret: str) -> set[str]:
     """As it may be written elsewhere: in a URL, in JSON."""
     spelt = {secret, unquote(secret), quote(unquote(secret), safe="")}
-    return (
-        spelt
-        | {json.dumps(form)[1:-1] for form in spelt}
-        | {json.dumps(form, ensure_ascii=False)[1:-1] for form in spelt}
-    )
+    return spelt | {json.dumps(form, ensure_ascii=ascii_)[1:-1] for form in spelt for ascii_ in (True, False)}
 
 
 def _in_urls(text: str) -> Iterator[str]:
@@ -85,6 +91,7 @@ def _strings(text: str) -> Iterator[str]:
 def _in_keys(text: str, folder: Path) -> Iterator[str]:
     """The secret keys in the files that the text names, and in their neighbours; they are read for nothing else."""
     named = {folder / path for path in re.findall(r"""["']([^"'\n]*\.key_secret)["']""", text)}
-    for path in {neighbour for path in named for neighbour in (path, *path.parent.glob("*.key_secret"))}:
+    neighbours = {neighbour for path in named for neighbour in path.parent.glob("*.key_secret")}
+    for path in named | neighbours:
         with suppress(OSError):
             yield from re.findall(r'secret-key\s*=\s*"([^"]+)"', path.read_text(encoding="utf-8", errors="replace"))
