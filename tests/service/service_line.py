@@ -38,8 +38,8 @@ class ServiceLine(ObservedLine):
         self.machine.run("systemctl", "stop", self.unit)
         super().__exit__(*failure)
 
-    def prepare(self) -> None:
-        """Config is written and the PLC runs; the station does not."""
+    def prepare(self, simulated: bool = True) -> None:
+        """Config is written and the PLC runs (unless not even that); the station does not."""
         settings = self._write_config()
         text = self.config.read_text().replace(str(ROOT), "/opt/linegate/source")
         if self.options.model is not None:
@@ -50,7 +50,12 @@ class ServiceLine(ObservedLine):
         if self._module:
             command = f"/opt/linegate/bin/python -m {self._module} /etc/linegate/{self.instance}.toml"
             self.machine.drop_in(self.unit, "module", f"[Service]\nExecStart=\nExecStart={command}\n")
-        self.start("simulator", self._simulator_arguments(settings))
+        if simulated:
+            self.start_simulator()
+
+    def start_simulator(self) -> None:
+        """PLC, belt and camera."""
+        self.start("simulator", self._simulator_arguments(self.settings))
 
     def start_station(self) -> float:
         """`systemctl start`, which returns when it is READY; how long that took."""

@@ -1,0 +1,130 @@
+"""The shipped unit under a real systemd: what starts, what ends and what comes again; the PLC is watched meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.local_line import LineOptions
+from agent.plc.register_map import Status
+from tests.faults.plc_memory import HeartbeatWatch, PlcMemory
+from tests.faults.sizes import sized
+from tests.service.machine import Machine
+from tests.service.service_line import ServiceLine
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.alone
+
+STOP_LIMIT_S = 2.0
+READY_LIMIT_S = 5.0
+WATCHDOG_S, WITHIN_S = 5.0, 1.0
+STILL_S = 0.3
+PRIORITY_OF_AN_ERROR = 3
+BELT = LineOptions(seconds=300, rate_per_s=10)
+
+
+def is_ready(memory: PlcMemory) -> bool:
+    return Status.ONLINE | Status.READY in Status(memory.agent("STATUS"))
+
+
+def test_the_shipped_unit_is_what_runs(machine: Machine) -> None:
+    assert machine.systemctl("cat", "linegate@any").count("\n# /") == 0, "no drop-in is needed for the namespaces"
+
+
+def test_a_bad_config_stays_down_with_one_clear_line(machine: Machine) -> None:
+    """Not restarted, not even after RestartSec; 78 is what tells systemd so."""
+    line = ServiceLine(machine, "bad", BELT)
+    line.prepare(simulated=False)
+    line.service_config.write_text(line.service_config.read_text().replace("[plc]", "[plc]\ncycel_ms = 3"))
+    assert machine.run("systemctl", "start", "linegate@bad").returncode == 1
+    time.sleep(0.5)
+    found = machine.show("linegate@bad", "ActiveState", "ExecMainStatus", "NRestarts")
+    assert found == {"ActiveState": "failed", "ExecMainStatus": "78", "NRestarts": "0"}
+    (said,) = [entry for entry in machine.journal("linegate@bad") if entry["_COMM"] != "systemd"]
+    assert "unknown key 'plc.cycel_ms' (did you mean 'cycle_ms'?)" in said["MESSAGE"]
+    assert int(said["PRIORITY"]) <= PRIORITY_OF_AN_ERROR
+
+
+def test_what_it_waits_for_is_said_and_waited_for_beyond_the_start_time_out(machine: Machine) -> None:
+    """Neither camera nor PLC is there; systemd would give up after TimeoutStartSec, here 2 s."""
+    line = ServiceLine(machine, "waits", BELT)
+    try:
+        line.prepare(simulated=False)
+        machine.drop_in(line.unit, "short", "[Service]\nTimeoutStartSec=2\n")
+        machine.systemctl("start", "--no-block", line.unit)
+        begun_s = time.monotonic()
+        wait_until(lambda: machine.status(line.unit).startswith("waiting: camera tcp://"), "it says what it waits for")
+        time.sleep(max(0.0, begun_s + 4 - time.monotonic()))
+        assert machine.show(line.unit, "SubState", "NRestarts") == {"SubState": "start", "NRestarts": "0"}
+        assert line.stop_station() < STOP_LIMIT_S, "it can be stopped while it waits"
+        machine.systemctl("start", "--no-block", line.unit)
+        line.start_simulator()
+        line.wait_for_parts(1)
+        assert machine.status(line.unit).startswith("inspecting")
+    finally:
+        line.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def line(machine: Machine) -> Iterator[ServiceLine]:
+    """One belt for all that follows: however its station ends and comes again, each part has one decision."""
+    with ServiceLine(machine, "line1", BELT) as running:
+        yield running
+
+
+@pytest.fixture
+def memory(line: ServiceLine) -> Iterator[PlcMemory]:
+    """Of its PLC, while it inspects."""
+    with line.memory() as open_memory:
+        wait_until(lambda: is_ready(open_memory), "the station is READY")
+        line.wait_for_parts(len(line.truth()) + 3)
+        yield open_memory
+
+
+def test_stop_leaves_the_plc_offline(machine: Machine, line: ServiceLine, memory: PlcMemory) -> None:
+    with HeartbeatWatch(line.settings["plc"]["port"]) as watch:
+        took_s = line.stop_station()
+        assert not Status(memory.agent("STATUS")) & (Status.ONLINE | Status.READY)
+        assert took_s < STOP_LIMIT_S
+        time.sleep(STILL_S)
+        assert time.monotonic() - watch.moved_s[-1] > STILL_S, "the heartbeat stands"
+    assert machine.show(line.unit, "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
+    line.start_station()
+
+
+def test_kill_9_is_followed_by_a_station_that_is_ready_again(
+    machine: Machine, line: ServiceLine, memory: PlcMemory
+) -> None:
+    epoch, begun_s = memory.agent("AGENT_EPOCH"), time.monotonic()
+    os.kill(machine.main_pid(line.unit), signal.SIGKILL)
+    wait_until(lambda: memory.agent("AGENT_EPOCH") != epoch and is_ready(memory), "it is READY again")
+    assert time.monotonic() - begun_s < READY_LIMIT_S
+
+
+def test_a_process_that_stands_still_is_killed_by_the_watchdog(
+    machine: Machine, line: ServiceLine, memory: PlcMemory
+) -> None:
+    epoch, begun_s, pid = memory.agent("AGENT_EPOCH"), time.monotonic(), machine.main_pid(line.unit)
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), "systemd has killed it")
+    assert time.monotonic() - begun_s < WATCHDOG_S + WITHIN_S
+    wait_until(lambda: memory.agent("AGENT_EPOCH") != epoch and is_ready(memory), "it is READY again")
+
+
+@sized(("restarts",), (3,), (20,))
+def test_restarts_in_a_row_leave_every_part_with_one_decision(
+    machine: Machine, line: ServiceLine, memory: PlcMemory, restarts: int
+) -> None:
+    """And all that has been done to it before."""
+    for _ in range(restarts):
+        machine.systemctl("restart", line.unit)
+        wait_until(lambda: is_ready(memory), "it is READY again")
+        line.wait_for_parts(len(line.truth()) + 3)
+    line.end_here()
+    verdicts = line.check_ledgers()
+    assert verdicts["pass"] > 0 and verdicts["no_decision"] > 0, "this run has proved nothing"
