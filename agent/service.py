@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from agent.health import Health
@@ -75,12 +75,13 @@ def notify(message: str) -> None:
 class Watchdog:
     """Feeds systemd's watchdog, from a thread of its own, while all that a part needs makes progress; close it.
 
-    The link's thread ends the process when a stage hangs; here it is ended when that thread does not come round
-    (`progressing`). systemd's part is the rest: a process that stands still as a whole. `also`: to be done each time.
+    The link's thread ends the process when a stage hangs; here it is ended when one of `threads` has not come round
+    lately, nor at the next look. (A process that was stopped and goes on finds all of them late, once.) systemd's part
+    is the rest: a process that stands still as a whole. `also`: to be done each time.
     """
 
-    def __init__(self, health: Health, progressing: Callable[[], bool], also: Callable[[], None]) -> None:
-        self._health, self._progressing, self._also = health, progressing, also
+    def __init__(self, health: Health, threads: Mapping[str, Callable[[], bool]], also: Callable[[], None]) -> None:
+        self._health, self._threads, self._also = health, threads, also
         self._worker = Worker("watchdog", self._watch)
         self._worker.start()
 
@@ -89,10 +90,12 @@ class Watchdog:
         self._worker.close(within_s)
 
     def _watch(self) -> None:
+        late: set[str] = set()
         while not self._worker.ending.wait(FEED_S):
-            if not self._progressing():
-                log.critical("the link's thread hangs: exit for a clean restart",
-                             extra=about(Happening.STAGE_HANGS, STAGE="link", THREADS=where_all_are()))  # fmt: skip
+            before, late = late, {name for name, progressing in self._threads.items() if not progressing()}
+            for name in before & late:
+                log.critical("the %s's thread hangs: exit for a clean restart", name,
+                             extra=about(Happening.STAGE_HANGS, STAGE=name, THREADS=where_all_are()))  # fmt: skip
                 end_process()
             if self._health.alive(time.monotonic_ns()):
                 notify("WATCHDOG=1")

@@ -30,6 +30,7 @@ from agent.identity import Identity
 from agent.inspection import Frame, FrameStats, Image, Inspection, Judgement, Reason, Trigger, Verdict
 from agent.judge import Judge
 from agent.link import Link
+from agent.monitor.pulse import Pulse
 from agent.plc.decision import Decision
 from agent.plc.facts import Facts
 from agent.plc.open_link import open_link
@@ -149,22 +150,24 @@ def run_station(config: Config, stop: threading.Event, record: Path | None = Non
         opened_station = open_station(config, stop, opened, recorder)
         if opened_station is None:
             return
-        station, link, standing = opened_station
+        station, link, pulse = opened_station
         if stop.is_set():
             return
         gc.collect()
         gc.freeze()
         link.set_ready()
+        standing = Standing(config.station, link, lambda: pulse.situation)
         standing.say()
         notify("READY=1")
-        opened.closes(Watchdog(station.health, link.progressing, standing.say))
+        threads = {"link": link.progressing, "publisher": pulse.progressing}
+        opened.closes(Watchdog(station.health, threads, standing.say))
         station.run(stop)
         notify("STOPPING=1")
 
 
 def open_station(
     config: Config, stop: threading.Event, opened: Ending, recorder: Recorder | None
-) -> tuple[Station, Link, Standing] | None:
+) -> tuple[Station, Link, Pulse] | None:
     """Model (self-tested), camera, journal, publisher, PLC; waits, visibly, for a camera or PLC that is not there.
 
     None: `stop` came while the camera was waited for.
@@ -210,7 +213,7 @@ def open_station(
     records.serve(link)
     link.wait_for_triggers(waiting.say, stop)
     station = Station(camera, Succession(ordered_size(config.camera)), view, segmenter, jobs, link, stages)
-    return station, link, Standing(config.station, link, lambda: records.pulse.situation)
+    return station, link, records.pulse
 
 
 def open_jobs(config: Config, segmenter: Segmenter, view: View) -> dict[int, Job]:

@@ -19,6 +19,8 @@ from agent.raised import Raised
 
 log = logging.getLogger(__name__)
 
+PROGRESS_LIMIT_S = 10.0
+
 
 class Part(Protocol):
     """Something beside the parts that the pulse tells of."""
@@ -41,6 +43,10 @@ class Pulse:
     def begin(self, ask: Callable[[], Situation], parts: Sequence[Part]) -> None:
         """The link is open: `ask` says what it tells the PLC."""
         self._ask, self._parts = ask, parts
+
+    def progressing(self) -> bool:
+        """Has it been taken lately? Without it nobody hears of an alarm."""
+        return time.monotonic() - self.taken_s < PROGRESS_LIMIT_S
 
     def beat(self) -> StatusMessage:
         """In the publisher's thread, which fills in how far the record goes: each alarm that comes or goes is told."""
