@@ -61,11 +61,11 @@ class Changes:
             self.make(f"remove {path}", path.rmdir)
 
 
-def run(*command: str | Path, user: str | None = None) -> str:
-    """What it prints. Raises Refused with the last lines it said, if it fails."""
+def run(*command: str | Path, user: str | None = None, folder: Path = Path("/")) -> str:
+    """What it prints; run in `folder`. Raises Refused with the last lines it said, if it fails."""
     try:
         result = subprocess.run(
-            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, close_fds=False, cwd="/",
+            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, close_fds=False, cwd=folder,
             user=user, group=user, extra_groups=None if user is None else [],
         )  # fmt: skip
     except FileNotFoundError as error:

@@ -101,7 +101,7 @@ def require_good_configs(program: Program, version: str, changes: Changes) -> No
             print(f"would check {path} with linegate {version}")
             continue
         try:
-            run(program.folder(version) / "bin" / "linegate", "check", path, user=USER)
+            run(program.folder(version) / "bin" / "linegate", "check", path, user=USER, folder=CONFIG)
         except Refused as error:
             raise Refused(
                 f"linegate {version} refuses {path}, and is not put to work; it says:\n{error}", BAD_CONFIG

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from tests.conftest import ROOT
+from tests.waiting import wait_until
 
 PYTHON = Path("/usr/bin/python3")
 """A service can see it, and it finds what it needs in the tests' own cache."""
@@ -18,6 +21,17 @@ UV = Path(sys.executable).with_name("uv")
 SCRIPT = Path(__file__).with_name("disk.sh")
 CHECKOUT = ("agent", "config", "constraints.txt", "docs", "export", "models", "pyproject.toml", "LICENSE", "README.md",
             "systemd", "trainer", ".ci")  # fmt: skip
+KILLED = """
+import builtins, os, runpy, signal, sys
+step, sys.argv = sys.argv[1], sys.argv[2:]
+say = print
+def told(*words, **options):
+    say(*words, **options)
+    if step in str(words[0]):
+        os.kill(os.getpid(), signal.SIGKILL)
+builtins.print = told
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 TOUCHED = ("etc/linegate", "etc/systemd/system", "etc/udev", "opt/linegate", "usr/local/bin", "var/lib/linegate")
 
 
@@ -109,15 +123,18 @@ class Computer:
         """systemd/install of that checkout."""
         return self.run(source / "systemd" / "install", *arguments)
 
-    def install_killed(self, source: Path, at: str) -> None:
-        """The same, with kill -9 as soon as it says this."""
-        process = subprocess.Popen(
-            self._command([source / "systemd" / "install"]), env=self._environment, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout
-        assert any(at in line for line in process.stdout), f"it never says {at}"
+    def install_killed_while(self, source: Path, begun: Callable[[], bool]) -> None:
+        """The same, with kill -9 as soon as it has begun what can be seen so."""
+        process = subprocess.Popen(self._command([source / "systemd" / "install"]), env=self._environment)
+        wait_until(lambda: begun() or process.poll() is not None)
+        assert process.poll() is None
         process.kill()
         process.wait()
+
+    def install_killed_before(self, source: Path, step: str) -> None:
+        """The same, with kill -9 where it has said that it does this, and has not."""
+        process = self.run(PYTHON, "-c", KILLED, step, source / "systemd" / "install")
+        assert process.returncode == -signal.SIGKILL, process.stdout + process.stderr
 
     def changed(self) -> set[str]:
         """Every file and link that differs from what it began with."""
