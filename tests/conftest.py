@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests, and how hypothesis draws its examples.
+"""Fixtures shared by all tests, how hypothesis draws its examples, and in which order files go to the processes.
 
 `HYPOTHESIS_PROFILE=explore pytest …` draws new examples, and more of them; by default they are the same every time.
 """
@@ -11,9 +11,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from tests.tiny_model import write_tiny_model
 
@@ -28,6 +30,38 @@ _QUIET = {"deadline": None, "database": None, "suppress_health_check": list(Heal
 settings.register_profile("same", derandomize=True, **_QUIET)
 settings.register_profile("explore", derandomize=False, max_examples=1000, **_QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+FIRST = ("tests/cameras", "tests/export", "tests/faults", "tests/plc")
+"""The longest files lie there: begun last, one of them would run on beside idle processes."""
+ONE_AT_A_TIME = "pytestmark = pytest.mark.gige"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long ones first, GigE cameras before all: they are one after the other, and mostly wait."""
+    items.sort(key=lambda item: (item.get_closest_marker("gige") is None, _place(item.nodeid)))
+
+
+def _place(nodeid: str) -> int:
+    return next((place for place, folder in enumerate(FIRST) if nodeid.startswith(folder)), len(FIRST))
+
+
+class OnePort(LoadFileScheduling):
+    """As --dist loadfile, but that all files of GigE cameras go to one process: they need the same UDP port."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self._gige = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")
+                      if ONE_AT_A_TIME in path.read_text(encoding="utf-8")}  # fmt: skip
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "gige" if file in self._gige else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OnePort:
+    """With -n."""
+    return OnePort(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from tests.cameras.fake_gige import FakeCamera, asked, driver, now
 from tests.cameras.gige_process import GigeProcess
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.gige
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from tests.cameras.fake_gige import asked, now
 from tests.cameras.gige_process import GigeProcess
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.gige
 
 LATE_NS = 5_000_000
 """The tolerance_ms that stations have by default; on an idle computer it is 0.1 ms, the round trip."""

@@ -15,7 +15,7 @@ from agent.errors import Fault, NoDecision
 from tests.cameras.fake_gige import FakeCamera, asked, now
 from tests.faults.sizes import sized
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.gige
 
 LOST_S, BACK_S = 3.0, 5.0
 

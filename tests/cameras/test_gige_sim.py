@@ -33,7 +33,7 @@ from tests.cameras.gige_process import GigeProcess, Host
 gi.require_version("Aravis", "0.8")
 from gi.repository import Aravis, GLib  # noqa: E402
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.gige
 
 RNG = np.random.default_rng(1)
 SIDE_PX = 64

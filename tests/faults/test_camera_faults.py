@@ -17,7 +17,7 @@ from tests.faults.script import Script
 from tests.faults.sizes import SEED, sized
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.gige
 
 SHARE = 0.1
 FAULTS = ("lose", "duplicate", "stale", "swap", "black", "saturated", "resized")

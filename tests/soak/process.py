@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,13 +46,11 @@ def shares_mb(pid: int) -> dict[str, float]:
     return {name: round(value * 1024 / MB, 2) for name, value in (("pss", kb["Pss"]), ("uss", uss))}
 
 
-def folder_bytes(folder: Path) -> int:
-    """What the files in it hold, in all."""
-    total = 0
-    for path, _, names in os.walk(folder):
+def size_mb(path: Path) -> float:
+    """Of a file, or of all in a folder; 0 when there is none."""
+    total = path.stat().st_size if path.is_file() else 0
+    for folder, _, names in os.walk(path):
         for name in names:
-            try:
-                total += os.lstat(os.path.join(path, name)).st_size
-            except OSError:
-                continue  # the archive has let it go meanwhile
-    return total
+            with suppress(OSError):  # the archive has let it go meanwhile
+                total += os.lstat(os.path.join(folder, name)).st_size
+    return round(total / MB, 2)

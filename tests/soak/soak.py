@@ -11,7 +11,7 @@ from agent.errors import ConfigError, Fault
 from tests.faults.observed_line import ObservedLine
 from tests.soak.books import Book, Rows, Truth
 from tests.soak.listeners import Listeners, wait_for
-from tests.soak.process import MB, Sample, folder_bytes, look, shares_mb
+from tests.soak.process import Sample, look, shares_mb, size_mb
 
 LOOK_S, MINUTE_S = 5.0, 60.0
 WARM_UP_S, WARM_UP_SHARE = 300.0, 1 / 6
@@ -36,6 +36,7 @@ class Minute:
     write_p99_ms: float
     whole_p99_ms: float
     journal_mb: float
+    log_mb: float
     archive_mb: float
     others_mb: dict[str, float]
     """Simulator and `linegate watch`."""
@@ -138,14 +139,13 @@ class Soak:
         state, now_s = self._line.journal.parent, self._now_s()
         last = {name: samples[-1] for name, samples in self.record.samples.items()}
         shares = shares_mb(self._line.processes["station"].pid)
-        archive_bytes = folder_bytes(state / "archive")
         write_ms, whole_ms = self.rows.between(time.monotonic_ns() - int(MINUTE_S * 1e9), time.monotonic_ns())
         self.record.minutes.append(
             minute := Minute(
                 round(now_s, 1), self.truth.book.known, round(last["station"].rss_mb, 2),
                 shares.get("pss", 0.0), shares.get("uss", 0.0), last["station"].descriptors, last["station"].threads,
                 p99(write_ms), p99(whole_ms),
-                round((folder_bytes(state) - archive_bytes) / MB, 2), round(archive_bytes / MB, 2),
+                size_mb(state / "journal.sqlite"), size_mb(state / "journal.sqlite-wal"), size_mb(state / "archive"),
                 {name: round(sample.rss_mb, 2) for name, sample in last.items() if name != "station"},
             )
         )  # fmt: skip
@@ -158,7 +158,8 @@ class Soak:
             f"{minute.descriptors} files {minute.threads} threads  "
             f"p99 {minute.write_p99_ms:5.1f} / {minute.whole_p99_ms:5.1f} ms  "
             f"heartbeat gap ≤ {self.listeners.gap_ms:4.0f} ms  no decision {sum(self.rows.reasons.values())}  "
-            f"journal {minute.journal_mb:.0f} MB, archive {minute.archive_mb:.0f} MB  books {behind:+d}"
+            f"journal {minute.journal_mb:.1f} + {minute.log_mb:.0f} MB, archive {minute.archive_mb:.0f} MB  "
+            f"books {behind:+d}"
         )
 
 
