@@ -44,8 +44,8 @@ def _is_number(found: Any) -> bool:
 def unknown_choice(key: str, found: Any, choices: list[str]) -> str:
     """ "'model.provider': 'gpu' is unknown (did you mean 'cuda'?): one of 'cpu', 'cuda'"."""
     asked = str(found).lower()
-    close = difflib.get_close_matches(asked, choices, n=1) or [_ALSO_CALLED.get(asked, "")]
-    meant = f" (did you mean '{close[0]}'?)" if close[0] in choices else ""
+    close = [name for name in (_ALSO_CALLED.get(asked), *difflib.get_close_matches(asked, choices, n=1)) if name]
+    meant = f" (did you mean '{close[0]}'?)" if close and close[0] in choices else ""
     return f"'{key}': {found!r} is unknown{meant}: one of {', '.join(map(repr, choices))}"
 
 

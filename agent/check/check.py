@@ -28,7 +28,6 @@ from agent.tiling_cost import tile_plan
 from agent.toml import TomlFile
 from agent.view import View, open_view
 
-
 REHEARSALS = 3
 
 
@@ -125,11 +124,11 @@ def _open_clients(config: Config, findings: Findings) -> Clients | None:
 
 
 def _open_view(checked: Checked, findings: Findings) -> None:
-    config, before = checked.config, findings.errors
+    config = checked.config
     with findings.at("calibration.file" if config.calibration.file else "view"):
         checked.view = open_view(config)
         checked.calibration = checked.view.calibration(config.calibration)
-    if checked.view and findings.errors == before:
+    if checked.view and not any(found.is_error and found.key.startswith("camera") for found in findings.found):
         with findings.at("camera"):
             check_first_picture(config.camera, checked.view)
 

@@ -43,7 +43,7 @@ def check_units(config: Config, sound: Set[str], findings: Findings) -> None:
         field = "plc_table" if name == "plc" else name
         table = getattr(config, field) if field in sound else None
         value = getattr(table, own, None)
-        if not value or own not in table.model_fields_set or usual.least <= value <= usual.most:
+        if table is None or not value or own not in table.model_fields_set or usual.least <= value <= usual.most:
             continue
         meant = value * 1000 if value < usual.least else value / 1000
         if usual.least <= meant <= usual.most:

@@ -115,4 +115,4 @@ def _in_view(zone: Corners, size_px: tuple[int, int], calibration: Calibration) 
     """Does the zone touch the rectangle around the view, both in the robot's axes? Doubtful cases are in."""
     corners = [calibration.to_robot(x_px, y_px) for x_px in (0, size_px[0]) for y_px in (0, size_px[1])]
     (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*corners, strict=True))
-    return zone[0] <= right and zone[2] >= left and zone[1] <= bottom and zone[3] >= top
+    return bool(zone[0] <= right and zone[2] >= left and zone[1] <= bottom and zone[3] >= top)

@@ -39,7 +39,7 @@ def print_json(file: Path, problems: list[Problem]) -> None:
             "file": str(each.file),
             "line": each.line,
             "key": each.key,
-            "severity": _severity(each),
+            "severity": "error" if each.is_error else "warning",
             "message": each.message,
         }
         for each in problems
@@ -47,10 +47,6 @@ def print_json(file: Path, problems: list[Problem]) -> None:
     errors = sum(each.is_error for each in problems)
     document = {"config": str(file), "errors": errors, "warnings": len(problems) - errors, "problems": listed}
     print(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _severity(problem: Problem) -> str:
-    return "error" if problem.is_error else "warning"
 
 
 def _count(number: int, what: str) -> str:

@@ -10,28 +10,28 @@ WATCHDOG_MS = 5000.0
 
 
 def check_times(config: Config, run_ms: float, findings: Findings) -> None:
-    """`run_ms`: what the model takes for one part on this computer, all patches of a tiled frame together."""
+    """`run_ms`: the least that the model takes for one part on this computer, all patches of a tiled frame together."""
     trigger = config.trigger
     shortest = "period_ms" if trigger.period_ms is not None else "min_pitch_ms"
     limit_ms = getattr(trigger, shortest)
     if limit_ms < run_ms:
         findings.warn(
             f"trigger.{shortest}",
-            f"trigger.{shortest} = {limit_ms:g} is shorter than what the model takes for a part on this computer, "
-            f"{run_ms:.1f} ms: parts would wait until they are too late; inspect less (view.region), shrink "
+            f"trigger.{shortest} = {limit_ms:g} is shorter than the least that the model takes for a part on this "
+            f"computer, {run_ms:.1f} ms: parts would wait until they are too late; inspect less (view.region), shrink "
             "(model.tiling.scale), or use a faster computer or provider",
         )
     if config.has_plc and config.plc.decide_ms is not None and run_ms + config.plc.guard_ms > config.plc.decide_ms:
         findings.warn(
             "plc.decide_ms",
             f"plc.decide_ms = {config.plc.decide_ms:g} leaves no time: the model takes {run_ms:.1f} ms on this "
-            f"computer, and plc.guard_ms = {config.plc.guard_ms:g} goes off it; move the arm away, or use a faster computer",
+            f"computer, and plc.guard_ms = {config.plc.guard_ms:g} goes off it; move the arm away, or use a faster one",
         )
     if not config.has_plc and run_ms > trigger.deadline_ms:
         findings.warn(
             "trigger.deadline_ms",
-            f"trigger.deadline_ms = {trigger.deadline_ms:g} is shorter than what the model takes on this computer, "
-            f"{run_ms:.1f} ms: every part would be NO_DECISION",
+            f"trigger.deadline_ms = {trigger.deadline_ms:g} is shorter than the least that the model takes on this "
+            f"computer, {run_ms:.1f} ms: every part would be NO_DECISION",
         )
     waiting_ms = trigger.frame_timeout_ms + trigger.capture_window_ms
     if waiting_ms > WATCHDOG_MS:

@@ -14,7 +14,8 @@ import pytest
 from agent.calibration import load_calibration
 from agent.cameras.commissioning.calibrate_command import calibrate
 from agent.cameras.commissioning.calibration_target import Target, find_target
-from agent.check import check_config
+from agent.check.check import check_config
+from agent.check.report import print_report
 from tests.cameras.target_photo import KnownCamera, checkerboard
 from tests.conftest import ROOT, Linegate
 
@@ -54,7 +55,7 @@ def test_from_the_photo_to_a_station_that_checks(
         .replace('"recipes', f'"{ROOT}/config/recipes')
     )
     station.write_text(re.sub(r"x_mm_per_px.*\ny_mm_per_px.*\n", f'file = "{out.name}"\n', text))
-    check_config(station)
+    print_report(check_config(station))
     scale = f"{load_calibration(out).mm_per_px:.4g}"
     assert f"scale    {scale} × {scale} mm/px, by line1.calibration.toml" in capsys.readouterr().out
 
