@@ -13,10 +13,15 @@ from agent.log.fields import places
 
 
 def end_process() -> NoReturn:
-    """Exit 1. What has been logged goes out first, as far as that is done within a quarter of a second."""
+    """Exit 1. What has been logged goes out first."""
+    flush()
+    os._exit(1)
+
+
+def flush() -> None:
+    """Let out what has been logged so far, as far as that is done within a quarter of a second."""
     for handler in logging.getLogger().handlers:
         handler.flush()
-    os._exit(1)
 
 
 def where_all_are() -> str:

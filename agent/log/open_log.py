@@ -15,6 +15,7 @@ from agent.errors import ConfigError, LinegateError
 from agent.log.about import about
 from agent.log.formats import json_line, prefixed_line, text_line
 from agent.log.happening import Happening
+from agent.log.last_words import flush
 from agent.log.outlet import Outlet
 from agent.log.sinks import Sink, to_file, to_journald
 
@@ -38,7 +39,8 @@ def open_log(wanted: Format) -> None:
 
 
 def tell_end(error: LinegateError) -> None:
-    """Why the process ends, in one line: as all commands say it. What lies behind a fault is a field of it."""
+    """Why the process ends, as all commands say it: the last line. What lies behind a fault is a field of it."""
+    flush()
     if isinstance(error, ConfigError):
         log.error("error: %s", error, extra=about(Happening.BAD_CONFIG))
     else:

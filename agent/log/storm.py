@@ -26,7 +26,7 @@ class Storm:
     """One kind of line, from its first one until a whole period has none that was held back."""
 
     ends_s: float
-    period_s: float = PERIOD_S
+    period_s: float
     told: int = 0
     held: int = 0
     part_ids: list[int] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Storms:
 
     def admit(self, kind: Kind, fields: Fields, now_s: float) -> bool:
         """Is this line to be told now? If not it is counted."""
-        storm = self._of.setdefault(kind, Storm(now_s + PERIOD_S))
+        storm = self._of.setdefault(kind, Storm(now_s + PERIOD_S, PERIOD_S))
         if storm.told < FIRST:
             storm.told += 1
             return True

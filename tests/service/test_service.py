@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.local_line import LineOptions
+from agent.log.happening import Happening
 from agent.plc.register_map import Status
 from tests.faults.plc_memory import HeartbeatWatch, PlcMemory
 from tests.faults.sizes import sized
@@ -24,6 +27,7 @@ STOP_LIMIT_S = 2.0
 READY_LIMIT_S = 5.0
 WATCHDOG_S, WITHIN_S = 5.0, 1.0
 STILL_S = 0.3
+LATE_S = 0.8
 PRIORITY_OF_AN_ERROR = 3
 BELT = LineOptions(seconds=300, rate_per_s=10)
 
@@ -114,6 +118,28 @@ def test_a_process_that_stands_still_is_killed_by_the_watchdog(
     wait_until(lambda: not Path(f"/proc/{pid}").exists(), "systemd has killed it")
     assert time.monotonic() - begun_s < WATCHDOG_S + WITHIN_S
     wait_until(lambda: memory.agent("AGENT_EPOCH") != epoch and is_ready(memory), "it is READY again")
+
+
+def test_the_log_is_found_by_kind_and_by_part(machine: Machine, line: ServiceLine, memory: PlcMemory) -> None:
+    """A process that stands still for a moment comes too late for some parts: a line each, and no more than that."""
+    pid = machine.main_pid(line.unit)
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(LATE_S)
+    os.kill(pid, signal.SIGCONT)
+
+    def found(*fields: str) -> list[dict[str, Any]]:
+        said = machine.run("journalctl", "--output=json", f"--unit={line.unit}", *fields, check=True).stdout
+        return [json.loads(entry) for entry in said.splitlines()]
+
+    wait_until(lambda: found(f"MESSAGE_ID={Happening.NO_DECISION.value}"), "a part has no decision")
+    entry = found(f"MESSAGE_ID={Happening.NO_DECISION.value}")[0]
+    wanted = {"PRIORITY": "4", "LINE": "line1", "STATION": "cam1", "VERDICT": "no_decision", "EVENT": "no_decision"}
+    assert wanted.items() <= entry.items()
+    assert entry["MESSAGE"].startswith(f"part {entry['PART_ID']} (trigger {entry['TRIGGER_SEQ']}): no decision (")
+    assert entry in found(f"PART_ID={entry['PART_ID']}")
+    lives = [int(started["AGENT_EPOCH"]) for started in found(f"MESSAGE_ID={Happening.READY.value}")]
+    assert lives
+    assert lives == sorted(set(lives)), "a line for each time it was READY"
 
 
 @sized(("restarts",), (3,), (20,))
