@@ -48,7 +48,7 @@ def installed(package: str) -> str:
         return ""
 
 
-def tested(text: str) -> dict[str, str]:
+def versions_tested(text: str) -> dict[str, str]:
     """Package and version of each line `name==version` of a constraints file."""
     lines = (line.split("#")[0].split(";")[0].strip() for line in text.splitlines())
     pairs = (line.split("==") for line in lines if "==" in line)
@@ -58,7 +58,7 @@ def tested(text: str) -> dict[str, str]:
 def _check_libraries() -> Finding:
     found = {name: version for name in (*RUNTIME, *EXTRAS) if (version := installed(name))}
     try:
-        wanted = tested(read(shipped("constraints.txt")))
+        wanted = versions_tested(read(shipped("constraints.txt")))
     except OSError as error:
         raise NotKnown("the list of tested versions did not come with this installation") from error
     return judge_libraries(found, wanted)
