@@ -80,6 +80,8 @@ class ModelContract(_Frozen):
             raise ValueError(f"classes[0] must be {BACKGROUND!r}, found {self.classes[0]!r}")
         if set(self.thresholds) != set(self.defect_classes):
             raise ValueError(f"thresholds must name exactly the defect classes {', '.join(self.defect_classes)}")
+        if any(set(sample.areas_px) != set(self.defect_classes) for sample in self.golden):
+            raise ValueError(f"golden samples must name exactly the defect classes {', '.join(self.defect_classes)}")
         if not all(0 <= value <= 1 for value in self.thresholds.values()):
             raise ValueError("thresholds must lie in 0..1")
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import statistics
 import time
@@ -48,9 +49,7 @@ class Segmenter:
     ) -> None:
         self.sha256 = _sha256(path)
         self._session = _open_session(path, provider, threads)
-        self.contract: ModelContract = parse_contract(
-            dict(self._session.get_modelmeta().custom_metadata_map), f"model {path}"
-        )
+        self.contract: ModelContract = parse_contract(_metadata(self._session, path), f"model {path}")
         self.provider = provider
         spec = self.contract.input
         _check_tensors(self._session, self.contract, path)
@@ -86,7 +85,10 @@ class Segmenter:
 
     def self_test(self) -> None:
         """Run the golden samples of the file on this device; ConfigError when an answer is out of tolerance."""
-        found = [self._whole(image) for image in self.golden_images()]
+        try:
+            found = [self._whole(image) for image in self.golden_images()]
+        except NoDecision as refusal:
+            raise ConfigError(f"model self-test: {refusal}: export the model again") from refusal
         self.bare_ms = statistics.median(segmentation.run_ms for segmentation in found)
         for sample, segmentation in zip(self.contract.golden, found, strict=True):
             areas_px = self._areas_px(segmentation)
@@ -163,7 +165,7 @@ def _open_session(path: Path, provider: Provider, threads: int) -> ort.Inference
             "install the 'cuda' extra or ask for provider = \"cpu\""
         )
     try:
-        session = ort.InferenceSession(str(path), _options(threads), providers=[wanted])
+        session = ort.InferenceSession(str(path), _options(threads), providers=[wanted], enable_fallback=0)
     except Exception as error:  # ORT raises a dozen unrelated types for a bad file
         raise ConfigError(f"model {path}: not a usable ONNX file ({_first_line(error)}): export it again") from error
     active = session.get_providers()
@@ -186,6 +188,13 @@ def _options(threads: int) -> ort.SessionOptions:
     return options
 
 
+def _metadata(session: ort.InferenceSession, path: Path) -> dict[str, str]:
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"model {path}: damaged: its metadata is no text: copy the file again") from error
+
+
 def _check_tensors(session: ort.InferenceSession, contract: ModelContract, path: Path) -> None:
     spec = contract.input
     maps = [spec.batch, spec.height_px, spec.width_px]
@@ -197,8 +206,11 @@ def _check_tensors(session: ort.InferenceSession, contract: ModelContract, path:
 
 
 def _decode(sample: GoldenSample) -> Image:
-    png = np.frombuffer(base64.b64decode(sample.png_base64), np.uint8)
-    image = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    try:
+        png = np.frombuffer(base64.b64decode(sample.png_base64, validate=True), np.uint8)
+    except binascii.Error:
+        png = np.empty(0, np.uint8)
+    image = cv2.imdecode(png, cv2.IMREAD_UNCHANGED) if png.size else None
     if image is None:
         raise ConfigError(f"golden sample '{sample.name}' is not an image: export the model again")
     return np.asarray(image, np.uint8)
