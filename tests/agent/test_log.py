@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import struct
 import threading
@@ -27,6 +28,7 @@ from agent.log.outlet import FOR_CRITICAL, MOST_WAITING, Outlet
 from agent.log.sinks import to_journald
 from agent.plc.decision import Decision
 from agent.plc.parts_log import tell_no_decision
+from tests.conftest import ROOT, Linegate
 from tests.results.records import trigger
 from tests.waiting import wait_until
 
@@ -207,7 +209,15 @@ def test_a_slip_in_a_log_call_and_a_sink_that_is_gone_end_nothing() -> None:
     assert "next" in lines.said
 
 
-def test_every_happening_has_an_id_of_its_own() -> None:
-    ids = [happening.value for happening in Happening]
-    assert len(set(ids)) == len(ids)
-    assert all(len(id_) == 32 and int(id_, 16) for id_ in ids)
+def test_the_documented_ids_are_these_and_no_two_are_the_same() -> None:
+    told = re.findall(r"^\| `(\w+)` \| `([0-9a-f]{32})` \|", (ROOT / "docs" / "operation.md").read_text(), re.MULTILINE)
+    assert dict(told) == {happening.name.lower(): happening.value for happening in Happening}
+    assert len({id_ for _, id_ in told}) == len(told) == len(Happening)
+
+
+def test_a_bad_config_is_one_line_of_json(linegate: Linegate, tmp_path: Path) -> None:
+    result = linegate("run", "--log-format", "json", tmp_path / "none.toml")
+    assert result.returncode == 78
+    assert result.stderr.count("\n") == 1
+    wanted = {"PRIORITY": 3, "EVENT": "bad_config", "MESSAGE_ID": Happening.BAD_CONFIG.value}
+    assert wanted.items() <= json.loads(result.stderr).items()
