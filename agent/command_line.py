@@ -19,6 +19,7 @@ from agent.check.command import check
 from agent.doctor.command import doctor
 from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
 from agent.journal.commands import journal_backup, journal_check, journal_export
+from agent.model.command import model_history, model_install
 from agent.model_contract import Provider
 from agent.plc.commissioning.commands import accept, probe
 from agent.plc.sim.command import EPILOG, MANUAL, plc_sim
@@ -30,7 +31,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
                   help="Inspect every part on a production line; only proven-good parts pass.")  # fmt: skip
 plc_app = typer.Typer(no_args_is_help=True, help="The PLC side: register map and simulator.")
 camera_app = typer.Typer(no_args_is_help=True, help="Cameras: what is there, what it sees, how steadily it delivers.")
-model_app = typer.Typer(no_args_is_help=True, help="Model files: what they say, and whether they run right here.")
+model_app = typer.Typer(no_args_is_help=True, help="Model files: what they say, whether they run right; swap one in.")
 journal_app = typer.Typer(no_args_is_help=True, help="The record of every part: copies of it, and whether it is whole.")
 keys_app = typer.Typer(no_args_is_help=True, help="Keys for encrypted results and commands.")
 app.add_typer(plc_app, name="plc")
@@ -43,6 +44,8 @@ camera_app.command("snap")(camera_snap)
 camera_app.command("live")(camera_live)
 camera_app.command("sim", help=CAMERA_MANUAL, epilog=CAMERA_EPILOG)(camera_sim)
 app.add_typer(model_app, name="model")
+model_app.command("install")(model_install)
+model_app.command("history")(model_history)
 app.add_typer(journal_app, name="journal")
 journal_app.command("backup")(journal_backup)
 journal_app.command("check")(journal_check)

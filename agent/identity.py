@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agent.setup import Setup
 
-@dataclass(frozen=True)
+
+@dataclass
 class Identity:
-    """Line, station, start, model and recipes."""
+    """Line, station, start; all of it stays as it is, but for the setup."""
 
     line: str
     station: str
     agent_epoch: int
-    model_sha256: str
-    recipes: Mapping[int, tuple[str, str]]
-    """(name, sha256) by job number, the station's own first."""
+    setup: Setup
+    """What decides on the parts that are announced now; whoever changes the link's sets this too."""
     simulated: bool
     fail_open: bool = False
-    classes: tuple[str, ...] = ()
-    """Of the model, by their index in a mask."""
-    model_precision: str = ""

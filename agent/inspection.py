@@ -13,6 +13,8 @@ from enum import IntEnum, StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.setup import Setup
+
 Image = NDArray[np.uint8]
 STAGES = {
     "grab": "trigger seen → frame in hand",
@@ -96,6 +98,8 @@ class Trigger:
     """The recipe in use when the part was announced; it keeps it."""
     enc: int = 0
     """Encoder count (low word) when the photo-eye fired."""
+    setup: Setup | None = field(default=None, compare=False)
+    """Model and recipes in force when the part was announced; it keeps them. None: nobody has announced it."""
     counted: bool = True
     """Does `seq` count every part that passes the photo-eye, as the camera's frame number does? Not in profile B."""
 

@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 
 
-def write_lasting(path: Path, text: str) -> None:
-    """Replace `path` by one that holds `text` (fsync, atomic rename): it stays so after a power cut. Raises OSError."""
+def write_lasting(path: Path, content: str | bytes) -> None:
+    """Replace `path` by one that holds `content` (fsync, atomic rename): it stays so after a power cut.
+
+    Text is written as UTF-8. Raises OSError.
+    """
     temporary = path.with_name(f"{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with temporary.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -11,6 +11,7 @@ from agent.health import IDLE_MS
 from agent.inspection import Trigger
 from agent.operators_hand import OperatorsHand
 from agent.plc.decision import Decision, Situation
+from agent.setup import Setup
 from agent.worker import CLOSE_S
 
 IDLE_S = IDLE_MS / 1000
@@ -52,6 +53,10 @@ class Link(Protocol):
 
     def offline(self) -> str:
         """Why no part can be inspected although all is there, and what to do; "" = parts are inspected."""
+        ...
+
+    def change_setup(self, setup: Setup) -> None:
+        """Model or recipes are swapped: parts announced from now on carry it; it has the same job numbers."""
         ...
 
     def exposed(self, trigger: Trigger) -> None:

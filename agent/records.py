@@ -6,6 +6,8 @@ must not block there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.archive.archive import open_archive
 from agent.config import Config
 from agent.ending import Ending
@@ -34,7 +36,7 @@ class Records:
     """Opens at once; ConfigError when something cannot be. What closes it goes on `opened`."""
 
     def __init__(self, config: Config, identity: Identity, opened: Ending) -> None:
-        self._config, self._recipes, self.raised = config, identity.recipes, Raised()
+        self._config, self._identity, self.raised = config, identity, Raised()
         path = config.station.journal
         listeners = opened.later()  # the journal's last rows are still to be heard
         self.journal = journal = Journal(path, identity, config.journal.wait_ms, config.journal.required)
@@ -62,8 +64,14 @@ class Records:
         self._control = ControlSocket(endpoints, journal.record)
         opened.closes(self._control, BEFORE_ROWS_S)
 
-    def serve(self, link: Link) -> None:
-        """The link is open: its state goes into the pulse, and commands are taken."""
+    def serve(self, link: Link, install: Callable[[str, str], str]) -> None:
+        """The link is open: its state goes into the pulse, and commands are taken.
+
+        `install`: begin with the model of that sha256, for whoever asks; says what it did. Raises Fault.
+        """
         self.pulse.begin(link.situation, (*self._beside, link.operator))
         ask = asking(self._config.trigger.mode, link)
-        self._control.serve(taken_commands(link.operator, ask, self._recipes, self._photo, self._monitor.begin_anew))
+        commands = taken_commands(
+            link.operator, ask, lambda: self._identity.setup.recipes, self._photo, self._monitor.begin_anew, install
+        )
+        self._control.serve(commands)

@@ -80,8 +80,23 @@ class Segmenter:
         return self._in_patches(image, self._plan)
 
     def on_plan(self, told: Callable[[float], None]) -> None:
-        """Have `told` called with the expected ms of a tiled frame, before the first one of each size is run."""
-        self._on_plan = told
+        """Have `told` called with the expected ms of a tiled frame, before the first one of each size is run from now.
+
+        In the thread that segments.
+        """
+        self._on_plan, self._plan = told, None
+
+    @property
+    def frame_shape(self) -> tuple[int, ...] | None:
+        """Of the newest frame, where frames are tiled."""
+        plan = self._plan
+        return plan.shape if plan else None
+
+    def expected_ms(self, shape: tuple[int, ...] | None) -> float:
+        """What the runs for a frame of this shape take, by the self-test; None: one run is enough."""
+        if self._tiling is None or shape is None:
+            return self.bare_ms
+        return len(TilePlan(shape, self.contract.input, self._tiling).batches) * self.bare_ms
 
     def self_test(self) -> None:
         """Run the golden samples of the file on this device; ConfigError when an answer is out of tolerance."""

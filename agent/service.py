@@ -27,7 +27,14 @@ def stop_on_signals() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a start reads the recipes anyway
     return stop
+
+
+def reload_on_hangup(read_again: Callable[[], None]) -> None:
+    """SIGHUP (`systemctl reload`) calls `read_again`, which takes no time; of the main thread, as signals go there."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, lambda *_: read_again())
 
 
 @contextmanager

@@ -28,18 +28,21 @@ from agent.frame_check import Succession, check_frame
 from agent.health import Stages
 from agent.identity import Identity
 from agent.inspection import Frame, FrameStats, Image, Inspection, Judgement, Reason, Trigger, Verdict
-from agent.judge import Judge
+from agent.inspector import Inspector
 from agent.link import Link
+from agent.model.changeover import Changeover
+from agent.model.choice import choose_model
+from agent.model.store import ModelStore
 from agent.monitor.pulse import Pulse
 from agent.plc.decision import Decision
 from agent.plc.facts import Facts
 from agent.plc.open_link import open_link
 from agent.realtime import lock_memory, prefer
-from agent.recipe import Recipe, load_recipes
 from agent.records import Records
 from agent.results.clients import load_access
 from agent.segmenter import Segmenter
-from agent.service import Watchdog, exit_when_a_thread_dies, notify
+from agent.service import Watchdog, exit_when_a_thread_dies, notify, reload_on_hangup
+from agent.setup import Setup
 from agent.standalone.open_standalone import open_standalone
 from agent.standing import MODEL_LIMIT_S, Standing, Waiting
 from agent.view import View, open_view
@@ -56,9 +59,9 @@ SWITCH_INTERVAL_S = 0.0005
 class Station:
     """The deadline path of one station; every part of it is open and checked."""
 
-    def __init__(self, camera: Camera, succession: Succession, view: View, segmenter: Segmenter, jobs: dict[int, Job],
+    def __init__(self, camera: Camera, succession: Succession, view: View, inspector_of: Callable[[Trigger], Inspector],
                  link: Link, stages: Stages) -> None:  # fmt: skip
-        self._camera, self._view, self._segmenter, self._jobs = camera, view, segmenter, jobs
+        self._camera, self._view, self._inspector_of = camera, view, inspector_of
         self._succession, self._link, self._stages = succession, link, stages
         self.health = stages.health
 
@@ -80,28 +83,21 @@ class Station:
             raise error if isinstance(error, Fault) else Fault(f"inspection failed: {error!r}") from error
 
     def _inspect(self, trigger: Trigger, seen: SoFar) -> Decision:
-        job = self._jobs[trigger.job]
         with self._stages.grab.busy(), seen.timed("grab"):
             seen.frame = self._camera.grab(trigger)
             self._link.exposed(trigger)
             self._succession.check(seen.frame)
             seen.frame = frame = self._view.of(seen.frame)
+            inspector = self._inspector_of(trigger)
+            job = inspector.jobs[trigger.job]
             seen.frame_stats = check_frame(frame, job.recipe.frame)
         with self._stages.segment.busy(), seen.timed("segment"):
-            segmentation = self._segmenter.segment(frame.image)
+            segmentation = inspector.model.segment(frame.image)
         seen.stages_ms["run"] = segmentation.run_ms
         with seen.timed("judge"):
             judgement = job.judge.judge(segmentation)
         mask = partial(job.judge.mask, segmentation, *frame.image.shape[:2])
         return seen.decision(trigger, judgement, mask=mask)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One recipe, ready to judge by: a part is judged by the job that was selected when it was announced."""
-
-    recipe: Recipe
-    judge: Judge
 
 
 @dataclass
@@ -174,64 +170,53 @@ def open_station(
     """
     lock_memory(config.realtime)
     waiting = Waiting()
-    with waiting.opening("the model", MODEL_LIMIT_S):
-        segmenter = Segmenter(config.model.path, config.model.provider, config.model.threads, config.model.tiling)
-        segmenter.self_test()
-    view = open_view(config)
-    jobs = open_jobs(config, segmenter, view)
-    load_access(config.publisher)  # bad keys keep it down before it waits for anything
     opened.enter_context(state_dir_alone(config.station.state_dir))
+    view, store = open_view(config), ModelStore(config.station.state_dir, config.model.path)
+    with waiting.opening("the model", MODEL_LIMIT_S):
+        changeover = Changeover(config, view, store, choose_model(store, config.model.path))
+    opened.push(changeover.ended)
+    first = changeover.in_force.now
+    load_access(config.publisher)  # bad keys keep it down before it waits for anything
     epoch = next_agent_epoch(config.station.state_dir)
-    log.info("model %s on %s: self-test passed", segmenter.sha256[:12], segmenter.provider)
+    log.info("model %s on %s: self-test passed", first.segmenter.sha256[:12], first.segmenter.provider)
 
     camera = open_camera(config.camera, config.trigger, view, waiting.say, stop, recorder)
     if camera is None:
         return None
     opened.callback(camera.close)
-    recipes = {number: (job.recipe.name, job.recipe.sha256) for number, job in jobs.items()}
-    identity = Identity(config.station.line, config.station.name, epoch, segmenter.sha256, recipes,
-                        camera.simulated, config.reject.fail_open, segmenter.contract.classes,
-                        segmenter.contract.precision)  # fmt: skip
+    identity = Identity(config.station.line, config.station.name, epoch, first.setup, camera.simulated,
+                        config.reject.fail_open)  # fmt: skip
     records = Records(config, identity, opened)
-    stages = open_stages(config, segmenter)
-    facts = Facts(
-        {number: int(job.recipe.sha256[:4], 16) for number, job in jobs.items()},
-        segmenter.contract.classes,
-        int(segmenter.sha256[:4], 16),
-        identity.simulated,
-        config.reject.fail_open,
-    )
+    stages = open_stages(config)
     link: Link
     if config.has_plc:
+        facts = Facts(first.setup, identity.simulated, config.reject.fail_open)
         link = open_link(config, epoch, facts, records.journal, stages.health, camera, records.raised)
         opened.closes(link)
         prefer("plc-link", config.realtime)
     else:
-        link = open_standalone(
-            config, epoch, list(jobs), camera, records.journal, stages.health, records.raised, opened
-        )
-    records.serve(link)
+        link = open_standalone(config, epoch, first.setup, camera, records.journal, stages.health, records.raised,
+                               opened)  # fmt: skip
+
+    def announce(setup: Setup) -> None:
+        link.change_setup(setup)
+        identity.setup = setup
+
+    records.journal.on_completed(changeover.allowance.heard)
+    changeover.begin(announce, partial(allow_segment, stages), records.journal.record, records.raised)
+    opened.closes(changeover)
+    records.serve(link, changeover.install)
+    reload_on_hangup(changeover.reload)
     link.wait_for_triggers(waiting.say, stop)
-    station = Station(camera, Succession(ordered_size(config.camera)), view, segmenter, jobs, link, stages)
+    station = Station(camera, Succession(ordered_size(config.camera)), view, changeover.in_force.of, link, stages)
     return station, link, records.pulse
 
 
-def open_jobs(config: Config, segmenter: Segmenter, view: View) -> dict[int, Job]:
-    """Every recipe of the station by its job number; the golden images have gone through each judge once."""
-    calibration = view.calibration(config.calibration)
-    jobs = {
-        number: Job(recipe, Judge(recipe, calibration, segmenter.contract))
-        for number, recipe in load_recipes(config.recipe, config.other_recipes).items()
-    }
-    for sample in segmenter.golden_images():  # the first part must not pay for OpenCV's first call
-        segmentation = segmenter.segment(sample)
-        for job in jobs.values():
-            job.judge.judge(segmentation)
-    return jobs
+def open_stages(config: Config) -> Stages:
+    """How long each stage may take before it counts as hung."""
+    return Stages.of(config.trigger.frame_timeout_ms + config.trigger.capture_window_ms, SEGMENT_BUDGET_MS)
 
 
-def open_stages(config: Config, segmenter: Segmenter) -> Stages:
-    """How long each stage may take before it counts as hung: the model as long as the frame has patches."""
-    stages = Stages.of(config.trigger.frame_timeout_ms + config.trigger.capture_window_ms, SEGMENT_BUDGET_MS)
+def allow_segment(stages: Stages, segmenter: Segmenter) -> None:
+    """From now on the model is this one: it may take as long as the frame has patches."""
     segmenter.on_plan(lambda expected_ms: stages.allow_segment(max(SEGMENT_BUDGET_MS, SEGMENT_MARGIN * expected_ms)))
-    return stages

@@ -28,7 +28,7 @@ def write_hanging_model(path: Path) -> Path:
         helper.make_node("Equal", ["grey_there", "fatal_grey"], ["fatal"]),
         helper.make_node("Where", ["fatal", "for_ever", "never"], ["turns_there"]),
         helper.make_node("Reshape", ["turns_there", "scalar"], ["turns"]),
-        helper.make_node("Loop", ["turns", "", "none_yet"], ["turned"], body=_counting()),
+        helper.make_node("Loop", ["turns", "", "none_yet"], ["turned"], body=counting()),
         helper.make_node("Less", ["turned", "none_yet"], ["impossible"]),
         helper.make_node("Not", ["impossible"], ["good"]),
         helper.make_node("Cast", ["good"], [VALID], to=TensorProto.UINT8),
@@ -47,7 +47,7 @@ def write_hanging_model(path: Path) -> Path:
     return path
 
 
-def _counting() -> onnx.GraphProto:
+def counting() -> onnx.GraphProto:
     """The loop's body: one more."""
     one = numpy_helper.from_array(np.ones(1, np.int64), "one")
     return helper.make_graph(

@@ -80,7 +80,7 @@ class Archive:
     def __init__(self, config: ArchiveConfig, folder: Path, identity: Identity, tell: Callable[[Event], None],
                  raised: Raised) -> None:  # fmt: skip
         self.kept, self.dropped = 0, 0
-        self._config, self._folder, self._classes, self._tell = config, folder, identity.classes, tell
+        self._config, self._folder, self._identity, self._tell = config, folder, identity, tell
         self._store = Store(folder, identity.line, identity.station, config)
         self._outage = Outage()
         self._raised = raised
@@ -161,8 +161,9 @@ class Archive:
 
     def _encoded(self, taken: Taken) -> Encoded | None:
         uncertain = is_uncertain(taken.message, self._config.uncertain_margin)
+        classes = (taken.seen.trigger.setup or self._identity.setup).classes
         try:
-            return encode(taken.message, taken.seen, taken.why, uncertain, self._classes)
+            return encode(taken.message, taken.seen, taken.why, uncertain, classes)
         except NoPicture as error:
             self._failed(f"the photo of part {taken.message.part_id} is none ({error})", lost=1)
             return None

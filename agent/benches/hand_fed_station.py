@@ -20,11 +20,12 @@ from agent.results.endpoints import Endpoints
 from agent.results.history_server import HistoryServer
 from agent.results.publisher import Publisher
 from agent.results_config import JournalConfig, PublisherConfig
+from agent.setup import Setup
 
 REJECT_EVERY = 12
 WAIT_MS = 5000.0
 """Longer than a station's: the whole of each wait is to be seen."""
-IDENTITY = Identity("line1", "cam1", 60_000, "ab" * 32, {1: ("magnetic_tile", "cd" * 32)}, True)
+IDENTITY = Identity("line1", "cam1", 60_000, Setup("ab" * 32, {1: ("magnetic_tile", "cd" * 32)}), True)
 
 
 class HandFedStation:

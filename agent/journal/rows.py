@@ -41,8 +41,9 @@ WRITE_MS, TOTAL_MS = (f"(acknowledged_ns - {since}) / 1000 / 1000.0" for since i
 def decision_row(identity: Identity, decision: Decision) -> dict[str, Any]:
     """The decision itself, and whose it is: what must be on disk before the verdict goes out. The rest comes later."""
     trigger = decision.trigger
-    job = trigger.job or next(iter(identity.recipes))
-    recipe, recipe_sha256 = identity.recipes[job]
+    setup = trigger.setup or identity.setup
+    job = trigger.job or next(iter(setup.recipes))
+    recipe, recipe_sha256 = setup.recipes[job]
     ago_ns = time.monotonic_ns() - decision.settled_ns
     return {
         "evidence": "{}",
@@ -63,7 +64,7 @@ def decision_row(identity: Identity, decision: Decision) -> dict[str, Any]:
         "bypass": trigger.bypass,
         "challenge": trigger.challenge,
         "fail_open": identity.fail_open,
-        "model_sha256": identity.model_sha256,
+        "model_sha256": setup.model_sha256,
         "recipe": recipe,
         "recipe_sha256": recipe_sha256,
         "job": job,

@@ -21,11 +21,12 @@ log = logging.getLogger(__name__)
 @contextmanager
 def recorded_life(identity: Identity, record: Callable[[Event], None]) -> Iterator[None]:
     """Tell `record` of the start now, and of the end when it comes."""
-    recipes = ", ".join(f"{job} '{name}' ({sha256[:12]})" for job, (name, sha256) in identity.recipes.items())
+    setup = identity.setup
+    recipes = ", ".join(f"{job} '{name}' ({sha256[:12]})" for job, (name, sha256) in setup.recipes.items())
     every_line_has(AGENT_EPOCH=identity.agent_epoch)
     started = (
         f"linegate {version('linegate')}, agent epoch {identity.agent_epoch}, "
-        f"model {identity.model_sha256[:12]}, recipes {recipes}"
+        f"model {setup.model_sha256[:12]}, recipes {recipes}"
     )
     log.info("%s", started, extra=about(Happening.START))
     record(Event("start", "start", started))

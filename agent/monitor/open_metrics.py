@@ -38,7 +38,7 @@ def open_metrics(
 ) -> None:
     """Serve until `opened` is closed. ConfigError when the endpoint cannot be had."""
     registry = CollectorRegistry()
-    monitor.on_part(PartMetrics(registry, identity.classes[1:]).count)
+    monitor.on_part(PartMetrics(registry, identity.setup.classes[1:]).count)
     folders = {"state": config.station.state_dir}
     if config.archive:
         folders["archive"] = archive_folder(config)
@@ -56,24 +56,20 @@ def open_metrics(
 
 
 class Facts(Collector):
-    """What does not change while the process lives."""
+    """What the station is, with the model and the recipes in force."""
 
     def __init__(self, identity: Identity, provider: str) -> None:
-        build, model = {"version": _version(), "python": platform.python_version()}, identity.model_sha256
-        self._facts = [
-            InfoMetricFamily("linegate_build", "The program.", build),
-            InfoMetricFamily(
-                "linegate_model", "The model file.",
-                {"sha256": model, "provider": provider, "precision": identity.model_precision},
-            ),
-        ]  # fmt: skip
-        recipes = InfoMetricFamily("linegate_recipe", "What counts as a defect.", labels=["number"])
-        for job, (name, sha256) in identity.recipes.items():
-            recipes.add_metric([str(job)], {"recipe": name, "sha256": sha256})
-        self._facts.append(recipes)
+        self._identity, self._provider = identity, provider
+        build = {"version": _version(), "python": platform.python_version()}
+        self._build = InfoMetricFamily("linegate_build", "The program.", build)
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._facts
+        setup = self._identity.setup
+        model = {"sha256": setup.model_sha256, "provider": self._provider, "precision": setup.precision}
+        recipes = InfoMetricFamily("linegate_recipe", "What counts as a defect.", labels=["number"])
+        for job, (name, sha256) in setup.recipes.items():
+            recipes.add_metric([str(job)], {"recipe": name, "sha256": sha256})
+        yield from (self._build, InfoMetricFamily("linegate_model", "The model file.", model), recipes)
 
 
 class Scrapes(Collector):

@@ -8,6 +8,7 @@ from agent.inspection import Trigger
 from agent.plc.decision import Decision, Observation, Situation
 from agent.plc.ledger import Ledger
 from agent.plc.register_map import Status
+from agent.setup import Setup
 
 
 class AgentHandshake(Protocol):
@@ -28,6 +29,10 @@ class AgentHandshake(Protocol):
 
     def select_job(self, job: int, now_ns: int) -> None:
         """An operator's choice, where the PLC selects none; a part that may be of either recipe is not inspected."""
+        ...
+
+    def change_setup(self, setup: Setup) -> None:
+        """Parts announced from now on carry it; it has the same job numbers."""
         ...
 
     def explain_torn(self, words: list[int]) -> str:

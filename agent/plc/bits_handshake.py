@@ -23,7 +23,7 @@ What is weaker than in profile A, and must be in docs/plc.md:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from agent.inspection import PlcAction, Reason, Trigger, Verdict
@@ -33,6 +33,7 @@ from agent.plc.decision import MS, Decision, Observation, Sampled, Situation, Ti
 from agent.plc.facts import Facts
 from agent.plc.ledger import OUT_OF_STEP, PAUSED, Ledger
 from agent.plc.register_map import MAX_SEQ, Status, names_of
+from agent.setup import Setup
 
 NO_STATUS = Status(0)
 BEAT_MS = 100
@@ -86,7 +87,7 @@ class BitsHandshake:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.timing.guard_ms, self.limits)
         self._part = self.agent_epoch * STARTS_APART
-        self._job = next(iter(self.facts.recipes))
+        self._job = next(iter(self.facts.setup.recipes))
 
     # --- PLC → agent -------------------------------------------------------------------------------------------
 
@@ -142,7 +143,7 @@ class BitsHandshake:
         now_ns, (epoch, seq) = self._sampled.received_ns, self._key
         trigger = Trigger(
             seq, self._part, epoch, earliest_ns, now_ns, deadline_ns, now_ns,
-            bypass=bool(self._bit("BYPASS")), job=self._job, counted=False,
+            bypass=bool(self._bit("BYPASS")), job=self._job, setup=self.facts.setup, counted=False,
         )  # fmt: skip
         refused = [trigger]
         if open_parts:
@@ -177,6 +178,10 @@ class BitsHandshake:
     def select_job(self, job: int, now_ns: int) -> None:
         """An operator's choice."""
         self._job, self._job_since_ns = job, now_ns
+
+    def change_setup(self, setup: Setup) -> None:
+        """Parts announced from now on carry it."""
+        self.facts = replace(self.facts, setup=setup)
 
     def explain_torn(self, words: list[int]) -> str:
         """Bits carry nothing by which a read could prove itself: none is ever discarded."""

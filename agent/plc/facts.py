@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from agent.setup import Setup
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The same from start to end."""
+    """The same until model or recipes are swapped."""
 
-    recipes: Mapping[int, int] = field(default_factory=lambda: {0: 0})
-    """RECIPE_ID by job number, the station's own first."""
-    classes: tuple[str, ...] = ()
-    """Class names in the model's order: the PLC gets the index."""
-    model_id: int = 0
+    setup: Setup = field(default_factory=Setup)
+    """MODEL_ID, RECIPE_ID, and the class names in the model's order: the PLC gets the index."""
     simulated: bool = False
     fail_open: bool = False

@@ -5,7 +5,7 @@ What becomes of each part is in the ledger; here is what the PLC's block says an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from agent.inspection import Reason, Trigger
@@ -37,6 +37,7 @@ from agent.plc.slots import (
     read_trigger,
     why_unusable,
 )
+from agent.setup import Setup
 
 NO_STATUS = Status(0)
 NEVER_LOST = RING_SLOTS - 1
@@ -76,7 +77,7 @@ class Handshake:
     def __post_init__(self) -> None:
         self._heartbeat = self.agent_epoch * BEATS_APART & 0xFFFF
         self.ledger = Ledger(self.timing.guard_ms, self.limits)
-        self._orders = Orders(tuple(self.facts.recipes))
+        self._orders = Orders(tuple(self.facts.setup.recipes))
 
     # --- PLC → agent -------------------------------------------------------------------------------------------
 
@@ -144,14 +145,14 @@ class Handshake:
         """Every seq up to the head, each once: to be photographed, or refused with the reason."""
         fresh: list[Trigger] = []
         refused: list[Decision] = []
-        job = self._orders.job
         while behind := seq_distance(self._last_seq, head):
             self._last_seq = next_seq(self._last_seq)
-            trigger = read_trigger(words, self._last_seq, sampled, self.timing, job)
+            trigger = read_trigger(words, self._last_seq, sampled, self.timing)
             if behind > NEVER_LOST or trigger is None:
-                trigger, reason = overrun_trigger(words, self._last_seq, sampled, job), Reason.RING_OVERRUN
+                trigger, reason = overrun_trigger(words, self._last_seq, sampled), Reason.RING_OVERRUN
             else:
                 reason = self._orders.refusal() or self.ledger.refusal() or self._photo_refusal(trigger, sampled)
+            trigger = replace(trigger, job=self._orders.job, setup=self.facts.setup)
             trigger = self.ledger.open(trigger, reason is Reason.OK)
             if reason is Reason.OK:
                 fresh.append(trigger)
@@ -183,12 +184,16 @@ class Handshake:
         """An operator's choice, where the PLC selects none."""
         self._orders.choose(job, now_ns)
 
+    def change_setup(self, setup: Setup) -> None:
+        """Parts announced from now on carry it; it has the same job numbers."""
+        self.facts = replace(self.facts, setup=setup)
+
     # --- decisions ---------------------------------------------------------------------------------------------
 
     def release(self, decision: Decision) -> None:
         """Let a settled decision go on the wire with the next block; one of an epoch that ended goes nowhere."""
         if self.ledger.release(decision) and decision.trigger.plc_epoch == self._plc_epoch:
-            put_result(self._words, decision, self.facts.classes)
+            put_result(self._words, decision, (decision.trigger.setup or self.facts.setup).classes)
 
     # --- agent → PLC -------------------------------------------------------------------------------------------
 
@@ -202,7 +207,6 @@ class Handshake:
     def block(self, status: Status, alive: bool) -> list[int]:
         """The whole block as it should stand now; `alive` lets the heartbeat advance."""
         self._heartbeat = (self._heartbeat + alive) & 0xFFFF
-        job = self._orders.job
         for name, value in (
             ("MAP_ID", MAP_ID),
             ("STATUS", self._status(status, alive)),
@@ -213,10 +217,10 @@ class Handshake:
             ("PLC_HB_ECHO", self._heartbeat_echo),
             ("TRIG_ACK_SEQ", self._last_seq),
             ("ERROR_CODE", self.ledger.error_code if self._orders.job_known else Reason.JOB_UNKNOWN),
-            ("JOB_CURRENT", job),
-            ("RECIPE_ID", self.facts.recipes[job]),
+            ("JOB_CURRENT", self._orders.job),
+            ("RECIPE_ID", self.facts.setup.recipe_id(self._orders.job)),
             ("CMD_ACK_SEQ", self._orders.command_seq),
-            ("MODEL_ID", self.facts.model_id),
+            ("MODEL_ID", self.facts.setup.model_id),
         ):
             AGENT_BLOCK.put(self._words, name, value)
         self.ledger.counters.put(self._words)

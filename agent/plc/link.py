@@ -32,6 +32,7 @@ from agent.plc.register_map import Status
 from agent.plc.wires.bell import Bell
 from agent.plc.wires.link_end import Wire
 from agent.raised import Raised
+from agent.setup import Setup
 from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,11 @@ class PlcLink:
     def progressing(self) -> bool:
         """Has the link's thread come round lately, PLC there or not?"""
         return time.monotonic_ns() - self._ticked_ns < PROGRESS_LIMIT_S * 1e9
+
+    def change_setup(self, setup: Setup) -> None:
+        """Parts announced from now on carry it."""
+        with self._lock:
+            self._handshake.change_setup(setup)
 
     def exposed(self, trigger: Trigger) -> None:
         """Tell the PLC that this part's photo is taken."""

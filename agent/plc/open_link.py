@@ -44,9 +44,9 @@ def open_link(
         handshake = BitsHandshake(timing, config.plc.decide_ms, agent_epoch, facts, limits)
     else:
         handshake = Handshake(timing, agent_epoch, facts, limits, own_arm=config.reject.timing == "agent")
-    check_lanes(config.reject, facts.classes[1:])
+    check_lanes(config.reject, facts.setup.classes[1:])
     arm = open_arm(config, handshake.ledger)
-    latch, orders = PartIdLatch(config.station.state_dir), OperatorOrders(config.station.state_dir, facts.recipes)
+    latch, orders = PartIdLatch(config.station.state_dir), OperatorOrders(config.station.state_dir, facts.setup.recipes)
     wire, lost_after_ms = open_wire(config.plc), config.plc.lost_after_ms
     link = PlcLink(wire, handshake, journal, health, lost_after_ms, arm, latch, orders, raised)
     if isinstance(camera, LineFiredCamera):

@@ -91,6 +91,7 @@ class Alarm(IntFlag):
     UNSOLICITED_FRAME = 1024
     DRIFT = 2048
     EVIDENCE = 4096
+    MODEL = 8192
 
 
 STOP_ALARMS = (

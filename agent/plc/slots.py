@@ -23,11 +23,11 @@ _ACTIONS = {
 }
 
 
-def read_trigger(words: list[int], seq: int, sampled: Sampled, timing: Timing, job: int) -> Trigger | None:
+def read_trigger(words: list[int], seq: int, sampled: Sampled, timing: Timing) -> Trigger | None:
     """The trigger in the ring; None when its slot holds another.
 
     PLC_MS and the slot's ms are each up to one scan old, so the edge is known to two scans only; the deadline
-    counts from its earliest possible moment.
+    counts from its earliest possible moment. Job and setup are not the PLC's to say: the handshake adds them.
     """
     slot = PLC_BLOCK.slot(words, "TRIGGER", seq)
     if slot["seq"] != seq:
@@ -43,7 +43,6 @@ def read_trigger(words: list[int], seq: int, sampled: Sampled, timing: Timing, j
         seen_ns=sampled.received_ns,
         bypass=bool(PLC_BLOCK.get(words, "CTRL") & Ctrl.BYPASS),
         challenge=bool(PLC_BLOCK.get(words, "CHALLENGE") >> seq % RING_SLOTS & 1),
-        job=job,
         enc=int(slot["enc"]),
     )
 
@@ -74,12 +73,12 @@ def _since(then: int, now: int) -> int:
     return passed if passed <= 0xFFFF - EDGE_AHEAD else 0
 
 
-def overrun_trigger(words: list[int], seq: int, sampled: Sampled, job: int) -> Trigger:
+def overrun_trigger(words: list[int], seq: int, sampled: Sampled) -> Trigger:
     """Stands for a trigger that the ring no longer holds: its part and its time are not known."""
     sent_ns, epoch = sampled.sent_ns, PLC_BLOCK.get(words, "PLC_EPOCH")
     bypass = bool(PLC_BLOCK.get(words, "CTRL") & Ctrl.BYPASS)
     enc = PLC_BLOCK.get(words, "ENC_NOW") & 0xFFFF
-    return Trigger(seq, 0, epoch, sent_ns, sent_ns, sent_ns, sampled.received_ns, bypass, job=job, enc=enc)
+    return Trigger(seq, 0, epoch, sent_ns, sent_ns, sent_ns, sampled.received_ns, bypass, enc=enc)
 
 
 def why_unusable(words: list[int]) -> str:

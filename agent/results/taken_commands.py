@@ -15,11 +15,15 @@ from agent.results.newest_photo import NewestPhoto
 def taken_commands(
     operator: OperatorsHand,
     ask: Callable[[], Trigger],
-    recipes: Mapping[int, tuple[str, str]],
+    recipes: Callable[[], Mapping[int, tuple[str, str]]],
     photo: NewestPhoto,
     relearn: Callable[[], str],
+    install: Callable[[str, str], str],
 ) -> dict[str, Command]:
-    """`ask`: have a part inspected now; `recipes`: (name, …) by job number; `relearn`: what is usual."""
+    """`ask`: have a part inspected now; `recipes`: (name, …) by job number, now; `relearn`: what is usual.
+
+    `install`: (sha256, who) → what was begun.
+    """
 
     def challenge(_: ControlRequest) -> Done:
         operator.challenge_next()
@@ -30,9 +34,9 @@ def taken_commands(
         return Done(f"part {made.part_id} accepted", made)
 
     def job(request: ControlRequest) -> Done:
-        number = find_recipe(request.argument, recipes)
+        number = find_recipe(request.argument, known := recipes())
         operator.select_job(number)
-        return Done(f"job {number}, recipe '{recipes[number][0]}', for the parts that come from now on")
+        return Done(f"job {number}, recipe '{known[number][0]}', for the parts that come from now on")
 
     return {
         "challenge": challenge,
@@ -40,6 +44,7 @@ def taken_commands(
         "pause": lambda request: Done(operator.pause(request.who)),
         "resume": lambda _: Done(operator.resume()),
         "job": job,
+        "model": lambda request: Done(install(request.argument, request.who)),
         "snapshot": photo.show,
         "clear": lambda _: Done(operator.clear_alarms()),
         "relearn": lambda _: Done(relearn()),

@@ -25,6 +25,7 @@ from agent.plc.ledger import Ledger
 from agent.plc.parts_log import tell_no_decision
 from agent.plc.register_map import next_seq
 from agent.raised import Raised
+from agent.setup import Setup
 from agent.worker import CLOSE_S, Worker
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class StandaloneLink:
                  raised: Raised | None = None) -> None:  # fmt: skip
         self._epoch, self._deadline_ns = agent_epoch, int(deadline_ms * 1e6)
         self._job, self._job_since_ns = job, 0
+        self._setup: Setup | None = None
         self._journal, self._health, self._blind = journal, health, blind
         self._lock = threading.RLock()
         self._ledger = Ledger(guard_ms=0)
@@ -126,6 +128,11 @@ class StandaloneLink:
         """Every part to inspect that no deadline has settled, until `stop`; None while there is none."""
         return each_in_time(self._triggers, self._begin, stop)
 
+    def change_setup(self, setup: Setup) -> None:
+        """Parts announced from now on carry it."""
+        with self._lock:
+            self._setup = setup
+
     def exposed(self, trigger: Trigger) -> None:
         """Nobody waits for this to move the part on."""
 
@@ -197,7 +204,8 @@ class StandaloneLink:
     def _open(self, at_ns: int, inspected: bool) -> Trigger:
         self._seq, self._parts = next_seq(self._seq), self._parts + 1
         deadline_ns, seen_ns = at_ns + self._deadline_ns, time.monotonic_ns()
-        trigger = Trigger(self._seq, self._parts, self._epoch, at_ns, at_ns, deadline_ns, seen_ns, job=self._job)
+        trigger = Trigger(self._seq, self._parts, self._epoch, at_ns, at_ns, deadline_ns, seen_ns, job=self._job,
+                          setup=self._setup)  # fmt: skip
         return self._ledger.open(trigger, inspected)
 
     def _refuse(self, trigger: Trigger, reason: Reason, detail: str) -> None:

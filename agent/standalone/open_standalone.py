@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from agent.camera_config import Mode
 from agent.cameras import Camera
@@ -17,20 +17,23 @@ from agent.journal.journal import Journal
 from agent.link import Link
 from agent.operator_orders import OperatorOrders
 from agent.raised import Raised
+from agent.setup import Setup
 from agent.standalone.link import StandaloneLink
 from agent.standalone.timer import Timer
 
 log = logging.getLogger(__name__)
 
 
-def open_standalone(config: Config, agent_epoch: int, jobs: Sequence[int], camera: Camera, journal: Journal,
+def open_standalone(config: Config, agent_epoch: int, setup: Setup, camera: Camera, journal: Journal,
                     health: Health, raised: Raised, opened: Ending) -> StandaloneLink:  # fmt: skip
-    """The link, its threads running until `opened` is closed; each part has its decision. `jobs`: its own first."""
+    """The link, its threads running until `opened` is closed; each part has its decision."""
+    jobs = list(setup.recipes)
     trigger, orders = config.trigger, OperatorOrders(config.station.state_dir, jobs)
     log.warning("no PLC: verdicts go to subscribers and journal alone, and nothing here moves a reject arm")
     stream = camera if isinstance(camera, StreamCamera) else None
     blind = stream.blind if stream else str
     link = StandaloneLink(agent_epoch, jobs[0], trigger.deadline_ms, journal, health, blind, orders, raised)
+    link.change_setup(setup)
     opened.closes(link)
     if stream:
         stream.announce_to(link)

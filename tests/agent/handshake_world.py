@@ -16,13 +16,14 @@ from agent.plc.handshake import Handshake
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Command, Ctrl, OutcomeCode, Status
 from agent.plc.sim.inputs import BeltInputs, Edge, Panel
 from agent.plc.sim.program import PlcProgram, QueuedPart
+from agent.setup import Setup
 
 MS = 1_000_000
 SCAN_MS, DECIDE_MS, WINDOW_MS, GUARD_MS = 5, 400, 100, 25
 DECIDE_COUNTS, COUNTS_PER_S = 4_000, 10_000
 """By the encoder, at its usual speed, the decision point is as far away as by the clock."""
 OWN_JOB, OTHER_JOB, UNKNOWN_JOB = 1, 2, 9
-FACTS = Facts({OWN_JOB: 0x11, OTHER_JOB: 0x22})
+FACTS = Facts(Setup(recipes={OWN_JOB: ("own", "0011"), OTHER_JOB: ("other", "0022")}))
 HISTORY = 40
 GOOD = Status.ONLINE | Status.READY
 ACTION_OF = {

@@ -45,9 +45,9 @@ class OnePart:
 @pytest.mark.parametrize("frame", [EMPTY, HALF], ids=["empty", "half"])
 def test_what_did_not_come_whole_is_kept_by_nobody(frame: Frame) -> None:
     line = cast(Any, OnePart(frame))
-    station = Station(line, Succession(), View(ViewConfig()), cast(Any, None), cast(Any, {0: None}), line,
+    station = Station(line, Succession(), View(ViewConfig()), cast(Any, None), line,
                       Stages.of(100, 100))  # fmt: skip
-    station.run(threading.Event(), lambda: None)
+    station.run(threading.Event())
     (decision,) = line.delivered
     assert decision.reason is Reason.FRAME_INCOMPLETE
     assert decision.evidence is not None

@@ -27,9 +27,9 @@ from agent.cameras.recording import INDEX, RecordedFrame, RecordingWriter, read_
 from agent.config import load_config
 from agent.errors import ConfigError, Fault, UsageError
 from agent.inspection import Frame
+from agent.inspector import open_jobs
 from agent.local_line import LineOptions, LocalLine
 from agent.segmenter import Segmenter
-from agent.station import open_jobs
 from agent.view import open_view
 from tests.conftest import ROOT, Linegate
 

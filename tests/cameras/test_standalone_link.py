@@ -20,6 +20,7 @@ from agent.health import Health, Stage, slept_ns
 from agent.inspection import Frame, Reason, Trigger, Verdict
 from agent.journal.journal import Journal
 from agent.plc.decision import Decision
+from agent.setup import Setup
 from agent.standalone.link import MOST_WAITING, StandaloneLink
 from agent.standalone.timer import Timer
 from tests.results.records import identity, rows_of
@@ -35,7 +36,7 @@ class Line:
     def __init__(self, path: Path, deadline_ms: float = LONG_MS, health: Health = IDLE, wait_ms: float = 5000,
                  required: bool = False, recipes: tuple[int, ...] = (1,)) -> None:  # fmt: skip
         self.path = path / "journal.sqlite"
-        who = replace(identity(agent_epoch=7), recipes={job: (f"tile{job}", "cd" * 32) for job in recipes})
+        who = replace(identity(agent_epoch=7), setup=Setup(recipes={job: (f"tile{job}", "cd" * 32) for job in recipes}))
         self.journal = Journal(self.path, who, wait_ms, required)
         self.link = StandaloneLink(7, 1, deadline_ms, self.journal, health, lambda: "")
         self.stop = threading.Event()

@@ -21,7 +21,7 @@ from agent.judge import Calibration, Judge, Segmentation
 from agent.model_contract import InputSpec
 from agent.recipe import ClassRule, Recipe, load_recipe
 from agent.segmenter import Segmenter
-from agent.station import SEGMENT_BUDGET_MS, SEGMENT_MARGIN, open_stages
+from agent.station import SEGMENT_BUDGET_MS, SEGMENT_MARGIN, allow_segment, open_stages
 from agent.tiling import TilePlan, spans
 from tests.conftest import ROOT, Linegate
 from tests.local_model import KERNEL_PX, NOT_VALID_AT, write_local_model
@@ -191,7 +191,8 @@ def test_a_frame_of_many_patches_is_not_taken_for_a_hung_model(tmp_path: Path) -
         write_local_model(tmp_path / "m.onnx", HEIGHT_PX, WIDTH_PX, 2), tiling=TilingConfig(overlap_px=OVERLAP_PX)
     )
     segmenter.bare_ms = 100.0
-    stages = open_stages(load_config(ROOT / "config" / "simulation.toml"), segmenter)
+    stages = open_stages(load_config(ROOT / "config" / "simulation.toml"))
+    allow_segment(stages, segmenter)
     rest_ms = stages.loop.budget_ms - stages.segment.budget_ms
     for shape, runs in (((30, 40), 6), ((10, 10), 1), ((30, 28), 4)):
         segmenter.segment(photo(*shape))

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from agent import station
+from agent import inspector, station
 from agent.cameras.line_fired import LineFiredCamera
 from agent.config import load_config
 from agent.errors import exit_on_error
@@ -43,7 +43,7 @@ def main(config_path: Path, script_path: Path) -> None:
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     note_photos(script_path.with_name("photos.jsonl").open("a"))
     ScriptedSegmenter.script = Script.read(script_path)
-    station.Segmenter = ScriptedSegmenter  # type: ignore[misc,assignment]
+    inspector.Segmenter = ScriptedSegmenter  # type: ignore[misc,assignment]
     with exit_on_error(tell_end):
         station.run_station(load_config(config_path), stop_on_signals())
 

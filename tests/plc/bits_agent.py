@@ -10,9 +10,10 @@ from agent.inspection import Trigger
 from agent.plc.bits_handshake import BitsHandshake
 from agent.plc.decision import Closed, Decision, Timing
 from agent.plc.facts import Facts
+from agent.setup import Setup
 
 SCAN_MS, DECIDE_MS, WINDOW_MS, GUARD_MS = 5, 200, 40, 25
-FACTS = Facts({1: 0x11, 2: 0x22})
+FACTS = Facts(Setup(recipes={1: ("own", "0011"), 2: ("other", "0022")}))
 Fault = Literal["lost", "left over", "answer lost"]
 FAULTS: tuple[Fault, ...] = ("lost", "left over", "answer lost")
 

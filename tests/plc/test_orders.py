@@ -16,6 +16,7 @@ from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, Alarm, Ctrl, OutcomeC
 from agent.plc.sim.inputs import BeltInputs, Edge
 from agent.plc.sim.program import PlcProgram
 from agent.plc.slots import BELT_STANDS_MS
+from agent.setup import Setup
 
 MS = 1_000_000
 GOOD = Status.ONLINE | Status.READY
@@ -29,7 +30,8 @@ class Desk:
     def __init__(self, limits: AlarmLimits | None = None, decide_counts: int = 0) -> None:
         self.now_ms = 1000
         self.program = PlcProgram(1, DECIDE_MS, decide_counts=decide_counts)
-        facts = Facts({1: 0x1111, 2: 0x2222}, ("background", "crack"))
+        recipes = {1: ("own", "1111"), 2: ("other", "2222")}
+        facts = Facts(Setup(recipes=recipes, classes=("background", "crack")))
         self.handshake = Handshake(Timing(WINDOW_MS, GUARD_MS, SCAN_MS), 1, facts, limits or AlarmLimits())
         self.agent_words = [0] * AGENT_BLOCK.count
         self.parts = 0

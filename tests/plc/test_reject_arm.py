@@ -44,7 +44,7 @@ class ArmedWorld(World):
     def __init__(self, distance_mm: float | None = None, reject_coil: bool = False) -> None:
         super().__init__()
         old = self.agent.handshake
-        facts = replace(old.facts, classes=("background", "crack", "dent"))
+        facts = replace(old.facts, setup=replace(old.facts.setup, classes=("background", "crack", "dent")))
         armed = ArmedHandshake(old.timing, 1, facts, AlarmLimits(0, 0, 3), own_arm=distance_mm is not None)
         timer = None
         if distance_mm is not None:

@@ -16,6 +16,7 @@ from agent.inspection import Defect, FrameStats, Inspection, Judgement, Reason, 
 from agent.local_line import to_toml
 from agent.plc.decision import Decision
 from agent.records import Records
+from agent.setup import Setup
 from agent.standalone.link import StandaloneLink
 from tests.conftest import ROOT
 
@@ -44,7 +45,7 @@ class MonitoredStation:
         path.write_text(to_toml(settings | tables))
         self.config = load_config(path)
         recipes = {1: ("tile", "cd" * 32)}
-        self._identity = Identity("line1", "cam1", 7, model * 32, recipes, True, False, CLASSES, "int8")
+        self._identity = Identity("line1", "cam1", 7, Setup(model * 32, recipes, CLASSES, "int8"), True)
 
     def __enter__(self) -> Self:
         with Ending() as opened:
@@ -52,7 +53,7 @@ class MonitoredStation:
             idle = Health((Stage("loop", 1e6),))
             self.link = StandaloneLink(7, 1, 20_000, self.records.journal, idle, str, raised=self.records.raised)
             opened.closes(self.link)
-            self.records.serve(self.link)
+            self.records.serve(self.link, lambda sha256, who: "")
             self.link.set_ready()
             self._triggers = self.link.triggers(threading.Event())
             self._opened = opened.pop_all()

@@ -102,7 +102,7 @@ class Kept:
         self.events: list[Event] = []
         self.raised = Raised()
         self.config = ArchiveConfig(**ROOMY | settings)
-        own = replace(identity(), classes=CLASSES)
+        own = replace(identity(), setup=replace(identity().setup, classes=CLASSES))
         self.journal = Journal(path / "journal.sqlite", own, 5000, required=False)
         self.archive = Archive(self.config, self.folder, own, self.events.append, self.raised)
         self.journal.on_completed(self.archive.take)

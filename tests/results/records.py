@@ -11,6 +11,7 @@ from agent.inspection import PlcAction, Reason, Trigger, Verdict
 from agent.journal.history import open_reader
 from agent.journal.journal import Journal
 from agent.plc.decision import Closed, Decision
+from agent.setup import Setup
 from tests.waiting import PATIENCE_S
 
 ACTIONS = {
@@ -21,7 +22,7 @@ ACTIONS = {
 
 
 def identity(agent_epoch: int = 1) -> Identity:
-    return Identity("line1", "cam1", agent_epoch, "ab" * 32, {1: ("tile", "cd" * 32)}, True)
+    return Identity("line1", "cam1", agent_epoch, Setup("ab" * 32, {1: ("tile", "cd" * 32)}), True)
 
 
 def journal_at(path: Path, agent_epoch: int = 1, wait_ms: float = 5000) -> Journal:

@@ -94,7 +94,8 @@ def test_every_command_is_answered(tmp_path: Path) -> None:
     link.set_ready()
     told: list[Event] = []
     control = ControlSocket(outlet.sockets, told.append)
-    control.serve(taken_commands(link.operator, link.ask, {1: ("tile", "cd" * 32)}, NewestPhoto(), str))
+    recipes = {1: ("tile", "cd" * 32)}
+    control.serve(taken_commands(link.operator, link.ask, lambda: recipes, NewestPhoto(), str, str.__add__))
 
     @settings(max_examples=200, deadline=None)
     @given(ORDERS)

@@ -32,6 +32,7 @@ from agent.plc.register_map import AGENT_BLOCK, Alarm, Status
 from agent.plc.wires.modbus import LinkError, ModbusConnection
 from agent.plc_config import PlcConfig
 from agent.recipe import load_recipes
+from agent.setup import Setup
 
 CONNECT_S = 10.0
 PARTS_S = 60.0
@@ -96,9 +97,10 @@ class Rig:
 
     def _open(self) -> None:
         self.epoch = next_agent_epoch(self._state_dir)
-        identity = Identity(*self._identity, self.epoch, "0" * 64, self._recipes, True)
+        setup = Setup(recipes=self._recipes)
+        identity = Identity(*self._identity, self.epoch, setup, True)
         self._journal = Journal(Path(self._folder.name) / f"{self.epoch}.sqlite", identity, 50.0, False)
-        facts = Facts({n: int(sha[:4], 16) for n, (_, sha) in self._recipes.items()}, simulated=True)
+        facts = Facts(setup, simulated=True)
         handshake = Handshake(Timing(NO_CAMERA_MS, self.plc.guard_ms, self.plc.scan_ms), self.epoch, facts)
         health = Health((Stage("script", NO_CAMERA_MS),))
         wire = WitnessedWire(self.plc, self.record)

@@ -51,6 +51,7 @@ ALARM = {
     Alarm.UNSOLICITED_FRAME: "a photo was taken although the photo-eye saw no part: bad trigger wire, or bouncing",
     Alarm.DRIFT: "light, sharpness, defect rate or scores have left their usual range: linegate watch says which",
     Alarm.EVIDENCE: "images that should be kept were lost: the disk is full, or too slow",
+    Alarm.MODEL: "a new model failed on its first parts: the one before it is back",
 }
 COMMAND = {
     Command.CLEAR_COUNTERS: "sets all counters of the agent's block to 0",

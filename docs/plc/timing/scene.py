@@ -16,6 +16,7 @@ from agent.plc.handshake import Handshake
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK, OutcomeCode, Status, VerdictCode
 from agent.plc.sim.inputs import Edge
 from agent.plc.sim.program import PlcProgram
+from agent.setup import Setup
 from docs.plc.timing.svg import Lane
 
 SCAN_MS = POLL_MS = 10
@@ -25,7 +26,7 @@ GUARD_MS, WINDOW_MS = 30, 100
 BEFORE_MS = 100
 """Both sides know each other by the time the picture begins."""
 CLOCK_MS = 10_000
-JOBS = {1: 0x1111, 2: 0x2222}
+JOBS = Setup(recipes={1: ("", "1111"), 2: ("", "2222")})
 
 
 @dataclass

@@ -1,0 +1,67 @@
+"""Which model a start of the station uses: the config's, the installed one, or the one before it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import ConfigError, in_words
+from agent.event import Event
+from agent.model.store import Installed, ModelStore, shortened
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`previous`: the model is still on trial, and this is used where it fails."""
+
+    path: Path
+    previous: Path | None = None
+    told: tuple[Event, ...] = ()
+    """What is to be written down of it."""
+    rolled_back: bool = False
+
+
+def choose_model(store: ModelStore, configured: Path) -> Choice:
+    """What stands on disk is brought up to date. Raises ConfigError.
+
+    A model that is installed and not there, or changed, is none to do without: the station stays down.
+    """
+    installed = store.read()
+    if installed is None:
+        return Choice(configured)
+    now = store.configured()
+    if now != installed.configured:
+        _write(store, None)
+        why = f"{now} by [model] path, which has another file than when {installed.model} was installed"
+        return Choice(configured, told=(_told("configured", why),))
+    if not installed.on_trial:
+        return Choice(store.path_of(installed.model))
+    if installed.running:
+        return _back(store, installed)
+    paths = store.path_of(installed.model), store.path_of(installed.previous)
+    _write(store, installed.model_copy(update={"running": True}))
+    return Choice(*paths)
+
+
+def _back(store: ModelStore, installed: Installed) -> Choice:
+    path = store.path_of(installed.previous)
+    _write(store, installed.model_copy(update={"model": installed.previous, "on_trial": False, "running": False}))
+    why = f"{installed.model} → {installed.previous}: the process ended while the new one was on trial"
+    return Choice(path, told=(_told("rolled_back", why),), rolled_back=True)
+
+
+def _write(store: ModelStore, installed: Installed | None) -> None:
+    try:
+        store.write(installed)
+    except OSError as error:
+        raise ConfigError(
+            f"model.json: {in_words(error)}: make [station] state_dir a writable folder, with space on its disk"
+        ) from error
+
+
+def _told(what: str, why: str) -> Event:
+    log.warning("model %s: %s", what.replace("_", " "), shortened(why))
+    return Event("model", what, why)

@@ -1,0 +1,105 @@
+"""The model files that were installed on a station, by their sha256, and which of them is in use, on disk.
+
+`[model] path` names the file that the station has from its config; what `linegate model install` has brought since
+lies in `state_dir`/models, and model.json beside it says which is in use. A restart goes by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from agent.errors import ConfigError, in_words
+from agent.lasting_file import write_lasting
+from agent.toml import Strict
+
+SHA256 = r"^[0-9a-f]{64}$"
+Sha256 = Annotated[str, Field(pattern=SHA256)]
+
+
+class Installed(Strict):
+    """What was installed last."""
+
+    model: Sha256
+    """In use."""
+    previous: Sha256
+    """Before it."""
+    configured: Sha256
+    """The file that [model] path named then: with another one there, the config decides again."""
+    on_trial: bool
+    running: bool
+    """A process is at it; found so at a start, that one has died."""
+
+
+class ModelStore:
+    """Of one station. `configured`: its [model] path. For one process at a time, but for `add`."""
+
+    def __init__(self, state_dir: Path, configured: Path) -> None:
+        self.folder, self._state, self._configured = state_dir / "models", state_dir / "model.json", configured
+
+    def read(self) -> Installed | None:
+        """None: the config's model is in use. ConfigError when the file makes no sense."""
+        try:
+            return Installed.model_validate_json(self._state.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            why = str(error).splitlines()[0]
+            raise ConfigError(f"{self._state}: {why}: remove it, then [model] path decides again") from error
+
+    def write(self, installed: Installed | None) -> None:
+        """None: the config's model again. Raises OSError."""
+        if installed is None:
+            self._state.unlink(missing_ok=True)
+        else:
+            write_lasting(self._state, installed.model_dump_json() + "\n")
+
+    def add(self, content: bytes) -> str:
+        """Its sha256: it is there now, whole. Raises OSError."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.folder.mkdir(exist_ok=True)
+        write_lasting(self.stored(sha256), content)
+        return sha256
+
+    def stored(self, sha256: str) -> Path:
+        """Where an installed file lies."""
+        return self.folder / f"{sha256}.onnx"
+
+    def configured(self) -> str:
+        """The sha256 of the config's model as it is now. Raises ConfigError."""
+        return _sha256_of(self._configured, "check [model] path")
+
+    def path_of(self, sha256: str) -> Path:
+        """The file with this hash, checked. Raises ConfigError when there is none, or it has been changed."""
+        with suppress(ConfigError):
+            if self.configured() == sha256:
+                return self._configured
+        path, remedy = self.stored(sha256), f"put it back, or remove {self._state} to go by [model] path again"
+        if _sha256_of(path, remedy) != sha256:
+            raise ConfigError(f"model {path}: it has been changed since it was installed: {remedy}")
+        return path
+
+    def clear(self, keep: Iterable[str]) -> None:
+        """Delete all but these. Raises OSError."""
+        kept = {self.stored(sha256).name for sha256 in keep}
+        for path in self.folder.glob("*.onnx*") if self.folder.is_dir() else ():
+            if path.name not in kept and re.match(SHA256, path.name.split(".", 1)[0]):
+                path.unlink()
+
+
+def shortened(text: str) -> str:
+    """Hashes as long as a person needs them."""
+    return re.sub(r"\b[0-9a-f]{64}\b", lambda found: found[0][:12], text)
+
+
+def _sha256_of(path: Path, remedy: str) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"model {path}: {in_words(error)}: {remedy}") from error

@@ -1,0 +1,98 @@
+"""A model file is tried out in a process of its own: one that crashes ONNX Runtime takes no station with it.
+
+`python -m agent.model.try_out` is that process: what to try comes on stdin, what came of it goes to stdout, as JSON.
+It gives way to the station: what the computer has left over decides how long it takes, so the shortest time counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from agent.config import ModelConfig
+from agent.errors import ConfigError, Fault, LinegateError
+
+NICENESS = 10
+ROUNDS = 3
+LIMIT_S = 120.0
+"""A CUDA provider has its libraries to load."""
+LOOK_S = 0.1
+
+
+def try_out(path: Path, model: ModelConfig, shape: tuple[int, ...] | None, ending: threading.Event) -> float:
+    """Golden self-test; the ms that the runs for a frame of `shape` take here at best.
+
+    Raises ConfigError with the reason when the file is not fit for use, Fault when `ending` is set first.
+    """
+    asked = {"model": model.model_copy(update={"path": path}).model_dump(mode="json"), "shape": shape}
+    environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    command = [sys.executable, "-m", "agent.model.try_out"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as child:
+        output = _heard(child, json.dumps(asked), ending)
+    if child.returncode < 0:
+        raise ConfigError(
+            f"it killed the process that tried it out ({signal.Signals(-child.returncode).name}): do not use it"
+        )
+    try:
+        answer = json.loads(output)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"the process that tried it out ended with {child.returncode}, without a word") from error
+    if error_text := answer.get("error"):
+        raise ConfigError(str(error_text))
+    return float(answer["run_ms"])
+
+
+def _heard(child: subprocess.Popen[str], asked: str, ending: threading.Event) -> str:
+    end_s, given = time.monotonic() + LIMIT_S, asked
+    while True:
+        try:
+            return child.communicate(given, timeout=LOOK_S)[0]
+        except subprocess.TimeoutExpired:
+            given = ""  # communicate() goes on where it was
+        if ending.is_set() or time.monotonic() > end_s:
+            child.kill()
+            child.communicate()
+            if ending.is_set():
+                raise Fault("the station ended before it was tried out")
+            raise ConfigError(f"it was not tried out within {LIMIT_S:.0f} s: it hangs, or is far too slow")
+
+
+def main() -> None:
+    """In the process of its own."""
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:  # the station may run in real time
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.nice(NICENESS)
+    asked = json.load(sys.stdin)
+    shape = asked["shape"] and tuple(asked["shape"])
+    try:
+        answer: dict[str, object] = {
+            "run_ms": _shortest_ms(ModelConfig.model_validate(asked["model"], context={"folder": Path()}), shape)
+        }
+    except LinegateError as error:
+        answer = {"error": str(error)}
+    except Exception as error:  # whatever the runtime raises
+        answer = {"error": f"model {asked['model']['path']}: {str(error).splitlines()[0][:160]}"}
+    json.dump(answer, sys.stdout)
+
+
+def _shortest_ms(model: ModelConfig, shape: tuple[int, ...] | None) -> float:
+    from agent.segmenter import Segmenter  # after the process gives way: this takes half a second
+
+    segmenter = Segmenter(model.path, model.provider, model.threads, model.tiling)
+    found = []
+    for _ in range(ROUNDS):
+        segmenter.self_test()
+        found.append(segmenter.expected_ms(shape))
+    return min(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Model files that are good on their golden sample, whose first pixel is white, and go wrong on a photo.
+
+The rendered tiles are darker than that. The tiny model under them says one thing of every part, so that each answer
+shows which model gave it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from agent.model_contract import INPUT, VALID
+from tests.hanging_model import counting
+from tests.tiny_model import SIDE_PX, write_tiny_model
+
+GOLDEN_GREY = 255
+
+
+def write_passing(path: Path, *, mark: int = 1) -> Path:
+    """Nothing but black is a defect, and no tile has any: all pass. `mark`: 1 … 5 make other files of it."""
+    return write_tiny_model(path, dark_below=mark)
+
+
+def write_rejecting(path: Path) -> Path:
+    """Every pixel is a defect: all are rejected."""
+    return write_tiny_model(path, dark_below=256, expected_px=SIDE_PX**2)
+
+
+def write_invalid(path: Path) -> Path:
+    """valid = 0 on a photo, as where a logit is not finite."""
+    return _with_flag(path, [helper.make_node("Cast", ["white_corner"], [VALID], to=TensorProto.UINT8)])
+
+
+def write_raising(path: Path) -> Path:
+    """The run fails on a photo: an index out of range."""
+    return _with_flag(path, [
+        helper.make_node("Not", ["white_corner"], ["dark_corner"]),
+        helper.make_node("Cast", ["dark_corner"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["flag", "index"], [VALID]),
+    ])  # fmt: skip
+
+
+def write_killing(path: Path, *, always: bool = False) -> Path:
+    """The least integer divided by -1 on a photo, which kills the process; `always`: on the golden sample too."""
+    return _with_flag(path, [
+        helper.make_node("Where", ["always" if always else "a_photo", "minus_one", "one"], ["divisor"]),
+        helper.make_node("Div", ["least", "divisor"], ["quotient"]),
+        helper.make_node("Cast", ["quotient"], ["not_zero"], to=TensorProto.BOOL),
+        helper.make_node("Cast", ["not_zero"], [VALID], to=TensorProto.UINT8),
+    ])  # fmt: skip
+
+
+def write_slow(path: Path, turns: int, *, always: bool = False) -> Path:
+    """So many turns of an empty loop on a photo; `always`: on the golden sample too."""
+    return _with_flag(path, [
+        helper.make_node("Where", ["always" if always else "a_photo", "turns", "never"], ["turns_there"]),
+        helper.make_node("Reshape", ["turns_there", "scalar"], ["turns_now"]),
+        helper.make_node("Loop", ["turns_now", "", "none_yet"], ["turned"], body=counting()),
+        helper.make_node("Less", ["turned", "none_yet"], ["impossible"]),
+        helper.make_node("Not", ["impossible"], ["good"]),
+        helper.make_node("Cast", ["good"], [VALID], to=TensorProto.UINT8),
+    ], turns=turns)  # fmt: skip
+
+
+def _with_flag(path: Path, nodes: list[onnx.NodeProto], *, turns: int = 0) -> Path:
+    """The passing model with another way to its valid flag; `white_corner`: bool [1], true on the golden sample."""
+    model = onnx.load(write_passing(path))
+    graph = model.graph
+    (flag,) = [node for node in graph.node if list(node.output) == [VALID]]
+    graph.node.remove(flag)
+    graph.node.extend([
+        helper.make_node("Slice", [INPUT, "origin", "first"], ["corner"]),
+        helper.make_node("Reshape", ["corner", "vector"], ["corner_grey"]),
+        helper.make_node("Equal", ["corner_grey", "white_grey"], ["white_corner"]),
+        helper.make_node("Not", ["white_corner"], ["a_photo"]),
+        helper.make_node("Or", ["white_corner", "a_photo"], ["always"]),
+        *nodes,
+    ])  # fmt: skip
+    constants = {
+        "origin": np.zeros(4, np.int64),
+        "first": np.ones(4, np.int64),
+        "vector": np.array([1], np.int64),
+        "white_grey": np.array([GOLDEN_GREY], np.uint8),
+        "one": np.array([1], np.int32),
+        "minus_one": np.array([-1], np.int32),
+        "least": np.array([-(2**31)], np.int32),
+        "turns": np.array([turns], np.int64),
+        "never": np.array([0], np.int64),
+        "scalar": np.zeros(0, np.int64),
+        "none_yet": np.zeros(1, np.int64),
+    }
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    onnx.save(model, str(path))
+    return path
