@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from agent.agent_epoch import next_agent_epoch, state_dir_alone
+from agent.arenas import share_arenas
 from agent.cameras import Camera
 from agent.cameras.open_camera import open_camera, ordered_size
 from agent.cameras.recorder import Recorder
@@ -140,6 +141,7 @@ def run_station(config: Config, stop: threading.Event, record: Path | None = Non
     `record`: a folder in which every frame of the camera is recorded; UsageError when it cannot be.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    share_arenas()
     exit_when_a_thread_dies()
     with Ending() as opened:
         recorder = opened.enter_context(closing(Recorder(record))) if record else None
