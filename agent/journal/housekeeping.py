@@ -108,6 +108,7 @@ class Housekeeping:
                     return
 
     def _round(self, db: sqlite3.Connection) -> None:
+        self._journal.kept_s = time.monotonic()
         self._journal.ids.keep_ahead()
         db.execute("PRAGMA synchronous = NORMAL")
         begun_s, message_id = time.monotonic(), self._journal.ids.given["inspections"]
@@ -149,6 +150,7 @@ class Housekeeping:
         more = True
         while more and not self._keeper.ending.is_set():
             more = False
+            self._journal.kept_s = time.monotonic()
 
             def turn(writer: sqlite3.Connection) -> None:
                 nonlocal more

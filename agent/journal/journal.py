@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class Journal:
         """What has been found since: the next start will set the file aside."""
         self.long_log = ""
         """Why the log of changes grows; "" = it does not."""
+        self.kept_s = time.monotonic()
+        """When housekeeping came round last."""
         self._queue = Backlog()
         if self.found_damaged:
             self.record(Event("journal", "DAMAGED", self.found_damaged))

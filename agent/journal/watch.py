@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from agent.event import Event
@@ -14,6 +15,9 @@ from agent.raised import Raised
 
 log = logging.getLogger(__name__)
 
+KEPT_LIMIT_S = 120.0
+"""A round may wait for a slow disk, but not so long."""
+
 
 class Watch:
     """Looks when it is told to, by a thread that never touches the disk."""
@@ -23,10 +27,13 @@ class Watch:
         self._damage_told = ""
         self.trouble = ""
         """Why rows wait; "" = none does for long."""
+        self.unkept = ""
+        """Since when housekeeping hangs; "" = it comes round."""
 
     def look(self) -> None:
         """The alarm stands while rows wait too long; once more when the file is found, or was found, damaged."""
         self._tell_damage()
+        self._tell_unkept()
         late_s = self._journal.late_s()
         if late_s > LATE_S:
             self._tell_late(late_s)
@@ -37,7 +44,7 @@ class Watch:
 
     def upkeep(self) -> dict[str, Any]:
         """Its part of what the pulse says."""
-        trouble = self.trouble or self._journal.damage or self._journal.long_log
+        trouble = self.trouble or self._journal.damage or self._journal.long_log or self.unkept
         return {"rows_waiting": self._journal.rows_waiting, "journal_trouble": trouble}
 
     def _tell_late(self, late_s: float) -> None:
@@ -51,6 +58,18 @@ class Watch:
             trouble = about(Happening.RECORD_TROUBLE)
             log.error("journal: %s: rows wait in memory; free or mend the disk", why, extra=trouble)
             self._journal.record(Event("journal", "WAITING", f"{why}: rows wait in memory"))
+        self._raised.add(Alarm.JOURNAL)
+
+    def _tell_unkept(self) -> None:
+        """Rows are written on, into a log that grows."""
+        if self._journal.damage or time.monotonic() - self._journal.kept_s < KEPT_LIMIT_S:
+            self.unkept = ""
+            return
+        if not self.unkept:
+            self.unkept = f"housekeeping has hung for over {KEPT_LIMIT_S:.0f} s: its log grows until the disk is full"
+            log.error("journal: %s; mend the disk and restart the station", self.unkept,
+                      extra=about(Happening.RECORD_TROUBLE))  # fmt: skip
+            self._journal.record(Event("journal", "UNKEPT", self.unkept))
         self._raised.add(Alarm.JOURNAL)
 
     def _tell_damage(self) -> None:

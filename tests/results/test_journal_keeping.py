@@ -280,6 +280,27 @@ def test_a_log_that_grows_under_a_long_reader_is_told_of_once_and_shrinks_again(
     assert told == ["LONG_LOG"]
 
 
+def test_housekeeping_that_hangs_is_told_of_once_and_the_alarm_stands(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "KEPT_LIMIT_S", 2.5)  # a round comes each second
+    journal, raised = journal_at(path), Raised()
+    keeper, observer = Housekeeping(journal, JournalConfig()), Watch(journal, raised)
+    begun_s = time.monotonic()
+    while time.monotonic() < begun_s + 3:
+        observer.look()
+        assert not raised.take()
+        time.sleep(0.1)
+    keeper.close()  # as if it hung
+    wait_until(lambda: [observer.look(), raised.take()][1] is Alarm.JOURNAL, "it is noticed")
+    observer.look()
+    assert raised.take() is Alarm.JOURNAL
+    assert "housekeeping has hung" in observer.upkeep()["journal_trouble"]
+    journal.close()
+    with closing(open_reader(path)) as reader:
+        assert [row[0] for row in reader.execute("SELECT what FROM events")] == ["UNKEPT"]
+
+
 def test_the_rest_of_the_check_finds_damage_and_parts_go_on(path: Path) -> None:
     journal = journal_at(path)
     inspect(journal, *range(1, 80))

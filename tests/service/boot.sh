@@ -37,6 +37,7 @@ inside() {
     build_disk "$1/disk"
     add_user "$1/disk/root/etc"
     chown 0:64999 "$1/etc"
+    chmod 750 "$1/etc"
     while read -r from to; do
         mkdir -p "$1/disk/root$to"
         mount --rbind "$from" "$1/disk/root$to"

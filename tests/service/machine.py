@@ -29,7 +29,9 @@ LAUNCHER = """#!/bin/sh
 export LD_LIBRARY_PATH=/opt/linegate/python/lib PYTHONPATH=/opt/linegate/source:/opt/linegate/site
 exec /opt/linegate/python/bin/{python} "$@"
 """
-INSTALLED = {ROOT / name: f"/opt/linegate/source/{name}" for name in ("agent", "config", "models", "tests", "systemd")} | {
+INSTALLED = {
+    ROOT / name: f"/opt/linegate/source/{name}" for name in ("agent", "config", "models", "tests", "systemd")
+} | {
     Path(sys.base_prefix): "/opt/linegate/python",
     Path(pytest.__file__).parent.parent: "/opt/linegate/site",
 }
@@ -115,7 +117,7 @@ class Machine:
 
     def drop_in(self, unit: str, name: str, text: str) -> None:
         """What `systemctl edit` would write."""
-        folder = self._units / f"{unit}.d"
+        folder = self._units / f"{unit}.service.d"
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.conf").write_text(text)
         self.systemctl("daemon-reload")
@@ -147,7 +149,8 @@ class Machine:
         end_s = time.monotonic() + BOOT_LIMIT_S
         while not met():
             said = (self._folder / "boot.log").read_text()
-            assert self._process.poll() is None and time.monotonic() < end_s, f"waited in vain until {what}: {said}"
+            lost = self._process.poll() is not None or time.monotonic() > end_s
+            assert not lost, f"waited in vain until {what}: {said}"
             time.sleep(0.02)
 
     def _find_first(self) -> bool:

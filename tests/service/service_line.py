@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +12,6 @@ from tests.conftest import ROOT
 from tests.faults.observed_line import ObservedLine
 from tests.faults.plc_memory import PlcMemory
 from tests.service.machine import Machine
-from tests.waiting import wait_until
 
 
 class ServiceLine(ObservedLine):

@@ -153,4 +153,4 @@ def test_restarts_in_a_row_leave_every_part_with_one_decision(
         line.wait_for_parts(len(line.truth()) + 3)
     line.end_here()
     verdicts = line.check_ledgers()
-    assert verdicts["pass"] > 0 and verdicts["no_decision"] > 0, "this run has proved nothing"
+    assert min(verdicts["pass"], verdicts["no_decision"]) > 0, "this run has proved nothing"
