@@ -62,21 +62,20 @@ def look(unit: str) -> Instance:
                     value["Result"])  # fmt: skip
 
 
-def restart(before: Instance, changes: Changes) -> None:
-    """One that was READY has to be so again. Raises Refused with why it is not."""
-    changes.make(f"restart {before.unit}", lambda: _restart(before))
+def restart(unit: str, to_be_ready: bool, changes: Changes) -> None:
+    """And wait until it is READY, where it is to be. Raises Refused with why it is not."""
+    changes.make(f"restart {unit}", lambda: _restart(unit, to_be_ready))
 
 
-def _restart(before: Instance) -> None:
+def _restart(unit: str, to_be_ready: bool) -> None:
     end_s = time.monotonic() + READY_WITHIN_S
-    run("systemctl", "reset-failed", before.unit)
-    waits = [] if before.ready else ["--no-block"]
+    run("systemctl", "reset-failed", unit)
+    waits = [] if to_be_ready else ["--no-block"]
     with suppress(subprocess.TimeoutExpired):  # it waits for something: its status says for what
-        subprocess.run(["systemctl", "restart", *waits, before.unit], capture_output=True, check=False,
-                       timeout=READY_WITHIN_S)  # fmt: skip
-    while before.ready and not (now := look(before.unit)).ready:
+        subprocess.run(["systemctl", "restart", *waits, unit], capture_output=True, check=False, timeout=READY_WITHIN_S)
+    while to_be_ready and not (now := look(unit)).ready:
         if now.state == "failed" or now.restarts >= TRIES or time.monotonic() > end_s:
-            raise Refused(f"{before.unit} is not READY: {now.status or now.result}: journalctl -u {before.unit} -n 20")
+            raise Refused(f"{unit} is not READY: {now.status or now.result}: journalctl -u {unit} -n 20")
         time.sleep(0.1)
 
 

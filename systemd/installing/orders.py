@@ -30,15 +30,16 @@ def install(program: Program, source: Source, drop_ins: list[str], changes: Chan
     _make_user(changes)
     build(program, source, changes)
     old, before = program.version(program.current), program.version(program.previous)
+    ready = _ready()
     try:
         if old != source.version:
             require_good_configs(program, source.version, changes)
         _put_example(program, source, changes)
-        _switch(program, source.version, wanted, changes)
+        _switch(program, source.version, wanted, ready, changes)
     except Refused as error:
         if old is None or old == source.version:
             raise
-        gone_back = _go_back(program, old, before, changes)
+        gone_back = _go_back(program, old, before, ready, changes)
         raise Refused(f"{error}{gone_back}", error.exit_code) from error
     finally:
         links = (program.current, program.previous)
@@ -56,7 +57,7 @@ def roll_back(program: Program, changes: Changes) -> None:
     if previous is None or not is_complete(program.folder(previous)):
         raise Refused("there is no previous version to go back to")
     require_good_configs(program, previous, changes)
-    _switch(program, previous, [], changes)
+    _switch(program, previous, [], _ready(), changes)
 
 
 def uninstall(program: Program, purge: bool, changes: Changes) -> None:
@@ -79,7 +80,12 @@ def uninstall(program: Program, purge: bool, changes: Changes) -> None:
         print(f"kept {CONFIG} and {STATE}, and user {USER}, to whom they belong: `uninstall --purge` removes them")
 
 
-def _switch(program: Program, version: str, drop_ins: list[Path], changes: Changes) -> None:
+def _ready() -> set[str]:
+    """The stations that inspect now: they have to do so afterwards."""
+    return {instance.unit for instance in running() if instance.ready}
+
+
+def _switch(program: Program, version: str, drop_ins: list[Path], ready: set[str], changes: Changes) -> None:
     old = program.version(program.current)
     changed = write_service_files(program, _files(program, version) / "systemd", drop_ins, changes)
     if old is not None and old != version:
@@ -91,15 +97,15 @@ def _switch(program: Program, version: str, drop_ins: list[Path], changes: Chang
         changes.link(COMMAND, str(program.command))
     for instance in running():
         if changed or changes.dry_run or not instance.runs(program):
-            restart(instance, changes)
+            restart(instance.unit, instance.unit in ready, changes)
 
 
-def _go_back(program: Program, old: str, before: str | None, changes: Changes) -> str:
+def _go_back(program: Program, old: str, before: str | None, ready: set[str], changes: Changes) -> str:
     """What was done about a version that does not become READY: nothing, if it was not switched to."""
     if program.version(program.current) == old:
         return ""
     try:
-        _switch(program, old, [], changes)
+        _switch(program, old, [], ready, changes)
         said = f"\nrolled back: linegate {old} runs"
     except Refused as error:
         said = f"\nrolled back: linegate {old} is not READY either: {error}"
