@@ -81,6 +81,7 @@ def kernel_log(case: Case) -> str:
 
 def doctor(case: Case) -> str:
     """Its findings as JSON. In a process of its own: a camera's library may hang or crash. Raises NotKnown."""
+    case.config  # noqa: B018 - without one there is nothing to look at
     command = [sys.executable, "-m", "agent", "doctor", str(case.path.resolve()), "--json"]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
