@@ -13,7 +13,7 @@ import platform
 import shutil
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 
@@ -56,6 +56,7 @@ def run(options: LineOptions, out: Path) -> int:
         for name in ("station", "simulator"):
             line.stop(name)
             shutil.copy(line.log(name), out / f"{name}.log")
+        line.options = replace(options, seconds=soak.parts / options.rate_per_s)
         found = goals(soak, line.expected_verdicts())
     write(out, soak, found)
     for text in table(found, soak.record.ended):
@@ -109,4 +110,6 @@ def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # whatever thread still waits for a message

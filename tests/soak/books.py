@@ -12,20 +12,23 @@ from typing import Any
 from agent.journal.history import open_reader
 from agent.journal.rows import BEFORE_OPEN
 
-PASS, REJECT, NO_DECISION = b"prn"
-LETTER = {
-    **{"pass": PASS, "reject": REJECT, "no_decision": NO_DECISION},
-    **{"passed": PASS, "rejected": REJECT, "no_verdict": NO_DECISION},
+PASS, REJECT, NO_DECISION, NO_VERDICT, UNKNOWN = b"prnvu"
+VERDICTS = {"pass": PASS, "reject": REJECT, "no_decision": NO_DECISION}
+OUTCOMES = {"passed": PASS, "rejected": REJECT, "no_decision": NO_DECISION, "no_verdict": NO_VERDICT}
+"""What the PLC took the part for …"""
+ACTIONS = {
+    **{"passed": PASS, "rejected": REJECT, "rejected_no_decision": NO_DECISION, "rejected_no_verdict": NO_VERDICT},
+    "unknown": UNKNOWN,
 }
-"""By verdict, and by what the PLC took the part for."""
+"""… and what the journal says that it did."""
 MOST_TOLD = 20
 
 
 class Book:
     """One letter a part, a byte each, so that a long run fills no memory; what does not fit in is kept in words."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, letters: dict[str, int]) -> None:
+        self.name, self._letters = name, letters
         self.troubles: list[str] = []
         self._parts = bytearray()
         self._known = 0
@@ -35,7 +38,7 @@ class Book:
     def note(self, part_id: int | None, outcome: str) -> None:
         """The part became this."""
         with self._lock:
-            letter = LETTER.get(outcome)
+            letter = self._letters.get(outcome)
             if not part_id or letter is None:
                 self.trouble(f"part {part_id}: {outcome}")
                 return
@@ -74,7 +77,7 @@ class Truth:
     """The simulator's log: what the arm did, and with what before it. Read on from where it was read to."""
 
     def __init__(self, path: Path) -> None:
-        self.book = Book("PLC")
+        self.book = Book("PLC", OUTCOMES)
         self._path, self._read_to = path, 0
 
     def read_on(self) -> None:
@@ -100,10 +103,13 @@ class Truth:
 class Rows:
     """The journal, read as `linegate report` would, and how long each part took."""
 
-    COLUMNS = "message_id, kind, part_id, verdict, reason, decided_ns, acknowledged_ns, triggered_ns, evidence"
+    COLUMNS = (
+        "message_id, kind, part_id, verdict, reason, plc_action, decided_ns, acknowledged_ns, triggered_ns, evidence"
+    )
 
     def __init__(self, path: Path) -> None:
-        self.book = Book("journal")
+        self.book = Book("journal", VERDICTS)
+        self.actions = Book("journal of what the PLC did", ACTIONS)
         self._path, self._newest = path, 0
         self.reasons: dict[str, int] = {}
         """Parts without a verdict, by reason."""
@@ -126,6 +132,7 @@ class Rows:
             self.book.trouble(f"a gap between messages {self._newest} and {row['message_id']}")
         self._newest = row["message_id"]
         self.book.note(row["part_id"], row["verdict"] if row["kind"] == "inspection" else row["kind"])
+        self.actions.note(row["part_id"], row["plc_action"])
         if row["verdict"] == "no_decision":
             self.reasons[row["reason"]] = self.reasons.get(row["reason"], 0) + 1
         elif row["acknowledged_ns"]:

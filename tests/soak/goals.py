@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from agent.journal.file import LOG_LIMIT_BYTES
-from tests.soak.books import PASS, Book
+from tests.soak.books import NO_DECISION, NO_VERDICT, PASS, REJECT, Book
 from tests.soak.line import ARCHIVE_GB
 from tests.soak.process import Sample
 from tests.soak.soak import Soak, p99
@@ -49,22 +49,26 @@ def _count(what: str, found: int, examples: str = "") -> Goal:
 
 
 def _ledgers(soak: Soak, expected: dict[int, str]) -> list[Goal]:
-    plc, *others = soak.books
+    plc, actions, journal, *subscribers = soak.books
     parts, truth = soak.parts, plc.letters(soak.parts)
-    tally = Counter(soak.rows.book.letters(parts))
-    decided = sum(tally[letter] for letter in b"prn")
+    tally = Counter(journal.letters(parts))
+    decided = tally[PASS] + tally[REJECT] + tally[NO_DECISION]
     escapes = [part for part, letter in enumerate(truth, 1) if letter == PASS and expected[part] != "pass"]
+    unproven = [part for part, pair in enumerate(zip(truth, journal.letters(parts), strict=True), 1)
+                if pair[0] == PASS != pair[1]]  # fmt: skip
     troubles = [f"{book.name}: {trouble}" for book in soak.books for trouble in book.troubles]
     failures = soak.listeners.failures
-    undecided = tally[b"n"[0]]
+    undecided = sum(letter in (NO_DECISION, NO_VERDICT) for letter in truth)
     return [
         Goal("the whole time", f"{soak.record.ordered_s / 60:.1f} min", f"{soak.record.ran_s / 60:.1f} min",
              not soak.record.ended, soak.record.ended),
         Goal("triggers = pass + reject + no decision", f"{parts:,}",
-             f"{tally[b'p'[0]]:,} + {tally[b'r'[0]]:,} + {undecided:,} = {decided:,}", decided == parts > 0,
+             f"{tally[PASS]:,} + {tally[REJECT]:,} + {tally[NO_DECISION]:,} = {decided:,}", decided == parts > 0,
              f"{parts - decided:,} parts without a row"),
-        *(_same_as_plc(book, truth, parts) for book in others),
+        _same(plc, actions, parts),
+        *(_same(journal, subscriber, parts) for subscriber in subscribers),
         _count("parts passed whose photo is none of a good part", len(escapes), f"parts {escapes[:5]}"),
+        _count("parts passed without the row of a PASS", len(unproven), f"parts {unproven[:5]}"),
         _count("gaps, parts twice, parts out of step", len(troubles), "; ".join(troubles[:5])),
         _count("followers that have died", len(failures), "; ".join(failures)),
         Goal("parts without a verdict in time", f"≤ {UNDECIDED_SHARE:.1%}", f"{undecided:,} {soak.rows.reasons or ''}",
@@ -72,11 +76,10 @@ def _ledgers(soak: Soak, expected: dict[int, str]) -> list[Goal]:
     ]  # fmt: skip
 
 
-def _same_as_plc(book: Book, truth: bytes, parts: int) -> Goal:
-    differing = [
-        part for part, pair in enumerate(zip(truth, book.letters(parts), strict=True), 1) if len(set(pair)) > 1
-    ]
-    return _count(f"PLC and {book.name} differ", len(differing), f"parts {differing[:5]}")
+def _same(one: Book, other: Book, parts: int) -> Goal:
+    pairs = enumerate(zip(one.letters(parts), other.letters(parts), strict=True), 1)
+    differing = [part for part, (here, there) in pairs if here != there]
+    return _count(f"{one.name} and {other.name} differ", len(differing), f"parts {differing[:5]}")
 
 
 # --- memory, descriptors, threads, disk ----------------------------------------------------------------------------

@@ -40,5 +40,8 @@ class SoakLine(ObservedLine):
         self._processes[name] = self.processes[name] = process
         return process
 
+    def _simulator_arguments(self, settings: dict[str, Any]) -> list[str]:
+        return [*super()._simulator_arguments(settings), "--decide-by", "encoder"]  # should the line ever stand
+
     def _receive(self) -> None:
         """The soak has subscribers of its own, which keep no messages."""

@@ -17,7 +17,7 @@ from threading import Event
 from agent.messages import ResultMessage, StatusMessage
 from agent.subscriber.subscriber import Break, Trouble, follow, subscribe
 from tests.conftest import ROOT
-from tests.soak.books import Book
+from tests.soak.books import VERDICTS, Book
 
 STAYS_S, AWAY_S = 40.0, 10.0
 """So long one of the subscribers listens before it leaves, and before it comes back for what it has missed."""
@@ -32,7 +32,7 @@ class Listeners:
         self._results, self._replay, self._position, self._metrics = (
             endpoints["results"], endpoints["replay"], position, metrics,
         )  # fmt: skip
-        self.books = [Book("a subscriber"), Book("one that comes and goes"), Book("linegate watch")]
+        self.books = [Book(name, VERDICTS) for name in ("a subscriber", "one that comes and goes", "linegate watch")]
         self.pulse: StatusMessage | None = None
         """The newest."""
         self.gap_ms = 0.0

@@ -81,7 +81,7 @@ class Soak:
     @property
     def books(self) -> list[Book]:
         """Everybody's."""
-        return [self.truth.book, self.rows.book, *self.listeners.books]
+        return [self.truth.book, self.rows.actions, self.rows.book, *self.listeners.books]
 
     def run(self) -> None:
         """Until the belt is empty and all have heard of it, the line fails, or Ctrl-C; then `record` is complete."""
