@@ -104,7 +104,9 @@ def parse_contract(metadata: dict[str, str], where: str) -> ModelContract:
         ) from error
 
 
-def _this_schema(document: dict[str, Any], where: str) -> dict[str, Any]:
+def _this_schema(document: Any, where: str) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise ConfigError(f"{where}: its contract is no JSON object: export the model again")
     found = document.get("schema_version")
     if found != SCHEMA_VERSION:
         raise ConfigError(
