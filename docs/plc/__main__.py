@@ -1,15 +1,16 @@
-"""Write anew what in docs/plc and docs/plc.md comes from the code: python -m docs.plc"""
+"""Write anew what in the documents comes from the code: python -m docs.plc"""
 
 from __future__ import annotations
 
-from docs.plc.generated import FOLDER, GUIDE, files, filled
+from docs.plc.generated import FOLDER, PAGES, files, filled
 
 
 def main() -> None:
-    """Tag lists, declarations, diagrams, and the guide's tables."""
+    """Tag lists, declarations, diagrams, and the tables of the pages."""
     for name, text in files().items():
         (FOLDER / name).write_text(text)
-    GUIDE.write_text(filled(GUIDE.read_text()))
+    for page in PAGES:
+        page.write_text(filled(page.read_text()))
 
 
 if __name__ == "__main__":
