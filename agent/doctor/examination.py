@@ -75,7 +75,7 @@ def examine(
 ) -> Examined:
     """`told` hears of each group when it is complete."""
     begun_s, groups = time.monotonic(), list[Group]()
-    subject = Subject(config, path, seconds, running_station(config), keys, times=times_of(Path("/")))
+    subject = Subject(config, path, seconds, running_station(config, keys), keys, times=times_of(Path("/")))
     if subject.running:
         give_way()
     for name, examine_group in GROUPS.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from agent.cameras import Driver
 from agent.cameras.commissioning.frame_statistics import Statistics
 from agent.cameras.commissioning.showing import Frames
 from agent.cameras.drivers.genicam_settings import Features, kept
+from agent.cameras.drivers.gentl_producer import VENDOR_ERRORS, own_words
 from agent.cameras.open_camera import open_driver
 from agent.config import Config
 from agent.errors import ConfigError, Fault, NoDecision
@@ -26,6 +27,7 @@ STREAM_FACTS = (
     "DeviceVendorName", "DeviceModelName", "DeviceFirmwareVersion", "DeviceTemperature", "PayloadSize",
     "GevSCPSPacketSize", "GevCurrentIPAddress",
 )  # fmt: skip
+UNREADABLE: tuple[type[Exception], ...] = (ConfigError, Fault, *VENDOR_ERRORS)
 
 
 @dataclass
@@ -67,7 +69,7 @@ def see_frames(config: Config, mode: Mode, seconds: float) -> Seen:
         features: Features | None = getattr(driver, "features", None)
         if features is not None and not seen.lost:
             seen.settings = _settings(config, mode, features)
-            seen.facts = {name: features.get(name) for name in STREAM_FACTS if features.has(name)}
+            seen.facts = _facts(features)
     return seen
 
 
@@ -103,8 +105,17 @@ def _look(frame: Frame, seen: Seen, view: View, limits: FrameLimits) -> None:
     seen.sharpness.append(stats.sharpness)
 
 
-def _settings(config: Config, mode: Mode, features: Features) -> tuple[int, list[str]] | None:
+def _settings(config: Config, mode: Mode, features: Features) -> tuple[int, list[str]]:
     try:
         return kept(config.camera, mode, features)  # type: ignore[arg-type]  # drivers with features have such a table
-    except (ConfigError, Fault) as error:
-        return 0, [str(error)]
+    except UNREADABLE as error:
+        return 0, [own_words(error)]
+
+
+def _facts(features: Features) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in STREAM_FACTS:
+        with suppress(*UNREADABLE):
+            if features.has(name):
+                found[name] = features.get(name)
+    return found

@@ -9,14 +9,29 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.config import Config
+from agent.doctor.station import is_ours, pulses
+from agent.errors import LinegateError
+from agent.keys import ClientKeys
 
 KNOCK_S = 1.0
 
 
-def running_station(config: Config, root: Path = Path("/")) -> int | None:
+def running_station(config: Config, keys: ClientKeys | None = None) -> int | None:
     """Its process; 0: it runs where its process cannot be seen, as in a container; None: it does not run."""
-    pid = holder_of(config.station.state_dir / "lock", root)
-    return 0 if pid is None and listens(config.publisher.control) else pid
+    pid = holder_of(config.station.state_dir / "lock")
+    if pid is None and listens(config.publisher.control) and _speaks(config, keys):
+        return 0
+    return pid
+
+
+def _speaks(config: Config, keys: ClientKeys | None) -> bool:
+    """Is it this station that is heard at its endpoint? Where nobody is let in without a key, it is taken for it."""
+    if config.publisher.station_key and keys is None:
+        return True
+    try:
+        return any(is_ours(pulse, config.station) for pulse in pulses(config.publisher.results, keys, 0))
+    except LinegateError:
+        return True
 
 
 def holder_of(lock: Path, root: Path = Path("/")) -> int | None:

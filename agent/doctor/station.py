@@ -6,8 +6,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
+from pydantic import ValidationError
+
+from agent.config import StationConfig
 from agent.doctor.looking import NotKnown, looked
 from agent.doctor.subject import Subject
 from agent.errors import LinegateError
@@ -18,6 +21,7 @@ from agent.plc.register_map import HEARTBEAT_LIMIT_MS, Status
 from agent.results_config import MetricsConfig
 from agent.subscriber.follower import open_live, parsed
 
+POLL_S = 0.1
 PULSES_S = 2.5
 """One comes each second; so long is the first waited for."""
 STANDALONE = "STANDALONE"
@@ -44,29 +48,32 @@ def examine_station(subject: Subject) -> Iterator[Finding]:
         yield looked("figures", lambda: _check_metrics(subject.config.metrics))
 
 
-def pulses(endpoint: str, keys: ClientKeys | None, seconds: float) -> list[StatusMessage]:
+def pulses(endpoint: str, keys: ClientKeys | None, seconds: float) -> Iterator[StatusMessage]:
     """Those that come in that time. Raises LinegateError where it does not let us in."""
     live, handshakes = open_live(endpoint, keys)
-    heard: list[StatusMessage] = []
     with closing(live), closing(handshakes):
         end_s = time.monotonic() + max(seconds, PULSES_S)
         while (left_s := end_s - time.monotonic()) > 0:
-            if live.poll(int(min(left_s, 0.1) * 1000)) and isinstance(
-                message := parsed(live.recv_multipart()), StatusMessage
-            ):
-                heard.append(message)
+            if live.poll(int(min(left_s, POLL_S) * 1000)):
+                with suppress(ValidationError):  # another program's
+                    if isinstance(message := parsed(live.recv_multipart()), StatusMessage):
+                        yield message
             handshakes.check()
-    return heard
+
+
+def is_ours(pulse: StatusMessage, station: StationConfig) -> bool:
+    """Several stations may share a computer."""
+    return (pulse.line, pulse.station) == (station.line, station.name)
 
 
 def _by_pulse(subject: Subject) -> Iterator[Finding]:
     config = subject.config
     try:
-        heard = pulses(config.publisher.results, subject.keys, subject.seconds)
+        heard = list(pulses(config.publisher.results, subject.keys, subject.seconds))
     except LinegateError as error:
         yield unknown("pulse", f"not known: {error}", "give --key, a client's that the station knows")
         return
-    ours = [pulse for pulse in heard if (pulse.line, pulse.station) == (config.station.line, config.station.name)]
+    ours = [pulse for pulse in heard if is_ours(pulse, config.station)]
     if heard and not ours:
         yield wrong("pulse", f"{heard[0].line}/{heard[0].station} speaks at {config.publisher.results}",
                     "two stations on one computer need endpoints of their own: see [publisher]")  # fmt: skip

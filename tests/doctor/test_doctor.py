@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zmq
 
 from agent.__main__ import main
 from agent.agent_epoch import state_dir_alone
@@ -30,7 +31,8 @@ from agent.plc.commissioning.finding import Level
 from agent.subscriber.control_client import give_command
 from tests.conftest import ROOT
 from tests.doctor.stations import found, station, subject, with_plc, with_stream
-from tests.waiting import wait_until
+from tests.results.outlet import Outlet
+from tests.waiting import local_ports, wait_until
 
 Doctor = Callable[..., tuple[int, str, str]]
 
@@ -176,3 +178,21 @@ def test_pulses_are_judged(
     told = {finding.subject: finding for finding in judge_pulses([pulse(**first), pulse(**newest)], 100.0)}[subject_]
     assert (told.level, seen in told.seen) == (level, True), told
     assert bool(told.remedy) == (level is not Level.RIGHT)
+
+
+def test_a_station_without_a_lock_to_see_is_known_by_its_pulse(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container with a disk of its own; a station of another name at its ports is not it."""
+    ports = local_ports("control")
+    outlet = Outlet(tmp_path / "journal.sqlite", ports)
+    control = outlet.sockets.bind(zmq.ROUTER, "control")
+    publisher = {name: getattr(ports, name) for name in ("results", "replay", "control")}
+    try:
+        names = {"name": "cam1", "state_dir": str(tmp_path / "state")}
+        assert running_station(load_config(station(tmp_path, tiny_model, station=names, publisher=publisher))) == 0
+        monkeypatch.setattr("agent.doctor.station.PULSES_S", 0.2)
+        assert running_station(load_config(station(tmp_path, tiny_model, publisher=publisher))) is None
+    finally:
+        control.close()
+        outlet.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,18 @@ def gige_station(folder: Path, model: Path, address: str) -> Path:
     return path
 
 
-def test_a_camera_that_nothing_fires_is_fired_and_its_losses_are_told(tiny_model: Path, tmp_path: Path) -> None:
-    with GigeProcess(tmp_path, "--fault", "incomplete=0.5", "--seed", 3) as camera:
-        of = subject(gige_station(tmp_path, tiny_model, camera.address), seconds=1.0)
-        told = found(examine_camera, of)
-        network = found(examine_network, of)
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GigeProcess]:
+    with GigeProcess(tmp_path_factory.mktemp("gige"), "--fault", "incomplete=0.5", "--seed", 3) as camera:
+        yield camera
+
+
+def test_a_camera_that_nothing_fires_is_fired_and_its_losses_are_told(
+    camera: GigeProcess, tiny_model: Path, tmp_path: Path
+) -> None:
+    of = subject(gige_station(tmp_path, tiny_model, camera.address), seconds=1.0)
+    told = found(examine_camera, of)
+    network = found(examine_network, of)
     assert told["opens"].seen.startswith("aravis: Linegate ")
     assert "written, read back alike at the opening and after the frames" in told["settings"].seen
     assert "fired by the doctor, as no part came" in told["frame rate"].seen
@@ -43,14 +51,16 @@ def test_a_camera_that_nothing_fires_is_fired_and_its_losses_are_told(tiny_model
     assert {network[name].level for name in ("packets", "receive buffer")} == {Level.RIGHT}
 
 
-def test_a_setting_that_is_not_kept_is_named_and_the_camera_is_free_again(tiny_model: Path, tmp_path: Path) -> None:
-    with GigeProcess(tmp_path) as camera:
-        config = load_config(gige_station(tmp_path, tiny_model, camera.address)).camera
-        driver = AravisDriver(config, "hardware")  # type: ignore[arg-type]
-        looked_at, differing = kept(config, "hardware", driver.features)  # type: ignore[arg-type]
-        assert (looked_at > 5, differing) == (True, [])
-        driver.features.set("ExposureTime", 900.0)
-        _, differing = kept(config, "hardware", driver.features)  # type: ignore[arg-type]
-        assert differing == ["camera.exposure_us = 300, the camera has ExposureTime = 900"]
-        driver.close()
-        camera.until(lambda: "gives control back" in camera.said(), "control is given back at once")
+def test_a_setting_that_is_not_kept_is_named_and_the_camera_is_free_again(
+    camera: GigeProcess, tiny_model: Path, tmp_path: Path
+) -> None:
+    camera.begin()
+    config = load_config(gige_station(tmp_path, tiny_model, camera.address)).camera
+    driver = AravisDriver(config, "hardware")  # type: ignore[arg-type]
+    looked_at, differing = kept(config, "hardware", driver.features)  # type: ignore[arg-type]
+    assert (looked_at > 5, differing) == (True, [])
+    driver.features.set("ExposureTime", 900.0)
+    _, differing = kept(config, "hardware", driver.features)  # type: ignore[arg-type]
+    assert differing == ["camera.exposure_us = 300, the camera has ExposureTime = 900"]
+    driver.close()
+    camera.until(lambda: "gives control back" in camera.said(), "control is given back at once")
