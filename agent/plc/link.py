@@ -6,7 +6,6 @@ How images travel is the wire's matter. Health is the PLC's counter moving, neve
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +17,6 @@ from agent.health import Health
 from agent.inspection import Reason, Trigger
 from agent.journal.journal import Journal
 from agent.link import IDLE_S, each_in_time
-from agent.log.about import about
-from agent.log.happening import Happening
 from agent.operator_orders import OperatorOrders
 from agent.operators_hand import OperatorsHand
 from agent.part_id_latch import PartIdLatch
@@ -27,6 +24,7 @@ from agent.plc.agent_handshake import AgentHandshake
 from agent.plc.arm.reject_arm import RejectArm
 from agent.plc.decision import Decision, Observation, Sampled, Situation
 from agent.plc.in_step import InStep
+from agent.plc.link_log import LinkLog, tell_broken, tell_epoch
 from agent.plc.parts_log import tell_finished, tell_no_decision
 from agent.plc.register_map import Status
 from agent.plc.wires.bell import Bell
@@ -34,8 +32,6 @@ from agent.plc.wires.link_end import Wire
 from agent.raised import Raised
 from agent.setup import Setup
 from agent.worker import CLOSE_S, Worker
-
-log = logging.getLogger(__name__)
 
 DRAIN_S = 1.0
 PROGRESS_LIMIT_S = 2.0
@@ -62,12 +58,10 @@ class PlcLink:
         self.operator = OperatorsHand(handshake.ledger, handshake, self._lock, orders)
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._seen_map = threading.Event()
-        self._ready = False
-        self._trouble = ""
+        self._ready, self._log = False, LinkLog()
         self._plc_heartbeat, self._plc_moved_ns = -1, 0
         self._ticked_ns = self._written_ns = time.monotonic_ns()
-        self._longest_gap_ns = 0
-        self._torn = 0
+        self._longest_gap_ns = self._torn = 0
         self._loop = asyncio.new_event_loop()
         self.bell = Bell(self._loop)
         self._worker = Worker("plc-link", self._run)
@@ -82,7 +76,7 @@ class PlcLink:
             if stop.is_set():
                 return False
             if time.monotonic() - said_s >= 1.0:
-                waiting(self._trouble or "PLC: connecting")
+                waiting(self._log.trouble or "PLC: connecting")
                 said_s = time.monotonic()
         return True
 
@@ -116,7 +110,7 @@ class PlcLink:
 
     def trouble(self) -> str:
         """What is wrong with the connection, or with the PLC."""
-        return self._trouble
+        return self._log.trouble
 
     def situation(self) -> Situation:
         """What the PLC is being told, and how steadily since it was last asked."""
@@ -171,8 +165,7 @@ class PlcLink:
 
     def _run(self) -> None:
         with closing(self._loop):
-            # what pymodbus chokes on in its own callbacks breaks the connection: that is dealt with, one line tells it
-            self._loop.set_exception_handler(lambda _, what: log.warning("PLC link: %s", what["message"]))
+            self._loop.set_exception_handler(tell_broken)
             self._loop.run_until_complete(self._wire.exchange_forever(self))
 
     @property
@@ -226,7 +219,7 @@ class PlcLink:
             self._settled_here(decision)
         if seen.born:
             self._journal.begin_epoch(*seen.born)
-            log.info("PLC epoch %d, newest trigger %d", *seen.born, extra=about(Happening.PLC_EPOCH))
+            tell_epoch(*seen.born)
         for trigger in seen.triggers:
             self._triggers.put(trigger)
         self.report("" if self._plc_alive(now_ns) else "PLC heartbeat stands still: is its program running?")
@@ -255,19 +248,12 @@ class PlcLink:
     def _status(self, now_ns: int) -> Status:
         if self.stopping:
             return Status(0)
-        status = Status.ONLINE
-        if self._ready and self._plc_alive(now_ns):
-            status |= Status.READY
-        return status
+        ready = self._ready and self._plc_alive(now_ns)
+        return Status.ONLINE | Status.READY if ready else Status.ONLINE
 
     def _plc_alive(self, now_ns: int) -> bool:
         return now_ns - self._plc_moved_ns <= self._lost_after_ns
 
     def report(self, trouble: str) -> None:
-        """Log each change of the link's state once."""
-        if trouble != self._trouble:
-            if trouble:
-                log.warning("%s", trouble, extra=about(Happening.PLC_TROUBLE))
-            else:
-                log.info("PLC link is good", extra=about(Happening.PLC_GOOD))
-        self._trouble = trouble
+        """What is wrong with the link; "" = nothing."""
+        self._log.report(trouble, waited_for=not self._seen_map.is_set())
