@@ -20,6 +20,7 @@ from agent.inspector import Inspector, inspector_of, jobs_of, open_inspector, op
 from agent.model.allowance import Allowance
 from agent.model.choice import Choice
 from agent.model.in_force import InForce
+from agent.model.memory import give_back
 from agent.model.recipes import exchange_recipes
 from agent.model.store import SHA256, Installed, ModelStore, shortened
 from agent.model.trial import TRIAL_PARTS, OnTrial
@@ -187,8 +188,9 @@ class Changeover:
             log.warning("old model files are still there: %s", in_words(error))
 
     def _retire(self, inspector: Inspector) -> None:
-        """Its memory is given back in the thread, not between two parts."""
+        """It is freed in the thread, not between two parts."""
         self._work.put(lambda: _forget(inspector))
+        self._work.put(give_back)
 
     def _say(self, what: str, detail: str, who: str = "") -> None:
         log.warning("model %s%s: %s", what.replace("_", " "), f" by {who}" if who else "", shortened(detail))

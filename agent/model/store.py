@@ -100,6 +100,7 @@ def shortened(text: str) -> str:
 
 def _sha256_of(path: Path, remedy: str) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ConfigError(f"model {path}: {in_words(error)}: {remedy}") from error

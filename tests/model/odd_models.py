@@ -6,6 +6,7 @@ shows which model gave it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +30,24 @@ def write_rejecting(path: Path) -> Path:
     return write_tiny_model(path, dark_below=256, expected_px=SIDE_PX**2)
 
 
+def write_heavy(path: Path, *, passing: bool, megabytes: int) -> Path:
+    """One of these, with so much memory to its name while it is open."""
+    base = write_passing(path) if passing else write_rejecting(path)
+    table = np.ones(megabytes * 2**20, np.uint8)
+    return _with_flag(base, [
+        helper.make_node("Cast", ["a_photo"], ["place"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "place"], [VALID]),
+    ], {"table": table})  # fmt: skip
+
+
 def write_invalid(path: Path) -> Path:
     """valid = 0 on a photo, as where a logit is not finite."""
-    return _with_flag(path, [helper.make_node("Cast", ["white_corner"], [VALID], to=TensorProto.UINT8)])
+    return _with_flag(write_passing(path), [helper.make_node("Cast", ["white_corner"], [VALID], to=TensorProto.UINT8)])
 
 
 def write_raising(path: Path) -> Path:
     """The run fails on a photo: an index out of range."""
-    return _with_flag(path, [
+    return _with_flag(write_passing(path), [
         helper.make_node("Not", ["white_corner"], ["dark_corner"]),
         helper.make_node("Cast", ["dark_corner"], ["index"], to=TensorProto.INT64),
         helper.make_node("Gather", ["flag", "index"], [VALID]),
@@ -45,7 +56,7 @@ def write_raising(path: Path) -> Path:
 
 def write_killing(path: Path, *, always: bool = False) -> Path:
     """The least integer divided by -1 on a photo, which kills the process; `always`: on the golden sample too."""
-    return _with_flag(path, [
+    return _with_flag(write_passing(path), [
         helper.make_node("Where", ["always" if always else "a_photo", "minus_one", "one"], ["divisor"]),
         helper.make_node("Div", ["least", "divisor"], ["quotient"]),
         helper.make_node("Cast", ["quotient"], ["not_zero"], to=TensorProto.BOOL),
@@ -55,19 +66,22 @@ def write_killing(path: Path, *, always: bool = False) -> Path:
 
 def write_slow(path: Path, turns: int, *, always: bool = False) -> Path:
     """So many turns of an empty loop on a photo; `always`: on the golden sample too."""
-    return _with_flag(path, [
+    return _with_flag(write_passing(path), [
         helper.make_node("Where", ["always" if always else "a_photo", "turns", "never"], ["turns_there"]),
         helper.make_node("Reshape", ["turns_there", "scalar"], ["turns_now"]),
         helper.make_node("Loop", ["turns_now", "", "none_yet"], ["turned"], body=counting()),
         helper.make_node("Less", ["turned", "none_yet"], ["impossible"]),
         helper.make_node("Not", ["impossible"], ["good"]),
         helper.make_node("Cast", ["good"], [VALID], to=TensorProto.UINT8),
-    ], turns=turns)  # fmt: skip
+    ], {"turns": np.array([turns], np.int64)})  # fmt: skip
 
 
-def _with_flag(path: Path, nodes: list[onnx.NodeProto], *, turns: int = 0) -> Path:
-    """The passing model with another way to its valid flag; `white_corner`: bool [1], true on the golden sample."""
-    model = onnx.load(write_passing(path))
+def _with_flag(path: Path, nodes: list[onnx.NodeProto], more: Mapping[str, np.ndarray] | None = None) -> Path:
+    """The same model with another way to its valid flag. bool [1]: `white_corner` on the golden sample, else `a_photo`.
+
+    `more`: constants of the nodes.
+    """
+    model = onnx.load(path)
     graph = model.graph
     (flag,) = [node for node in graph.node if list(node.output) == [VALID]]
     graph.node.remove(flag)
@@ -87,11 +101,10 @@ def _with_flag(path: Path, nodes: list[onnx.NodeProto], *, turns: int = 0) -> Pa
         "one": np.array([1], np.int32),
         "minus_one": np.array([-1], np.int32),
         "least": np.array([-(2**31)], np.int32),
-        "turns": np.array([turns], np.int64),
         "never": np.array([0], np.int64),
         "scalar": np.zeros(0, np.int64),
         "none_yet": np.zeros(1, np.int64),
-    }
+    } | dict(more or {})
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     onnx.save(model, str(path))
     return path
