@@ -36,7 +36,7 @@ class Why(StrEnum):
     REJECT = "reject"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Name:
     """One image's files. `decided`: UTC, to the millisecond."""
 

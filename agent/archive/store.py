@@ -22,6 +22,8 @@ from agent.results_config import GB, ArchiveConfig
 
 FILES_A_STEP = 500
 IMAGES_A_STEP = 20
+MOST_LISTED = 2000
+"""A day may hold hundreds of thousands: of so many the names are kept in memory, then the folder is read again."""
 
 
 class Store:
@@ -38,7 +40,7 @@ class Store:
         """Before the scan was done: it may come across them."""
         self._shelf: tuple[Why, str] | None = None
         self._going: list[tuple[Name, int]] = []
-        """Of that shelf, the oldest last."""
+        """The oldest of that shelf, the oldest last."""
 
     def scan(self) -> Iterator[None]:
         """Count what is there and clear away what a killed process left unfinished; a step at a time."""
@@ -47,17 +49,13 @@ class Store:
         for name, nbytes in self._written.items():
             self._budget.add(name.why, name.day, nbytes)
         for day in days(self._folder):
-            sizes = defaultdict[Name, int](int)
             for seen, (name, entry) in enumerate(self._own_files(day), start=1):
                 if entry.name.endswith(UNFINISHED):
                     Path(entry).unlink(missing_ok=True)
-                else:
-                    sizes[name] += _size(entry)
+                elif name not in self._written:
+                    self._budget.add(name.why, day, _size(entry))
                 if seen % FILES_A_STEP == 0:
                     yield
-            for name, nbytes in sizes.items():
-                if name not in self._written:
-                    self._budget.add(name.why, day, nbytes)
             yield
         self._scanned, self._budget.max_bytes = True, self._max_bytes
         self._written.clear()
@@ -106,9 +104,10 @@ class Store:
         What is found there counts: somebody else may have deleted some.
         """
         if self._shelf != (why, day) or not self._going:
-            self._shelf, self._going = (why, day), self._listed(why, day)
+            self._shelf = (why, day)
+            self._going, shelf_bytes = self._look_into(why, day)
             self._budget.forget(why, day)
-            self._budget.add(why, day, sum(nbytes for _, nbytes in self._going))
+            self._budget.add(why, day, shelf_bytes)
             return 0
         name, nbytes = self._going[-1]
         folder = self._folder / day
@@ -120,12 +119,17 @@ class Store:
             _remove_if_empty(folder)
         return nbytes
 
-    def _listed(self, why: Why, day: str) -> list[tuple[Name, int]]:
-        sizes = defaultdict[Name, int](int)
+    def _look_into(self, why: Why, day: str) -> tuple[list[tuple[Name, int]], int]:
+        """The oldest images of that shelf, the oldest last, each with its bytes; and the bytes of the whole shelf."""
+        sizes, shelf_bytes = defaultdict[Name, int](int), 0
         for name, entry in self._own_files(day):
             if name.why is why and not entry.name.endswith(UNFINISHED):
-                sizes[name] += _size(entry)
-        return sorted(sizes.items(), reverse=True)
+                nbytes = _size(entry)
+                sizes[name] += nbytes
+                shelf_bytes += nbytes
+                if len(sizes) > 2 * MOST_LISTED:  # what goes now has so many older ones for good
+                    sizes = defaultdict(int, sorted(sizes.items())[:MOST_LISTED])
+        return sorted(sizes.items())[:MOST_LISTED][::-1], shelf_bytes
 
     def _own_files(self, day: str) -> Iterator[tuple[Name, os.DirEntry[str]]]:
         for entry in files(self._folder / day):

@@ -51,12 +51,13 @@ def test_the_whole_line_and_its_orderly_end(two_verdict_model: Path) -> None:
 def test_kill_9_in_mid_belt_and_a_clean_restart(two_verdict_model: Path) -> None:
     """No PASS without its row (the row is required here), and every part in the record although nobody saw it."""
     changes = {"journal": {"required": True, "wait_ms": 200}}
-    with ObservedLine(line_of(two_verdict_model, seconds=5, rate_per_s=12), changes) as line:
-        for parts in (6, 30):
-            line.wait_for_parts(parts)
+    with ObservedLine(line_of(two_verdict_model, seconds=20, rate_per_s=12), changes) as line:
+        for _ in range(2):
+            line.wait_for_parts(len(line.truth()) + 6)
             line.kill_station()
             line.restart_station()
-        line.wait_for_all_rows()
+        wait_until(lambda: line.rows()[-1]["agent_epoch"] == 3, "the third life has inspected a part")
+        line.end_here()
         counts = line.check_ledgers()
         assert sum(counts.values()) == line.options.parts
         rows = line.rows()

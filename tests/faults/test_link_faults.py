@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from tests.faults.report import Finding, Report
 from tests.faults.script import Script
 from tests.faults.scripted_line import RATE_PER_S, ScriptedLine
@@ -32,6 +34,7 @@ def test_f1_the_connection_breaks_at_random_points(report: Report, triggers: int
         assert min(balance.passed, balance.rejected) >= triggers / 10, "this run has proved nothing"
 
 
+@pytest.mark.alone
 @sized(("triggers", "slack"), (1_500, 0.02), (10_000, 0.005))
 def test_f2_outages_cost_no_more_than_they_last(report: Report, triggers: int, slack: float) -> None:
     """Freeze, black hole and delay of 10 ms to 5 s.

@@ -14,7 +14,7 @@ from tests.faults.sizes import SEED, sized
 
 REQUIRED = {"journal": {"required": True, "wait_ms": 200}}
 """No PASS without its row on disk."""
-RATE_PER_S, LOOP_S = 100, 3
+RATE_PER_S, LOOP_S, LEAST_S = 100, 3, 120
 """A loop takes about a second; the belt is long enough for a slow computer."""
 MOST_PARTS = 65_000
 """So many seqs are different."""
@@ -22,13 +22,18 @@ THREADS = ("plc-link", "journal", "publisher")
 READY_LIMIT_MS = 5000
 
 
+def long_line(loops: int) -> ScriptedLine:
+    """Its belt outlasts so many lives of the station; the test ends it before."""
+    seconds = max(LEAST_S, loops * LOOP_S)
+    rate_per_s = min(RATE_PER_S, MOST_PARTS / seconds)
+    return ScriptedLine(Script(SEED), round(seconds * rate_per_s), rate_per_s, changes=REQUIRED)
+
+
 @sized(("loops", "asks_the_plc"), (10, False), (500, True))
 def test_f4_kill_9_at_any_instant(report: Report, loops: int, asks_the_plc: bool) -> None:
     """Parts go on coming meanwhile; the PLC rejects them, and the journal has a row for each of them afterwards."""
     chance = random.Random(SEED)
-    rate_per_s = min(RATE_PER_S, MOST_PARTS / (loops * LOOP_S))
-    parts = round(loops * LOOP_S * rate_per_s)
-    with ScriptedLine(Script(SEED), parts, rate_per_s, changes=REQUIRED) as line:
+    with long_line(loops) as line:
         line.wait_for_parts(1)
         knows_ms, ready_ms = [], []
         for _ in range(loops):
@@ -73,7 +78,7 @@ def check_the_dead(line: ScriptedLine, loops: int) -> None:
 def test_f5_a_thread_that_dies_takes_the_process_with_it(report: Report, strikes: int) -> None:
     """One process here, so there are no workers to kill: an exception strikes one thread, wherever it may be."""
     total = strikes * len(THREADS)
-    with ScriptedLine(Script(SEED), min(MOST_PARTS, total * LOOP_S * RATE_PER_S), RATE_PER_S, changes=REQUIRED) as line:
+    with long_line(total) as line:
         line.wait_for_parts(1)
         ready_ms = []
         for thread in THREADS * strikes:

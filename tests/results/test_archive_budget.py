@@ -62,6 +62,19 @@ def test_good_parts_go_first_and_evidence_of_rejects_last_the_oldest_of_each(tmp
     assert len(list(tmp_path.glob("*/*"))) == 8 * 3
 
 
+def test_of_a_full_shelf_few_names_are_in_memory_and_the_oldest_still_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.archive.store.MOST_LISTED", 3)
+    for n in range(40):
+        store(tmp_path).add(image(n))
+    full = store(tmp_path, images=40.5)
+    for n in range(40, 80):
+        full.add(image(n))
+        assert kept(tmp_path) == list(range(n - 39, n + 1))
+        assert len(full._going) <= 3
+
+
 @given(st.lists(st.tuples(st.sampled_from(Why), st.integers(0, 5), st.integers(1, 9)), max_size=60), st.integers(1, 60))
 def test_no_more_goes_than_must_and_never_the_better_before_the_worse(
     images: list[tuple[Why, int, int]], need: int
