@@ -13,10 +13,10 @@ STATIONS = Path("/etc/linegate")
 """Each file in it is a station that systemd may run beside the others."""
 
 
-def check_neighbours(config: Config, findings: Findings, stations: Path = STATIONS) -> None:
+def check_neighbours(config: Config, findings: Findings) -> None:
     """Only among files in the folder of the service: elsewhere two files may be one station twice."""
     own = findings.file.path.resolve()
-    if own.parent != stations.resolve():
+    if own.parent != STATIONS.resolve():
         return
     for path in sorted(own.parent.glob("*.toml")):
         try:
