@@ -14,7 +14,7 @@ UNIT = ROOT / "systemd" / "linegate@.service"
 DROP_INS = {path.stem: path for path in (ROOT / "systemd" / "drop-ins").glob("*.conf")}
 BARE, ALL, LIMIT = 13, 20, 20
 """What may stand open, in tenths of systemd's measure, of 10: the unit alone, and with all of its drop-ins."""
-MAY_COST = {"low-port": 4, "gpu": 3, "serial": 3, "usb-camera": 3, "realtime": 1}
+MAY_COST = {"low-port": 4, "gpu": 3, "serial": 3, "usb-camera": 3, "realtime": 4}
 """What one of them adds at most; any other nothing."""
 
 
