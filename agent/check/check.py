@@ -20,6 +20,7 @@ from agent.complaint import near_path, unknown
 from agent.config import Config
 from agent.first_picture import check_first_picture
 from agent.judge import Calibration
+from agent.keys import is_credential
 from agent.plc.arm.open_arm import NOT_CLASSES
 from agent.results.clients import Clients, load_access
 from agent.segmenter import Segmenter
@@ -68,9 +69,13 @@ def _is_there(key: str, path: Path, findings: Findings) -> bool:
     try:
         there = path.exists()
     except (OSError, ValueError) as error:
-        findings.error(key, f"{path}: {error}: name another")
-        return False
-    if not there:
+        there = False
+        if not is_credential(path):
+            findings.error(key, f"{path}: {error}: name another")
+            return False
+    if not there and is_credential(path):
+        findings.warn(key, f"{path}: only the service itself sees it, while it runs: keys are not checked")
+    elif not there:
         findings.error(key, f"{path}: no such file or folder{near_path(path)}: check the path")
     return there
 

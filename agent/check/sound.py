@@ -29,15 +29,16 @@ def read_config(findings: Findings) -> tuple[Config, Set[str]]:
 
 def _sound_tables(findings: Findings, broken: Set[str]) -> tuple[Config, set[str]]:
     """Each table on its own; nothing is known of how they go together."""
-    values, written = {}, set()
-    for name, field in Config.model_fields.items():
+    fields = Config.model_fields.items()
+    written = {name for name, field in fields if (field.alias or name) in findings.file.values}
+    values = {}
+    for name, field in fields:
         key = field.alias or name
         if key in broken:
             continue
         alone = create_model(name, __base__=Strict, **{name: (field.annotation, field)})  # type: ignore[call-overload]
         given = {key: findings.file.values[key]} if key in findings.file.values else {}
         values[name] = getattr(findings.file.validated(alone, given), name)
-        written |= {name} if given else set()
     return Config.model_construct(_fields_set=written, **values), set(values)
 
 
