@@ -45,7 +45,6 @@ inside() {
     cd "$1/disk/root"
     pivot_root . mnt
     umount -l /mnt
-    mount --make-rshared / # as systemd finds it: how it hands credentials to a service
     mount --make-rshared / # as systemd itself does outside of a container; credentials come by it
     exec env -i container=test PATH="$PATH" SYSTEMD_UNIT_PATH=/etc/systemd/system: /lib/systemd/systemd --system \
         </dev/null >/run/console 2>&1

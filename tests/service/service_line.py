@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 from tests.faults.observed_line import ObservedLine
 from tests.faults.plc_memory import PlcMemory
 from tests.service.machine import Machine
+from tests.waiting import wait_until
 
 
 class ServiceLine(ObservedLine):
@@ -58,8 +59,16 @@ class ServiceLine(ObservedLine):
     def start_station(self) -> float:
         """`systemctl start`, which returns when it is READY; how long that took."""
         begun_s = time.monotonic()
-        self.machine.systemctl("start", self.unit)
+        started = self.machine.run("systemctl", "start", self.unit)
+        assert started.returncode == 0, "\n".join(str(entry["MESSAGE"]) for entry in self.machine.journal(self.unit))
         return time.monotonic() - begun_s
+
+    def wait_until_active(self) -> None:
+        """READY as systemd has it; what the PLC's memory says may be of a process that is dead."""
+        wait_until(
+            lambda: self.machine.show(self.unit, "ActiveState")["ActiveState"] == "active", "it is READY",
+            lambda: self.machine.run("systemctl", "status", "--lines=30", self.unit).stdout,
+        )  # fmt: skip
 
     def stop_station(self) -> float:
         """`systemctl stop`; how long it took."""

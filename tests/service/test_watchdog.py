@@ -49,6 +49,7 @@ def halt(line: ServiceLine, step: str) -> int:
 
 def hang_once(line: ServiceLine, step: str) -> float:
     """How long it takes until the process is gone, s; what must hold is asserted here."""
+    line.wait_until_active()
     line.wait_for_parts(len(line.truth()) + 3)
     before = line.said(EXIT)
     with HeartbeatWatch(line.settings["plc"]["port"]) as watch:
