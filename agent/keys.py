@@ -15,6 +15,8 @@ from agent.errors import ConfigError, UsageError
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 PUBLIC, SECRET = ".key", ".key_secret"
+CREDENTIALS = "/run/credentials"
+"""Of every service that runs, where systemd keeps them."""
 FOR_OTHERS = 0o077
 """Permissions that a secret file must not give."""
 MAKE = "make a pair with `linegate keys new`"
@@ -66,7 +68,7 @@ def load_pair(path: Path) -> Pair:
     public, secret = _load(path)
     if secret is None:
         raise ConfigError(f"{path}: holds no secret key: give NAME{SECRET}, not NAME{PUBLIC}")
-    if path.stat().st_mode & FOR_OTHERS and not _is_credential(path):
+    if path.stat().st_mode & FOR_OTHERS and not is_credential(path):
         raise ConfigError(f"{path}: others may read this secret key: chmod 600 {path}")
     if zmq.curve_public(secret) != public:
         raise ConfigError(f"{path}: its public key does not belong to its secret key: {MAKE}")
@@ -94,10 +96,10 @@ def _is_key(text: bytes) -> bool:
         return False
 
 
-def _is_credential(path: Path) -> bool:
-    """systemd hands a service its credentials by an access list, which shows as a group's permission."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    return folder is not None and path.is_relative_to(folder)
+def is_credential(path: Path) -> bool:
+    """Handed to a service by systemd, for its user alone: by an access list, which shows as a group's permission."""
+    folders = (os.environ.get("CREDENTIALS_DIRECTORY"), CREDENTIALS)
+    return any(folder is not None and path.is_relative_to(folder) for folder in folders)
 
 
 def _why(error: OSError) -> str:

@@ -186,7 +186,10 @@ def test_keys_and_clients(station: Callable[..., Checked], tmp_path: Path) -> No
 def test_a_key_that_only_the_running_service_sees_is_no_error(station: Callable[..., Checked], tmp_path: Path) -> None:
     """systemd/drop-ins/keys.conf: it is there while the station runs, and for its user alone."""
     (tmp_path / "keys" / "clients").mkdir(parents=True)
-    sealed = ('# station_key = "keys/cam1.key_secret"', 'station_key = "/run/credentials/linegate@no.service/station_key"')
+    sealed = (
+        '# station_key = "keys/cam1.key_secret"',
+        'station_key = "/run/credentials/linegate@no.service/station_key"',
+    )
     (said,) = told(station(sealed, ("# client_keys", "client_keys")), "warning")
     assert "only the service itself sees it" in said
 
