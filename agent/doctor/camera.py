@@ -54,8 +54,11 @@ def _read_beside(subject: Subject) -> Iterator[None]:
 
 def _findings(subject: Subject, seen: Seen, fired: bool) -> Iterator[Finding]:
     config, statistics = subject.config, seen.statistics
-    name = " ".join(str(seen.facts[key]) for key in ("DeviceVendorName", "DeviceModelName") if key in seen.facts)
-    yield right("opens", f"{config.camera.driver}{': ' if name else ''}{name}, in {seen.opened_ms:.0f} ms")
+    told = {"": "DeviceVendorName", " ": "DeviceModelName", ", firmware ": "DeviceFirmwareVersion"}
+    name = "".join(f"{before}{seen.facts[fact]}" for before, fact in told.items() if fact in seen.facts)
+    warmth = f", {seen.facts['DeviceTemperature']:.0f} °C" if "DeviceTemperature" in seen.facts else ""
+    text = f"{config.camera.driver}{': ' if name else ''}{name}{warmth}, in {seen.opened_ms:.0f} ms"
+    yield right("opens", text)
     yield _check_settings(seen)
     if seen.lost:
         yield wrong("stays", seen.lost, "see its cable, power and network")

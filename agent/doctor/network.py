@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from agent.doctor.looking import NotKnown, answer, looked, peek, read
@@ -34,17 +35,16 @@ def examine_network(subject: Subject) -> Iterator[Finding]:
         return
     ports: dict[str, str] = {}
     for who, address in subject.addresses.items():
-        finding = looked(f"route to {who}", lambda who=who, address=address: _route(who, address, ports))  # type: ignore[misc]
-        yield finding
+        yield looked(f"route to {who}", partial(_route, who, address, ports))
     if len(ports) == 2:
         yield judge_shared(ports["camera"], ports["PLC"])
     for port in sorted(set(ports.values()) - {LOOPBACK}):
         users = [who for who, its in ports.items() if its == port]
-        yield looked(f"{port} link", lambda port=port, users=users: check_link(subject, port, users))  # type: ignore[misc]
-        yield looked(f"{port} errors", lambda port=port: check_errors(subject.root, port))  # type: ignore[misc]
+        yield looked(f"{port} link", partial(check_link, subject, port, users))
+        yield looked(f"{port} errors", partial(check_errors, subject.root, port))
     if "camera_packet_bytes" in subject.figures:
-        yield looked("packets", lambda: check_packets(subject, ports.get("camera", LOOPBACK)))
-        yield looked("receive buffer", lambda: check_buffer(subject))
+        yield looked("packets", partial(check_packets, subject, ports.get("camera", LOOPBACK)))
+        yield looked("receive buffer", partial(check_buffer, subject))
 
 
 def _route(who: str, address: str, ports: dict[str, str]) -> Finding:

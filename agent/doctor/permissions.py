@@ -8,6 +8,7 @@ import pwd
 import resource
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from agent.camera_config import OpencvCamera
@@ -31,7 +32,7 @@ def examine_permissions(subject: Subject) -> Iterator[Finding]:
     yield looked("files", lambda: check_files([subject.path, config.recipe, *config.other_recipes, config.model.path]))
     yield check_keys(config)
     for device in _devices(config):
-        yield looked(f"device {device}", lambda device=device: check_device(device))  # type: ignore[misc]
+        yield looked(f"device {device}", partial(check_device, device))
     yield looked("real time", lambda: _check_limits(subject))
 
 

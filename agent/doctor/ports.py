@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 from agent.config import Config
@@ -26,7 +27,7 @@ def examine_ports(subject: Subject) -> Iterator[Finding]:
         yield unknown("ports", "skipped: the station runs and has them")
         return
     for what, endpoint in endpoints(config).items():
-        yield looked(what, lambda what=what, endpoint=endpoint: check_free(what, endpoint))  # type: ignore[misc]
+        yield looked(what, partial(check_free, what, endpoint))
 
 
 def endpoints(config: Config) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_what_the_kernel_says_is_judged(files: dict[str, str], check, level, see
 
 def test_what_cannot_be_seen_is_not_known_and_never_right(tmp_path: Path) -> None:
     for check in (check_clock, check_memory, check_load, check_governor, check_quota):
-        told = looked("it", lambda check=check: check(tmp_path))  # type: ignore[misc]
+        told = looked("it", partial(check, tmp_path))
         assert told.level is Level.UNKNOWN
         assert told.seen.startswith("not known: ")
     with pytest.raises(NotKnown, match="no program"):

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,6 @@ from agent.__main__ import main
 from agent.agent_epoch import state_dir_alone
 from agent.config import load_config
 from agent.doctor.camera import examine_camera
-from agent.doctor.disk import examine_disk
 from agent.doctor.examination import GROUPS
 from agent.doctor.examined import Examined, json_schema
 from agent.doctor.model import examine_model
@@ -28,11 +26,10 @@ from agent.doctor.running import running_station
 from agent.doctor.station import examine_station, judge_pulses
 from agent.messages import StatusMessage, Upkeep
 from agent.plc.commissioning.finding import Level
-from agent.subscriber.control_client import give_command
 from tests.conftest import ROOT
 from tests.doctor.stations import found, station, subject, with_plc, with_stream
 from tests.results.outlet import Outlet
-from tests.waiting import local_ports, wait_until
+from tests.waiting import local_ports
 
 Doctor = Callable[..., tuple[int, str, str]]
 
@@ -129,28 +126,6 @@ def test_it_runs_no_more_when_its_lock_is_free(tiny_model: Path, tmp_path: Path)
     assert running_station(config) is None
 
 
-def test_a_real_one_is_told_of_by_its_own_figures(tiny_model: Path, tmp_path: Path) -> None:
-    path = station(tmp_path, tiny_model)
-    control = load_config(path).publisher.control
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "-m", "agent", "run", str(path)], stdout=log, stderr=log)
-    try:
-        wait_until(lambda: "READY" in (tmp_path / "log").read_text(), "it is READY")
-        pid = running_station(load_config(path))
-        assert pid == process.pid
-        give_command(control, "pause", "R. Diaz")
-        told = found(examine_station, subject(path, pid))
-        status = told["status"]
-        assert (status.level, status.remedy) == (Level.DOUBTFUL, "linegate resume --who NAME")
-        assert "paused by R. Diaz" in status.seen
-        assert told["upkeep"].level is Level.RIGHT, told
-        assert "skipped: the station runs" in found(examine_disk, subject(path, pid))["sync"].seen
-    finally:
-        process.kill()
-        process.wait()
-    assert found(examine_station, subject(path, running_station(load_config(path))))["station"].level is Level.RIGHT
-
-
 def pulse(**fields: object) -> StatusMessage:
     known = {"line": "l", "station": "s", "agent_epoch": 1, "last_message_id": 0, "utc": "", "plc_status": ["READY"]}
     return StatusMessage.model_validate(known | {"plc_write_gap_ms": 20.0} | fields)
@@ -164,6 +139,7 @@ def pulse(**fields: object) -> StatusMessage:
         ({}, {"plc_write_gap_ms": 0.0}, "write gap", Level.WRONG, "min 0"),
         ({}, {"plc_status": ["ONLINE", "CAMERA_DOWN"]}, "status", Level.WRONG, "CAMERA_DOWN"),
         ({}, {"plc_status": ["READY", "BYPASSED"]}, "status", Level.DOUBTFUL, "BYPASSED"),
+        ({}, {"upkeep": Upkeep(paused_by="R. Diaz")}, "status", Level.DOUBTFUL, "paused by R. Diaz"),
         ({}, {"alarms": ["DRIFT"]}, "alarms now", Level.DOUBTFUL, "DRIFT"),
         ({}, {"alarms": ["X"], "plc_status": ["READY", "STOP_REQUEST"]}, "alarms now", Level.WRONG, "X"),
         ({"no_decisions": {"a": 1}}, {"no_decisions": {"a": 3}}, "parts", Level.DOUBTFUL, "3 without a decision (3 a)"),
@@ -183,14 +159,18 @@ def test_pulses_are_judged(
 def test_a_station_without_a_lock_to_see_is_known_by_its_pulse(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container with a disk of its own; a station of another name at its ports is not it."""
+    """As in a container with a disk of its own; it is told of, and one of another name at its ports is not it."""
     ports = local_ports("control")
     outlet = Outlet(tmp_path / "journal.sqlite", ports)
     control = outlet.sockets.bind(zmq.ROUTER, "control")
     publisher = {name: getattr(ports, name) for name in ("results", "replay", "control")}
     try:
         names = {"name": "cam1", "state_dir": str(tmp_path / "state")}
-        assert running_station(load_config(station(tmp_path, tiny_model, station=names, publisher=publisher))) == 0
+        ours = station(tmp_path, tiny_model, station=names, publisher=publisher)
+        assert running_station(load_config(ours)) == 0
+        told = found(examine_station, subject(ours, 0))
+        assert told["status"].seen == "STATUS 0", "its link is not open yet"
+        assert (told["status"].level, told["upkeep"].level) == (Level.WRONG, Level.RIGHT)
         monkeypatch.setattr("agent.doctor.station.PULSES_S", 0.2)
         assert running_station(load_config(station(tmp_path, tiny_model, publisher=publisher))) is None
     finally:
