@@ -9,7 +9,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from agent.report.figures import Happening, Outage, Used
-from agent.report.tallies import Tally
+from agent.report.tallies import DURING, Tally
 from agent.utc import moment_of, utc_span
 
 MOST_HAPPENINGS = 200
@@ -55,19 +55,31 @@ def read_happenings(
     ], count
 
 
-def read_used(journal: sqlite3.Connection, tallies: Iterable[Tally]) -> list[Used]:
-    """Models and recipes; an agent has one model from start to end, and one recipe a job."""
+CHANGED = """kind IN ('model', 'recipe') AND what IN ('swapped', 'rolled_back', 'reloaded')"""
+USED = "model_sha256, recipe, recipe_sha256, job"
+
+
+def read_used(journal: sqlite3.Connection, tallies: Iterable[Tally], begins: datetime, ends: datetime) -> list[Used]:
+    """Models and recipes; where none was swapped, an agent has one model from start to end, and one recipe a job."""
+    during = utc_span(begins, ends)
+    if journal.execute(f"SELECT 1 FROM events WHERE utc >= ? AND utc < ? AND {CHANGED} LIMIT 1", during).fetchone():
+        rows = journal.execute(
+            f"SELECT {USED}, count(*) AS parts FROM inspections WHERE {DURING} AND kind = 'inspection' "
+            f"AND reason <> 'agent_down' GROUP BY {USED} ORDER BY parts DESC",
+            during,
+        )
+        return [_used(row[:4], row[4]) for row in rows]
     used: Counter[tuple[str, str, str, int]] = Counter()
     for tally in tallies:
         if tally.kind == "inspection" and tally.reason != "agent_down":
-            row = journal.execute(
-                "SELECT model_sha256, recipe, recipe_sha256, job FROM inspections WHERE message_id = ?", (tally.first,)
-            ).fetchone()
+            row = journal.execute(f"SELECT {USED} FROM inspections WHERE message_id = ?", (tally.first,)).fetchone()
             used[tuple(row)] += tally.parts
-    return [
-        Used(model_sha256=model, recipe=recipe, recipe_sha256=recipe_sha256, job=job, parts=count)
-        for (model, recipe, recipe_sha256, job), count in used.most_common()
-    ]
+    return [_used(what, count) for what, count in used.most_common()]
+
+
+def _used(what: tuple[str, str, str, int], parts: int) -> Used:
+    model, recipe, recipe_sha256, job = what
+    return Used(model_sha256=model, recipe=recipe, recipe_sha256=recipe_sha256, job=job, parts=parts)
 
 
 def _local(utc: str, zone: ZoneInfo) -> datetime:

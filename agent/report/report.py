@@ -76,7 +76,7 @@ def _make(config: Config, journal: sqlite3.Connection, path: Path, period: Perio
         happenings=happenings,
         happenings_in_all=happenings_in_all,
         trend=trend_of(stretches, zone),
-        used=read_used(journal, tallies),
+        used=read_used(journal, tallies, begins, ends),
         pictures=pictures,
         pictures_missing=missing,
     )

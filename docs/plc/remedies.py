@@ -14,8 +14,8 @@ PROGRAMMER, ENGINEER = "PLC programmer", "vision engineer"
 
 ALARM = {
     Alarm.CONSECUTIVE_REJECTS: (
-        "Look at the rejects: good parts = lens, lamp, job; bad parts = the process before the station. The number in a "
-        "row is `alarm.consecutive_rejects`",
+        "Look at the rejects: good parts = lens, lamp, job; bad parts = the process before the station. The number "
+        "in a row is `alarm.consecutive_rejects`",
         OPERATOR,
     ),
     Alarm.CONSECUTIVE_NO_DECISIONS: (
@@ -27,7 +27,8 @@ ALARM = {
         SHIFT_LEAD,
     ),
     Alarm.PASSED_UNPROVEN: (
-        "Find the part. BYPASS without its bit, an arm worked by hand, or a fault of the PLC program ([plc.md](plc.md))",
+        "Find the part. BYPASS without its bit, an arm worked by hand, or a fault of the PLC program "
+        "([plc.md](plc.md))",
         PROGRAMMER,
     ),
     Alarm.REJECTS_UNCONFIRMED: (
@@ -43,7 +44,10 @@ ALARM = {
         "`DECIDE_MS` beyond the arm",
         ENGINEER,
     ),
-    Alarm.JOURNAL: ("`upkeep.journal_trouble` in `linegate watch`; free or mend the disk ([below](#disk-full))", MAINTENANCE),
+    Alarm.JOURNAL: (
+        "`upkeep.journal_trouble` in `linegate watch`; free or mend the disk ([below](#disk-full))",
+        MAINTENANCE,
+    ),
     Alarm.UNSOLICITED_FRAME: ("Trigger wire, shielding, bouncing photo-eye, `LineDebouncerTime`", MAINTENANCE),
     Alarm.DRIFT: (
         "`linegate watch` names the figure: lamp, lens, a new batch, the model. When all is as it should be: "
@@ -62,7 +66,7 @@ STATUS = {
     Status.RESULT_PENDING: "Comes and goes with each part",
     Status.MISSED_ACQ: "`ERROR_CODE` says why; once in a while after a start it is normal, in a row it is the camera",
     Status.RING_OVERRUN: "The link stood still for 16 parts: network, PLC's communication load",
-    Status.FAULT: "Nothing passes; the station ends itself within 1 s more and comes back. If it does so again: the log",
+    Status.FAULT: "Nothing passes; the station ends itself within 1 s more and comes back. Again and again: the log",
     Status.WARN: "An alarm of the second kind: the table above",
     Status.FAIL_OPEN: "A choice of the station's file; if it was not meant, `reject.fail_open`",
     Status.CMD_FAILED: "PLC program or panel asks for a job or command that the station has not: `other_recipes`",
@@ -82,16 +86,16 @@ REASON = {
     Reason.MAP_ID: "Another PLC program, or another address: `linegate plc probe`",
     Reason.EPOCH_CHANGED: "Nothing: parts of the belt before the PLC's restart. Often: who restarts the PLC?",
     Reason.CAMERA_LOST: "Cable, power, switch; the station is back when the camera is",
-    Reason.FRAME_TIMEOUT: "No frame of this part's time within `trigger.frame_timeout_ms`: trigger wire, network. Always "
-    "\"too early\": the camera's clock, `trigger.tolerance_ms`",
+    Reason.FRAME_TIMEOUT: "No frame of this part's time within `trigger.frame_timeout_ms`: trigger wire, network. "
+    'Always "too early": the camera\'s clock, `trigger.tolerance_ms`',
     Reason.FRAME_INCOMPLETE: "Packets missing, or the region is not in the image: network, packet size, `[view]`",
-    Reason.FRAME_QUALITY: "Outside the recipe's `[frame]` limits: lamp, lens, dirt, focus. `linegate snapshot` shows it",
+    Reason.FRAME_QUALITY: "Outside the recipe's `[frame]`: lamp, lens, dirt, focus. `linegate snapshot` shows it",
     Reason.FRAME_MISMATCH: "Fits in time or in count, not in both: trigger wire, bouncing, parts closer than "
     "`trigger.min_pitch_ms`, exposure longer than the pitch. Three in a row: `PART_ID_ERROR`",
     Reason.CAPTURE_WINDOW: "The link was held up, or the computer overloaded: PLC link, `linegate report`",
     Reason.FRAME_STALE: "Cycle the camera's power",
     Reason.FRAME_SIZE: "Somebody else has set the camera: close that program, restart the station",
-    Reason.MODEL_NOT_LOADED: "Restart the station; again: the log names file and cause",
+    Reason.MODEL_NOT_LOADED: "It came for a new model that has just failed on trial: alarm `MODEL`",
     Reason.INFERENCE_ERROR: "The station restarts itself; again: GPU, its driver, the log",
     Reason.DEADLINE: "As alarm `DEADLINES`",
     Reason.OUTPUT_INVALID: "`linegate model verify FILE`; if that is good, GPU memory or the computer's",

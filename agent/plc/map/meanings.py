@@ -84,7 +84,7 @@ REASON = {
     Reason.CAPTURE_WINDOW: "announced too late for a photo: the part has moved on",
     Reason.FRAME_STALE: "the same picture as before: the camera has frozen",
     Reason.FRAME_SIZE: "the photo has not the size it must have",
-    Reason.MODEL_NOT_LOADED: "there is no model",
+    Reason.MODEL_NOT_LOADED: "the model that was to inspect it has been withdrawn",
     Reason.INFERENCE_ERROR: "the model failed",
     Reason.DEADLINE: "no verdict before the deadline",
     Reason.OUTPUT_INVALID: "the model's output is not finite or not written",

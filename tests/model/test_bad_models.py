@@ -1,0 +1,124 @@
+"""A model that is no good is refused, or found out on its first parts: one line says why, and the station runs on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.errors import Fault
+from agent.subscriber.control_client import give_command
+from tests.conftest import Linegate
+from tests.faults.sizes import sized
+from tests.model import odd_models
+from tests.model.model_line import WHO, ModelLine
+from tests.tiny_model import tiny_contract, write_tiny_model
+from tests.waiting import newest_pulse, wait_until
+
+SLOW_TURNS = 60_000
+"""Of the loop: some hundred ms; 50 are left from part to part, and a second would be a hung stage."""
+
+
+def truncated(path: Path) -> Path:
+    path.write_bytes(odd_models.write_passing(path).read_bytes()[:-100])
+    return path
+
+
+def other_classes(path: Path) -> Path:
+    contract = tiny_contract()
+    renamed = {"blowhole": "pore"}
+    classes = tuple(renamed.get(name, name) for name in contract.classes)
+    thresholds = {renamed.get(name, name): value for name, value in contract.thresholds.items()}
+    areas = {renamed.get(name, name): area for name, area in contract.golden[0].areas_px.items()}
+    golden = (contract.golden[0].model_copy(update={"areas_px": areas}),)
+    changed = contract.model_copy(update={"classes": classes, "thresholds": thresholds, "golden": golden})
+    return write_tiny_model(path, contract=changed.model_dump_json())
+
+
+REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "truncated": (truncated, "not a usable ONNX file"),
+    "other classes": (other_classes, "recipe 'magnetic_tile' and model disagree about class blowhole, pore"),
+    "self-test": (
+        lambda path: write_tiny_model(path, expected_px=140),
+        "self-test 'square': blowhole covers 100",
+    ),
+    "too slow": (lambda path: odd_models.write_slow(path, SLOW_TURNS, always=True), "it is too slow: a part takes"),
+    "crash": (lambda path: odd_models.write_killing(path, always=True), "it killed the process that tried it out"),
+}
+ROLLED_BACK: dict[str, tuple[Callable[[Path], Path], str, str]] = {
+    "not finite": (odd_models.write_invalid, "output_invalid", "the model's output is not finite"),
+    "exception": (odd_models.write_raising, "inference_error", "inference failed: "),
+    "slow": (lambda path: odd_models.write_slow(path, SLOW_TURNS), "ok", "3 runs in a row took longer than"),
+}
+
+
+@sized(
+    ("refused", "failing"), (("other classes", "crash"), ("not finite", "slow")), (tuple(REFUSED), tuple(ROLLED_BACK))
+)
+def test_bad_models_are_refused_or_rolled_back(
+    tmp_path: Path, refused: tuple[str, ...], failing: tuple[str, ...]
+) -> None:
+    good = odd_models.write_rejecting(tmp_path / "good.onnx")
+    with ModelLine(good, 600, 10) as line:
+        line.wait_for_parts(2)
+        pid = line.processes["station"].pid
+        for name in refused:
+            write, why = REFUSED[name]
+            event = line.install(write(tmp_path / f"{name}.onnx"))
+            assert (event["what"], event["who"]) == ("refused", WHO)
+            assert why in event["detail"], name
+        assert {verdict for _, verdict in line.judged()} == {"reject"}, "none of them has judged a part"
+        for name in failing:
+            write, reason, why = ROLLED_BACK[name]
+            event = line.install(write(tmp_path / f"{name}.onnx"))
+            assert event["what"] == "rolled_back"
+            assert why in event["detail"], name
+            wait_until(lambda reason=reason: reason in {row["reason"] for row in line.rows()}, "the part has its row")
+        wait_until(lambda: "MODEL" in newest_pulse(line.endpoints["results"]).alarms, "the alarm stands")
+        parts = len(line.rows())
+        line.wait_for_parts(parts + 3)
+        assert {row["verdict"] for row in line.rows()[-1:]} <= {"reject", "no_decision"}, "the good one inspects again"
+        assert (line.processes["station"].pid, line.processes["station"].poll()) == (pid, None)
+        line.end_here()
+        says = {str(row["model_sha256"]): "pass" for row in line.rows()}
+        line.says = says | {line.rows()[0]["model_sha256"]: "reject"}
+        line.check_ledgers()
+
+
+def test_the_command_says_what_came_of_it_and_history_remembers(linegate: Linegate, tmp_path: Path) -> None:
+    passing, rejecting = (tmp_path / f"{name}.onnx" for name in ("passing", "rejecting"))
+    odd_models.write_passing(passing)
+    odd_models.write_rejecting(rejecting)
+    with ModelLine(passing, 600, 20) as line:
+        done = linegate("model", "install", line.config, rejecting, "--who", WHO)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("installed: ")
+        assert len(done.stdout.splitlines()) == 1
+        with pytest.raises(Fault, match="is in use already"):
+            line.offer(rejecting)
+        with pytest.raises(Fault, match=r"no model 'abc' in .*models: give its file to linegate model install"):
+            give_command(line.endpoints["control"], "model", WHO, "abc")
+        bad = linegate("model", "install", line.config, odd_models.write_invalid(passing), "--who", WHO)
+        assert bad.returncode == 1
+        assert bad.stderr.startswith("error: model rolled back: ")
+        assert len(bad.stderr.splitlines()) == 1
+        told = linegate("model", "history", line.config).stdout
+        reported = linegate("report", line.config, "--from", "1h", "--json")
+        assert reported.returncode == 0, reported.stderr
+        report = json.loads(reported.stdout)
+        used = {row["model_sha256"]: row["parts"] for row in report["used"]}
+        assert len(used) == 3, "each that has judged a part"
+        assert sum(used.values()) == report["parts"]["all"]["parts"] + report["parts"]["unfinished"]
+        config = line.config.read_text()
+    for word in ("trying", "swapped", "kept", "rolled back", WHO):
+        assert word in told
+    assert told.index("rolled back") < told.index("kept"), "the newest first"
+    (tmp_path / "stopped.toml").write_text(config)
+    stopped = linegate("model", "install", tmp_path / "stopped.toml", rejecting, "--who", WHO)
+    assert stopped.returncode == 1
+    assert "no station answers" in stopped.stderr
+    assert "name the file there, and start it" in stopped.stderr
+    missing = linegate("model", "install", tmp_path / "stopped.toml", tmp_path / "none.onnx", "--who", WHO)
+    assert (missing.returncode, "no such file" in missing.stderr) == (2, True)
