@@ -1,9 +1,9 @@
-"""docs/plc.md says what is there: generated parts, links, commands, names of registers, keys and code."""
+"""docs/plc.md says what is there: generated parts, names of registers, keys and code. Of all pages: tests/docs."""
 
 from __future__ import annotations
 
 import re
-import shlex
+from pathlib import Path
 
 import pytest
 from blark.transform import Program as StProgram
@@ -13,15 +13,12 @@ from agent.plc.bit_map import AGENT_BITS, PLC_BITS
 from agent.plc.map.rows import BLOCKS, CODES, FLAGS
 from agent.plc.register_map import Alarm
 from agent.plc_config import PlcConfig
-from docs.plc.generated import FOLDER, GUIDE, files, filled
-from tests.conftest import ROOT, Linegate
+from docs.plc.generated import FOLDER, GUIDE, PAGES, blocks, files, filled
 from tests.plc.st_interpreter import parsed
 
 TEXT = GUIDE.read_text()
 FENCES = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
 INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
-LIVE = ("linegate plc map", "linegate check config/line.toml")
-"""Commands that need neither PLC nor camera."""
 ELSEWHERE = {"CAP_NET_BIND_SERVICE", "MB_SERVER", "MB_CLIENT", "MB_HOLD_REG", "CONNECT", "DISCONNECT", "TIME_TCK"}
 """Capitals that are somebody else's."""
 
@@ -32,56 +29,19 @@ def test_what_is_generated_is_up_to_date(name: str) -> None:
     assert (FOLDER / name).read_text() == files()[name]
 
 
-def test_the_guide_s_tables_are_up_to_date() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_of_a_page_are_up_to_date(page: Path) -> None:
     """After a wanted change: `python -m docs.plc`."""
-    assert filled(TEXT) == TEXT
+    assert filled(page.read_text()) == page.read_text()
 
 
-def commands() -> list[str]:
-    """Every linegate command of the guide, once."""
-    shown = [line.removeprefix("$ ") for kind, body in FENCES if kind == "console" for line in body.splitlines()]
-    shown += [code for code in INLINE if code.startswith("linegate ")]
-    return sorted({line.split(" #")[0].split(" > ")[0].strip() for line in shown})
-
-
-def test_the_guide_shows_commands() -> None:
-    assert len(commands()) >= 12
-
-
-@pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_guide_exists(linegate: Linegate, command: str) -> None:
-    """Run where it can run; else its help must know it and every option shown."""
-    words = shlex.split(command)[1:]
-    if command.startswith(LIVE):
-        result = linegate(*words)
-        assert result.returncode == 0, result.stderr
-        return
-    name = [word for word in words[:2] if not word.startswith("-") and "/" not in word and "." not in word]
-    result = linegate(*name, "--help")
-    assert result.returncode == 0, result.stderr
-    for option in (word for word in words if word.startswith("--")):
-        assert option in result.stdout
-
-
-def test_links_lead_somewhere() -> None:
-    headings = {
-        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", TEXT, re.M)
-    }
-    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        else:
-            assert (GUIDE.parent / target).exists(), target
+def test_every_table_is_on_a_page() -> None:
+    assert not {marker for marker in blocks() if not any(marker in page.read_text() for page in PAGES)}
 
 
 def test_every_file_of_the_folder_is_linked() -> None:
     unlinked = {path.name for path in FOLDER.iterdir() if path.suffix in (".md", ".st", ".svg")}
     assert not {name for name in unlinked if f"(plc/{name})" not in TEXT}
-
-
-@pytest.mark.parametrize("path", [code for code in INLINE if re.fullmatch(r"(agent|docs|config)/[\w/.]+", code)])
-def test_a_file_named_in_the_guide_exists(path: str) -> None:
-    assert (ROOT / path).exists()
 
 
 def known_names() -> set[str]:

@@ -1,0 +1,110 @@
+"""How each command of the documents is run: where, until when, how much shorter; and which ones other tests run."""
+
+from __future__ import annotations
+
+import re
+
+PLACES = {
+    r"^systemd/install|^make wheels|^apt-get|^systemctl (mask|enable)|^cp /etc/linegate/line1"
+    r"|^(chown|chgrp|chmod|mkdir) .*/etc/linegate/(line1.toml|keys)|^linegate keys new line1": "installation",
+    r"^linegate run config/demo_server": "server",
+    r"^linegate run config/(demo|gige_demo|presence|timer)": "demo",
+    r"^linegate (trigger|clear)\b": "software",
+    r"^linegate keys|^mkdir -p keys|^cp hmi-keys": "key files",
+    r"^linegate watch .*--station-key": "keys",
+    r"systemctl (?!edit)|^journalctl|^sudo -u linegate linegate (check|report|collect)|^install -o"
+    r"|/var/backups|^(rm -f|du -xsh|df -h) /var": "service",
+    r"^linegate (watch|challenge|pause|resume|job|snapshot|relearn|report|collect|journal|doctor|support-bundle)\b"
+    r"|^linegate model (install|history)|^curl|^ss ": "station",
+}
+"""Where: the first that is found; else `machine`: PLC, camera and a moving belt, and no station.
+
+`installation`: tests/service/test_install_running.py; `service`: test_service_commands.py; else test_commands.py.
+"""
+
+PROMISES = {
+    r"^linegate (plc|camera) sim": "type 'help'",
+    r"^(sudo -u linegate )?linegate run": "READY",
+    r"^linegate watch .*--json": r"\d",
+    r"^linegate watch": "part |watching",
+    r"in subscribe\(": "pass",
+}
+"""Commands that run for ever, and what each has said when it has done what it is for."""
+
+SHORTER = {
+    "--seconds 60": "--seconds 1",
+    "--seconds 3600": "--seconds 1",
+    "linegate plc probe": "linegate plc probe --seconds 0.5",
+    "linegate doctor": "linegate doctor --seconds 0.5",
+}
+
+BEFORE = {
+    r"^linegate keys new cam1": "rm -rf keys",
+    r"^linegate calibrate plane.png": "cp -f $WORLD/target.png plane.png",
+    r"--parquet parts.parquet": "rm -f parts.parquet",
+    r"-o (plane|frame|now).png": "rm -f plane.png frame.png now.png now.mask.png",
+}
+"""What a person does with hands."""
+
+ENDS_WITH: dict[str, int] = {}
+"""Commands that are there to show a refusal."""
+
+SETS_UP = "it sets up an environment, from a package index"
+TRAINS = "it trains"
+HANDS = "it asks for hands at the PLC"
+ELSEWHERE = {
+    "make demo": ("tests/faults/test_line.py", SETS_UP),
+    "make test": ("", "this is it"),
+    ".venv/bin/uv pip install --constraint constraints.txt --editable '.[aravis]'": ("", SETS_UP),
+    "cd docs/examples && npm install --omit=dev --no-package-lock": ("tests/results/test_node_subscriber.py", SETS_UP),
+    "node docs/examples/subscriber.mjs --results tcp://127.0.0.1:5556 --replay tcp://127.0.0.1:5557 --since 0": (
+        "tests/results/test_node_subscriber.py",
+        "it needs what npm has installed",
+    ),
+    "linegate bench": ("tests/faults/test_line.py", "it measures for 30 s"),
+    'linegate plc accept config/line.toml --engineer "R. Diaz" --report acceptance.md': (
+        "tests/plc/test_accept.py",
+        HANDS,
+    ),
+    'linegate plc accept /etc/linegate/line1.toml --engineer "R. Diaz" --customer "Acme" --report acceptance.md': (
+        "tests/plc/test_accept.py",
+        HANDS,
+    ),
+    "dvc exp run -S data.url=https://github.com/abin24/Magnetic-tile-defect-datasets./archive/refs/heads/master.zip": (
+        "tests/export/test_pipeline.py",
+        TRAINS,
+    ),
+    "dvc exp run -S data.url=/path/to/master.zip": ("tests/export/test_pipeline.py", TRAINS),
+    "dvc add data/labelled/week48": ("tests/results/test_collect.py", "it needs a git repository to write to"),
+    "systemctl edit linegate@line1": ("tests/service/test_drop_ins.py", "it opens an editor at a terminal"),
+    "arv-tool-0.8 -a 169.254.7.9 network ip=192.168.30.10 mask=255.255.255.0 gateway=0.0.0.0": (
+        "",
+        "the simulated camera has the address that it is given at its start",
+    ),
+    "arv-tool-0.8 -a 169.254.7.9 network mode=PersistentIP": ("", "the same"),
+}
+"""Commands that are not run here: the test that does, or "", and why."""
+
+
+def place(command: str) -> str:
+    """Where it is run; "" = elsewhere."""
+    if command in ELSEWHERE:
+        return ""
+    return next((name for pattern, name in PLACES.items() if re.search(pattern, command)), "machine")
+
+
+def promise(command: str) -> str:
+    """What an endless command says when all is well; "" = it ends by itself."""
+    return next((said for pattern, said in PROMISES.items() if re.search(pattern, command)), "")
+
+
+def shortened(command: str) -> str:
+    """The same, in less time, and what hands do before."""
+    for text, shorter in SHORTER.items():
+        command = command.replace(text, shorter)
+    return command
+
+
+def before(command: str) -> str:
+    """What must be done first; "" = nothing."""
+    return next((first for pattern, first in BEFORE.items() if re.search(pattern, command)), "")
