@@ -182,7 +182,7 @@ class LocalLine:
         settings = tomllib.loads(source.read_text(encoding="utf-8"))
         model = self.options.model or source.parent / settings["model"]["path"]
         settings["recipe"] = str(source.parent / settings["recipe"])
-        settings["model"]["path"] = str(model.resolve())
+        settings["model"]["path"] = str(model.absolute())
         settings["station"]["state_dir"] = str(self.journal.parent)
         settings["camera"]["endpoint"] = f"tcp://127.0.0.1:{free_port()}"
         settings["plc"]["port"] = free_port()

@@ -50,7 +50,7 @@ def find_damage(path: Path, given: bool, limit_s: float | None) -> tuple[str, bo
     try:
         # cut off while the file was made: SQLite must first undo that, and write
         mode = "rw" if _beside(path, "-journal").exists() else "ro"
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)) as reader:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)) as reader:
             return check_whole(reader, limit_s)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):

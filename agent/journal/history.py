@@ -39,7 +39,7 @@ def open_reader(path: Path, wait_s: float = 5.0) -> sqlite3.Connection:
     Raises ConfigError when there is no journal at `path`, or none that this user may read.
     """
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", wait_s, uri=True)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", wait_s, uri=True)
         connection.row_factory = sqlite3.Row
         connection.execute("SELECT 1 FROM inspections LIMIT 1")
     except sqlite3.Error as error:
