@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import socket
 import struct
@@ -25,7 +26,7 @@ from agent.log.fields import to_fields
 from agent.log.formats import json_line, prefixed_line, text_line
 from agent.log.happening import Happening
 from agent.log.outlet import FOR_CRITICAL, MOST_WAITING, Outlet
-from agent.log.sinks import to_journald
+from agent.log.sinks import to_file, to_journald
 from agent.plc.decision import Decision
 from agent.plc.parts_log import tell_no_decision
 from tests.conftest import ROOT, Linegate
@@ -193,6 +194,18 @@ def test_nobody_waits_for_lines_that_nobody_takes_and_their_number_is_told() -> 
     lost = next(fields for fields in lines.fields if fields.get("MESSAGE_ID") == Happening.LINES_LOST.value)
     told = sum(said.startswith("kind ") for said in lines.said)
     assert told + lost["HELD_BACK"] == 3000
+
+
+def test_a_line_is_whole_on_a_pipe_that_somebody_else_has_made_non_blocking() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    text = "x" * 300_000
+    with open(reader) as lines:
+        writing = threading.Thread(target=to_file(writer, lambda fields: fields["MESSAGE"]), args=({"MESSAGE": text},))
+        writing.start()
+        assert lines.readline() == f"{text}\n"
+        writing.join()
+    os.close(writer)
 
 
 def test_a_slip_in_a_log_call_and_a_sink_that_is_gone_end_nothing() -> None:
