@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -79,13 +80,13 @@ def days(folder: Path) -> list[str]:
         return []
 
 
-def files(folder: Path) -> list[os.DirEntry[str]]:
-    """The plain files in a day's folder."""
+def files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """The plain files in a day's folder; one at a time, for there may be a million."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+            yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
     except FileNotFoundError:
-        return []
+        return
 
 
 def stem_of(file: str) -> str:

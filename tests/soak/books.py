@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from array import array
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from agent.errors import ConfigError
 from agent.journal.history import open_reader
 from agent.journal.rows import BEFORE_OPEN
 
@@ -22,6 +24,8 @@ ACTIONS = {
 }
 """… and what the journal says that it did."""
 MOST_TOLD = 20
+SEQS = 65_535
+"""trigger_seq wraps: after the last comes 1."""
 
 
 class Book:
@@ -35,19 +39,25 @@ class Book:
         self._whole = 0
         self._lock = threading.Lock()
 
-    def note(self, part_id: int | None, outcome: str) -> None:
-        """The part became this."""
+    def note(self, seq: int | None, part_id: int | None, outcome: str) -> None:
+        """The part of that trigger became this. A part that was missed has no part_id: 0."""
         with self._lock:
             letter = self._letters.get(outcome)
-            if not part_id or letter is None:
-                self.trouble(f"part {part_id}: {outcome}")
+            part = self._part_of(seq) if seq else 0
+            if letter is None or part < 1 or part_id not in (part, 0):
+                self.trouble(f"trigger {seq}, part {part_id}: {outcome}")
                 return
-            self._parts.extend(bytes(max(0, part_id + 1 - len(self._parts))))
-            if self._parts[part_id]:
-                self.trouble(f"part {part_id} came twice")
+            self._parts.extend(bytes(max(0, part + 1 - len(self._parts))))
+            if self._parts[part]:
+                self.trouble(f"part {part} came twice")
                 return
-            self._parts[part_id] = letter
+            self._parts[part] = letter
             self._known += 1
+
+    def _part_of(self, seq: int) -> int:
+        """Parts are counted from 1 as triggers are, and never wrap: the one that is nearest to the newest known."""
+        newest = max(len(self._parts) - 1, 1)
+        return newest + (seq - newest + SEQS // 2) % SEQS - SEQS // 2
 
     def trouble(self, what: str) -> None:
         """Something that must not be; of many the first are kept, and how many there were."""
@@ -93,7 +103,7 @@ class Truth:
                 self._take(json.loads(line))
 
     def _take(self, record: dict[str, Any]) -> None:
-        self.book.note(record["part_id"], record["outcome"])
+        self.book.note(record["seq"], record["part_id"], record["outcome"])
         if (record["arm"] == "let_pass") != (record["outcome"] == "passed"):
             self.book.trouble(f"part {record['part_id']}: {record['outcome']}, but {record['arm']}")
         if record["true_part_id"] != record["part_id"]:
@@ -104,7 +114,8 @@ class Rows:
     """The journal, read as `linegate report` would, and how long each part took."""
 
     COLUMNS = (
-        "message_id, kind, part_id, verdict, reason, plc_action, decided_ns, acknowledged_ns, triggered_ns, evidence"
+        "message_id, kind, trigger_seq, part_id, verdict, reason, plc_action, "
+        "decided_ns, acknowledged_ns, triggered_ns, evidence"
     )
 
     def __init__(self, path: Path) -> None:
@@ -119,8 +130,8 @@ class Rows:
         """Frame in hand → write acknowledged; photo-eye → the same."""
 
     def read_on(self) -> None:
-        """The rows completed since, up to the first that is still open."""
-        with closing(open_reader(self._path)) as journal:
+        """The rows completed since, up to the first that is still open; next time, if the file is locked now."""
+        with suppress(sqlite3.OperationalError, ConfigError), closing(open_reader(self._path)) as journal:
             for row in journal.execute(
                 f"SELECT {self.COLUMNS} FROM inspections WHERE {BEFORE_OPEN} AND message_id > ? ORDER BY message_id",
                 (self._newest,),
@@ -131,8 +142,9 @@ class Rows:
         if row["message_id"] != self._newest + 1:
             self.book.trouble(f"a gap between messages {self._newest} and {row['message_id']}")
         self._newest = row["message_id"]
-        self.book.note(row["part_id"], row["verdict"] if row["kind"] == "inspection" else row["kind"])
-        self.actions.note(row["part_id"], row["plc_action"])
+        of = row["trigger_seq"], row["part_id"]
+        self.book.note(*of, row["verdict"] if row["kind"] == "inspection" else row["kind"])
+        self.actions.note(*of, row["plc_action"])
         if row["verdict"] == "no_decision":
             self.reasons[row["reason"]] = self.reasons.get(row["reason"], 0) + 1
         elif row["acknowledged_ns"]:

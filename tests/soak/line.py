@@ -12,7 +12,7 @@ from agent.local_line import LineOptions, free_port
 from tests.conftest import ROOT
 from tests.faults.observed_line import ObservedLine
 
-ARCHIVE_GB = 0.1
+ARCHIVE_GB = 0.05
 """Full after some minutes: from then on each image that is kept costs an older one."""
 
 

@@ -74,7 +74,7 @@ class Listeners:
         book = self.books[0]
         for heard in follow(self._results, self._replay, since=0, stop=self._over):
             if isinstance(heard, ResultMessage):
-                book.note(heard.part_id, heard.verdict)
+                book.note(heard.trigger_seq, heard.part_id, heard.verdict)
             elif isinstance(heard, StatusMessage):
                 self.pulse = heard
                 if heard.inspected:  # those before span the start
@@ -90,7 +90,7 @@ class Listeners:
             timer.daemon = True
             timer.start()
             for result in subscribe(self._results, self._replay, since, position=self._position, stop=leaves):
-                book.note(result.part_id, result.verdict)
+                book.note(result.trigger_seq, result.part_id, result.verdict)
             timer.cancel()
             self.returns += 1
             self._over.wait(AWAY_S)
@@ -106,7 +106,7 @@ class Listeners:
         assert self.watch.stdout is not None
         for line in self.watch.stdout:
             said = json.loads(line)
-            self.books[2].note(said["part_id"], said["verdict"])
+            self.books[2].note(said["trigger_seq"], said["part_id"], said["verdict"])
 
     def _scrape(self) -> None:
         while not self._over.wait(SCRAPE_S):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from subprocess import Popen
 
-from agent.errors import ConfigError, Fault
+from agent.errors import LinegateError
 from tests.faults.observed_line import ObservedLine
 from tests.soak.books import Book, Rows, Truth
 from tests.soak.listeners import Listeners, wait_for
@@ -98,8 +98,8 @@ class Soak:
             self._say("the belt is empty: waiting for the last rows and messages")
         except KeyboardInterrupt:
             self.record.ended = "Ctrl-C"
-        except (Fault, ConfigError) as error:
-            self.record.ended = str(error)
+        except Exception as error:  # whatever it is, the figures of hours are not lost for it
+            self.record.ended = str(error) if isinstance(error, LinegateError) else repr(error)
         self.record.ran_s = self._now_s()
         self._catch_up()
 
