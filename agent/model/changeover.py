@@ -17,6 +17,8 @@ from agent.config import Config
 from agent.errors import ConfigError, Fault, LinegateError, in_words
 from agent.event import Event
 from agent.inspector import Inspector, inspector_of, jobs_of, open_inspector, open_segmenter
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.model.allowance import Allowance
 from agent.model.choice import Choice
 from agent.model.in_force import InForce
@@ -193,7 +195,8 @@ class Changeover:
         self._work.put(give_back)
 
     def _say(self, what: str, detail: str, who: str = "") -> None:
-        log.warning("model %s%s: %s", what.replace("_", " "), f" by {who}" if who else "", shortened(detail))
+        by = f" by {who}" if who else ""
+        log.warning("model %s%s: %s", what.replace("_", " "), by, shortened(detail), extra=about(Happening.MODEL))
         self._tell(Event("model", what, detail, who))
 
 

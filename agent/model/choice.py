@@ -8,6 +8,8 @@ from pathlib import Path
 
 from agent.errors import ConfigError, in_words
 from agent.event import Event
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.model.store import Installed, ModelStore, shortened
 
 log = logging.getLogger(__name__)
@@ -63,5 +65,5 @@ def _write(store: ModelStore, installed: Installed | None) -> None:
 
 
 def _told(what: str, why: str) -> Event:
-    log.warning("model %s: %s", what.replace("_", " "), shortened(why))
+    log.warning("model %s: %s", what.replace("_", " "), shortened(why), extra=about(Happening.MODEL))
     return Event("model", what, why)

@@ -12,6 +12,8 @@ from agent.errors import ConfigError
 from agent.event import Event
 from agent.inspector import Inspector, jobs_of
 from agent.judge import Calibration
+from agent.log.about import about
+from agent.log.happening import Happening
 from agent.model.in_force import InForce
 from agent.recipe import Recipe, load_recipes
 from agent.service import notify
@@ -30,7 +32,7 @@ def exchange_recipes(
         what, detail = "refused", f"{error}: the recipes stay as they were"
     if not detail:
         what, detail = "unchanged", "the recipes are as they were"
-    log.warning("recipe %s: %s", what, detail)
+    log.warning("recipe %s: %s", what, detail, extra=about(Happening.RECIPE))
     tell(Event("recipe", what, detail))
     notify("READY=1")
 
