@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import resource
 import stat
 from collections.abc import Iterator
 from functools import partial
@@ -14,7 +13,8 @@ from pathlib import Path
 from agent.camera_config import OpencvCamera
 from agent.config import Config
 from agent.doctor.disk import there
-from agent.doctor.looking import NotKnown, looked, peek
+from agent.doctor.looking import NotKnown, looked
+from agent.doctor.real_time import check_real_time
 from agent.doctor.service import service_user
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError
@@ -33,7 +33,7 @@ def examine_permissions(subject: Subject) -> Iterator[Finding]:
     yield check_keys(config)
     for device in _devices(config):
         yield looked(f"device {device}", partial(check_device, device))
-    yield looked("real time", lambda: _check_limits(subject))
+    yield looked("real time", partial(check_real_time, subject))
 
 
 def _check_user(subject: Subject) -> Finding:
@@ -116,18 +116,6 @@ def check_device(device: Path) -> Finding:
         return wrong(name, f"{text}, not for {_user(os.geteuid())}", f"usermod -aG {group} {_user(os.geteuid())}, and "
                      "log in again")  # fmt: skip
     return right(name, text)
-
-
-def _check_limits(subject: Subject) -> Finding:
-    """Of the running station, else of this shell."""
-    text = peek(subject.root / f"proc/{subject.pid}/limits") if subject.pid else ""
-    if text:
-        found = {line[:26].strip(): line[26:].split()[0] for line in text.splitlines()[1:] if len(line) > 26}
-        priority, locked = found.get("Max realtime priority", "?"), found.get("Max locked memory", "?")
-        return right("real time", f"the station: priority up to {priority}, {locked} bytes of memory may be locked")
-    mine = resource.getrlimit(resource.RLIMIT_RTPRIO)[0], resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
-    priority, locked = ("unlimited" if limit == resource.RLIM_INFINITY else str(limit) for limit in mine)
-    return right("real time", f"this shell: priority up to {priority}, {locked} bytes of memory may be locked")
 
 
 def _told(path: Path) -> str:

@@ -25,6 +25,7 @@ PIECE_BYTES = 10_000_000
 PIECES = (
     Piece("config/station.toml", "the station's file as it was written", station_pieces.config_text),
     Piece("config/effective.json", "the same with all defaults", station_pieces.effective_config),
+    Piece("config/check.txt", "what linegate check says of a file that cannot be used", station_pieces.check),
     Piece("config/recipes.toml", "recipes and calibration", station_pieces.recipes),
     Piece("config/operator.json", "what an operator has ordered until further notice", station_pieces.operator_orders),
     Piece("model.json", "what the model file says of itself", station_pieces.model_contract),

@@ -50,7 +50,7 @@ def with_stream(path: Path, source: str) -> Path:
     return path
 
 
-def subject(path: Path, pid: int | None = None, seconds: float = 0.5) -> Subject:
+def subject(path: Path, pid: int | None = None, seconds: float = 0.3) -> Subject:
     """As the examination begins."""
     return Subject(load_config(path), path, seconds, pid)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from agent.doctor.processor import (
     check_steal,
     check_swap,
 )
+from agent.doctor.real_time import check_real_time
 from agent.doctor.record import examine_record
 from agent.doctor.running import holder_of
 from agent.doctor.service import judge_service
@@ -158,6 +161,24 @@ def test_who_may_read_and_write_too_much(tiny_model: Path, tmp_path: Path) -> No
     assert check_device(Path("/dev/null")).level is Level.RIGHT
     assert check_device(tmp_path / "ttyS9").level is Level.WRONG
     assert {"user", "state folder", "files", "keys", "real time"} <= set(found(examine_permissions, of))
+
+
+def test_real_time_that_was_asked_for_is_looked_for(tiny_model: Path, tmp_path: Path) -> None:
+    """This process has none; a child that has locked its memory has."""
+    of = subject(station(tmp_path, tiny_model, realtime={"lock_memory": True}), pid=os.getpid())
+    told = check_real_time(of)
+    assert (told.level, "memory not locked" in told.seen) == (Level.WRONG, True)
+    assert "realtime.conf" in told.remedy
+    assert check_real_time(subject(station(tmp_path, tiny_model))).level is Level.RIGHT
+    if os.geteuid() != 0:
+        pytest.skip("to lock memory takes root")
+    code = "import ctypes, time; print(ctypes.CDLL(None).mlockall(7), flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as locked:
+        assert locked.stdout
+        assert locked.stdout.readline() == b"0\n"
+        told = check_real_time(subject(station(tmp_path, tiny_model, realtime={"lock_memory": True}), locked.pid))
+        locked.kill()
+    assert told.level is Level.RIGHT, told
 
 
 # --- record ----------------------------------------------------------------------------------------------------------

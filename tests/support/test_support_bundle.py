@@ -109,6 +109,9 @@ def test_a_file_that_is_no_config_is_a_case_too(
     assert {"config/station.toml", "versions.txt", "computer.txt"} <= set(found)
     assert not any(b"geheim" in content for content in found.values())
     assert "not valid TOML" in found["README.txt"].decode()
+    path.write_text(station(tmp_path, tiny_model, station={"nmae": "x"}, trigger={"perod_ms": 5}).read_text())
+    told = station_pieces.check(open_case(path, 24))
+    assert [key in told for key in ("station.nmae", "trigger.perod_ms")] == [True, True]
     with pytest.raises(ConfigError, match="check the path"):
         run_support_bundle(tmp_path / "none.toml", None, 24)
     with pytest.raises(UsageError, match="exists"):
