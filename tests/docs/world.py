@@ -110,7 +110,7 @@ class World:
         }
 
     def _entered(self, line: str) -> list[str]:
-        enter = ["nsenter", "--target", str(self._inside), "--net", "--mount", "--pid", f"--wd={ROOT}"]
+        enter = ["nsenter", "--target", str(self._inside), "--net", "--mount", "--pid", f"--wdns={ROOT}"]
         return [*enter, "setsid", "bash", "-euo", "pipefail", "-c", line]
 
 
