@@ -25,7 +25,7 @@ def fetch_model(repository: str, file: Path, revision: str | None) -> bytes:
         raise UsageError("--dvc: dvc is not installed: install linegate[dvc], or copy the file here and name it")
     with tempfile.TemporaryDirectory(prefix="linegate-") as folder:
         out = Path(folder) / "model.onnx"
-        command = [sys.executable, "-m", "dvc", "get", "--quiet", repository, str(file), "--out", str(out)]
+        command = [sys.executable, "-m", "dvc", "get", repository, str(file), "--out", str(out)]
         done = subprocess.run(
             [*command, *(["--rev", revision] if revision else [])], capture_output=True, text=True, check=False
         )

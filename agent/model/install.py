@@ -41,16 +41,25 @@ class Station:
         return reply.last_message_id
 
     def told(self, since: int, sha256: str, within_s: float) -> Iterator[EventMessage]:
-        """What it writes down of this model after that event, as it comes."""
-        end_s = time.monotonic() + within_s
+        """What it writes down of this model after that event, as it comes.
+
+        It may have ended, and tell more when it is back. Raises Fault when it is not.
+        """
+        end_s, silence = time.monotonic() + within_s, None
         while time.monotonic() < end_s:
             request = ReplayRequest(kind="event", since=since)
-            for event in ask_once(self.config.publisher.replay, request, self.keys)[1]:
+            try:
+                events, silence = ask_once(self.config.publisher.replay, request, self.keys)[1], None
+            except Fault as error:
+                events, silence = [], error
+            for event in events:
                 assert isinstance(event, EventMessage)
                 since = event.event_id
                 if event.kind == "model" and event.detail.startswith(sha256):
                     yield event
             time.sleep(LOOK_S)
+        if silence:
+            raise silence
 
 
 def install_model(path: Path, content: bytes, who: str, keys: ClientKeys | None) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agent.errors import Fault
+from agent.journal.history import reading
+from agent.model.history import print_history
+from agent.model.install import install_model
+from agent.report.happenings import read_used
+from agent.subscriber import replay_client
 from agent.subscriber.control_client import give_command
 from tests.conftest import Linegate
 from tests.faults.sizes import sized
@@ -87,7 +93,9 @@ def test_bad_models_are_refused_or_rolled_back(
         line.check_ledgers()
 
 
-def test_the_command_says_what_came_of_it_and_history_remembers(linegate: Linegate, tmp_path: Path) -> None:
+def test_the_command_says_what_came_of_it_and_history_remembers(
+    linegate: Linegate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     passing, rejecting = (tmp_path / f"{name}.onnx" for name in ("passing", "rejecting"))
     odd_models.write_passing(passing)
     odd_models.write_rejecting(rejecting)
@@ -104,21 +112,20 @@ def test_the_command_says_what_came_of_it_and_history_remembers(linegate: Linega
         assert bad.returncode == 1
         assert bad.stderr.startswith("error: model rolled back: ")
         assert len(bad.stderr.splitlines()) == 1
-        told = linegate("model", "history", line.config).stdout
-        reported = linegate("report", line.config, "--from", "1h", "--json")
-        assert reported.returncode == 0, reported.stderr
-        report = json.loads(reported.stdout)
-        used = {row["model_sha256"]: row["parts"] for row in report["used"]}
-        assert len(used) == 3, "each that has judged a part"
-        assert sum(used.values()) == report["parts"]["all"]["parts"] + report["parts"]["unfinished"]
-        config = line.config.read_text()
+        line.stop("station")
+        monkeypatch.setenv("COLUMNS", "200")
+        print_history(line.config, 50)
+        told = capsys.readouterr().out
+        with reading(line.journal) as journal:
+            journal.row_factory = None
+            now = datetime.now(UTC)
+            used = read_used(journal, (), now - timedelta(hours=1), now)
+        assert Counter({of.model_sha256: of.parts for of in used}) == Counter(
+            row["model_sha256"] for row in line.rows() if row["reason"] != "agent_down"
+        )
+        monkeypatch.setattr(replay_client, "REPLAY_TIMEOUT_MS", 300)
+        with pytest.raises(Fault, match=r"no station answers .* name the file there, and start it"):
+            install_model(line.config, b"", WHO, None)
     for word in ("trying", "swapped", "kept", "rolled back", WHO):
         assert word in told
     assert told.index("rolled back") < told.index("kept"), "the newest first"
-    (tmp_path / "stopped.toml").write_text(config)
-    stopped = linegate("model", "install", tmp_path / "stopped.toml", rejecting, "--who", WHO)
-    assert stopped.returncode == 1
-    assert "no station answers" in stopped.stderr
-    assert "name the file there, and start it" in stopped.stderr
-    missing = linegate("model", "install", tmp_path / "stopped.toml", tmp_path / "none.onnx", "--who", WHO)
-    assert (missing.returncode, "no such file" in missing.stderr) == (2, True)
