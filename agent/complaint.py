@@ -55,11 +55,11 @@ def near_path(path: Path) -> str:
     try:
         if path.exists() or not folder.is_dir():
             return ""
-        names = {other.stem: other.name for other in folder.iterdir()}
+        others = [other for other in folder.iterdir() if path.suffix == other.suffix or path.stem == other.stem]
     except (OSError, ValueError):
         return ""
-    close = difflib.get_close_matches(path.stem, names, n=1)
-    return f" (did you mean '{names[close[0]]}'?)" if close else ""
+    close = difflib.get_close_matches(path.stem, [other.stem for other in others], n=1)
+    return next((f" (did you mean '{other.name}'?)" for other in others if [other.stem] == close), "")
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from agent.results_config import GB
 
 IN_MEMORY = {"tmpfs", "ramfs"}
 OVER_THE_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"}
+OF_THE_KERNEL = {"proc", "sysfs"}
 MOUNTS = Path("/proc/self/mounts")
 
 
@@ -32,6 +33,8 @@ def check_state_dir(folder: Path, findings: Findings) -> None:
     if folder == there and not os.access(there, os.W_OK | os.X_OK) and owner in (0, os.geteuid()):
         findings.error(key, f"belongs to {_name_of(owner)} and cannot be written: chown it to the station's user")
     kind = file_system(there)
+    if kind in OF_THE_KERNEL:
+        findings.error(key, f"{there} is the kernel's ({kind}), nobody can write there: use a disk")
     if kind in IN_MEMORY:
         findings.warn(key, f"{there} is in memory ({kind}): record and agent epoch end with the power: use a disk")
     if kind in OVER_THE_NETWORK:

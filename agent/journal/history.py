@@ -73,6 +73,8 @@ def require_there(path: Path) -> None:
         raise ConfigError(f"journal {path}: {in_words(error)}: give the journal of a station that has run") from error
     if denied:
         raise ConfigError(f"journal {path}: {DENIED}")
+    if path.is_dir():
+        raise ConfigError(f"journal {path}: is a directory: give the journal of a station that has run")
 
 
 def _in_words(path: Path, error: sqlite3.Error) -> str:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,52 @@ def test_arguments_that_make_no_sense(
     assert complaint in said
     assert said.count("\n") == 1
     assert said.startswith("error: ")
+
+
+FILES_OF = [
+    "check FILE", "report FILE", "report config/timer.toml --journal FILE",
+    "collect FILE --out NEW", "record FILE --out NEW", "doctor FILE", "support-bundle FILE -o NEW",
+    "calibrate FILE --columns 11 --rows 8 --pitch-mm 10",
+    "calibrate config/sample_tiles/01_free.png --columns 11 --rows 8 --pitch-mm 10 --config FILE",
+    "plc probe --config FILE", "plc accept FILE --engineer R.Diaz --report NEW.md", "camera snap FILE -o NEW.png",
+    "camera live FILE --seconds 1", "model install FILE models/magnetic_tile.onnx --who R.Diaz",
+    "model history FILE", "model show FILE", "model verify FILE", "journal backup FILE --out NEW", "journal check FILE",
+    "journal check config/timer.toml --journal FILE", "journal export FILE --parquet NEW.parquet",
+    "watch --station-key FILE --key FILE", "challenge --who R.Diaz --station-key FILE --key FILE",
+]  # fmt: skip
+"""Every command that reads a file, but `run` (tests/faults/test_bad_input.py has that).
+
+FILE is none that it could read, NEW one that it may write.
+"""
+WRITES_FIRST = {("support-bundle", "nothing"), ("support-bundle", "garbage")}
+"""It packs what is wrong as well."""
+
+
+@pytest.mark.parametrize("command", FILES_OF)
+def test_a_file_that_is_none_is_one_line(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Not there, a folder, nothing in it, no text, a link to itself, no name."""
+    (tmp_path / "nothing.toml").write_text("")
+    (tmp_path / "garbage.toml").write_bytes(bytes(range(256)))
+    (tmp_path / "circle.toml").symlink_to(tmp_path / "circle.toml")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    monkeypatch.setattr("agent.service.exit_when_a_thread_dies", lambda: None)
+    for name in ("missing", "", "nothing", "garbage", "circle", "no name"):
+        if (command.split()[0], name) in WRITES_FIRST:
+            continue
+        file = {"": str(tmp_path), "no name": ""}.get(name, str(tmp_path / f"{name}.toml"))
+        words = [word.replace("FILE", file).replace("NEW", str(tmp_path / "new")) for word in command.split()]
+        monkeypatch.setattr(sys, "argv", ["linegate", *words])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        said = capfd.readouterr()
+        assert caught.value.code in (1, 2, 78), (name, said)
+        assert "Traceback" not in said.err
+        if not (command == "check FILE" and name == "nothing"):  # which lists what is missing
+            assert said.err.startswith("error: "), (name, said)
+            assert said.err.count("\n") == 1, (name, said)
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from agent.check.check import check_config
 from agent.config import load_config
 from agent.errors import ConfigError
 from agent.local_line import LineOptions, free_port, to_toml
@@ -66,8 +67,11 @@ def outcome(folder: Path) -> str:
     return ""
 
 
-def refused(folder: Path, spoil: Iterator[tuple[str, Callable[[], object]]]) -> int:
-    """Each must be refused in one line, before the station takes a number; how many."""
+def refused(folder: Path, spoil: Iterator[tuple[str, Callable[[], object]]], check_every: int) -> int:
+    """Each must be refused in one line, before the station takes a number; how many.
+
+    `linegate check` must know of it beforehand.
+    """
     count = 0
     for what, act in spoil:
         act()
@@ -75,9 +79,19 @@ def refused(folder: Path, spoil: Iterator[tuple[str, Callable[[], object]]]) -> 
         assert complaint, f"{what}: the station would start"
         assert "\n" not in complaint, what
         assert len(complaint) > 20, f"{what}: {complaint}"
+        if count % check_every == 0:
+            assert knows(folder / "station.toml"), f"{what}: linegate check says it is good"
         count += 1
     assert not (folder / "state" / "agent_epoch").exists(), "it took a number"
     return count
+
+
+def knows(path: Path) -> bool:
+    """Does `linegate check` tell of an error in this station's files?"""
+    try:
+        return check_config(path).findings.errors > 0
+    except ConfigError:
+        return True
 
 
 def writes(path: Path, spoilt: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -91,16 +105,19 @@ def test_what_is_not_spoilt_starts(station: Path) -> None:
     assert (station / "state" / "agent_epoch").exists()
 
 
-def test_a_spoilt_config_recipe_or_model_is_refused_in_one_line(station: Path, report: Report) -> None:
+@sized(("check_every",), short=(4,), full=(1,))
+def test_a_spoilt_config_recipe_or_model_is_refused_in_one_line(
+    station: Path, report: Report, check_every: int
+) -> None:
     config, recipe, model = (station / name for name in ("station.toml", "recipe.toml", "model.onnx"))
     settings = tomllib.loads(config.read_text())
     good_config, good_recipe = config.read_bytes(), recipe.read_bytes()
     with told_to_systemd(station / "notify") as messages:
-        count = refused(station, writes(config, spoilt_configs(settings)))
+        count = refused(station, writes(config, spoilt_configs(settings)), check_every)
         config.write_bytes(good_config)
-        count += refused(station, writes(recipe, spoilt_recipes(tomllib.loads(good_recipe.decode()))))
+        count += refused(station, writes(recipe, spoilt_recipes(tomllib.loads(good_recipe.decode()))), check_every)
         recipe.write_bytes(good_recipe)
-        count += refused(station, spoilt_models(model))
+        count += refused(station, spoilt_models(model), check_every)
     assert not any("READY=1" in message for message in messages)
     write_tiny_model(model)
     assert outcome(station) == ""
@@ -158,7 +175,7 @@ class RefusedLine(ObservedLine):
         return self
 
 
-@sized(("runs",), short=(3,), full=(60,))
+@sized(("runs",), short=(2,), full=(24,))
 def test_the_plc_never_sees_a_station_with_a_bad_file(tiny_model: Path, report: Report, runs: int) -> None:
     with RefusedLine(tiny_model) as line:
         port, files = line.settings["plc"]["port"], settings_of(line)
