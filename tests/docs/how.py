@@ -14,7 +14,7 @@ PLACES = {
     r"^linegate watch .*--station-key": "keys",
     r"systemctl (?!edit)|^journalctl|^sudo -u linegate linegate (check|report|collect)|^install -o"
     r"|/var/backups|^(rm -f|du -xsh|df -h) /var": "service",
-    r"^linegate (watch|challenge|pause|resume|job|snapshot|relearn|report|collect|journal|doctor|support-bundle)\b"
+    r"^linegate (watch|challenge|pause|resume|job|snapshot|relearn|report|collect|journal|doctor)\b"
     r"|^linegate model (install|history)|^curl|^ss ": "station",
 }
 """Where: the first that is found; else `machine`: PLC, camera and a moving belt, and no station.
@@ -75,6 +75,14 @@ ELSEWHERE = {
         TRAINS,
     ),
     "dvc exp run -S data.url=/path/to/master.zip": ("tests/export/test_pipeline.py", TRAINS),
+    'linegate model install /etc/linegate/line1.toml new.onnx --who "R. Diaz"': (
+        "tests/model/test_bad_models.py",
+        "the new model is on trial for 50 parts",
+    ),
+    "linegate support-bundle /etc/linegate/line1.toml -o line1.tar.gz": (
+        "tests/support/test_service_bundle.py",
+        "it takes as long as doctor, and what a service has logged",
+    ),
     "dvc add data/labelled/week48": ("tests/results/test_collect.py", "it needs a git repository to write to"),
     "systemctl edit linegate@line1": ("tests/service/test_drop_ins.py", "it opens an editor at a terminal"),
     "arv-tool-0.8 -a 169.254.7.9 network ip=192.168.30.10 mask=255.255.255.0 gateway=0.0.0.0": (

@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from tests.cameras.target_photo import KnownCamera, checkerboard
+from tests.conftest import ROOT
 from tests.docs import how
 from tests.docs.pages import commands, examples
 from tests.docs.world import World, why_not
@@ -101,6 +102,11 @@ def of(place: str) -> list[str]:
     """Its commands, in the order of the pages; then the examples in Python, which want a station."""
     typed = [command for command in commands() if how.place(command) == place]
     return typed + [f"python <<'END'\n{body}END" for body in examples("python").values() if place == "station"]
+
+
+def test_what_a_command_writes_stays_in_its_place(world: World) -> None:
+    assert world.run(f"touch written && test -e {ROOT}/written").returncode == 0
+    assert not (ROOT / "written").exists()
 
 
 def outcome(world: World, command: str) -> list[str]:
