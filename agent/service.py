@@ -56,8 +56,10 @@ def exit_when_a_thread_dies() -> None:
 
     def crash(args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread else "?"
-        log.critical("thread '%s' died", name, exc_info=args.exc_value, extra=about(Happening.CRASH))
-        end_process()
+        try:
+            log.critical("thread '%s' died", name, exc_info=args.exc_value, extra=about(Happening.CRASH))
+        finally:
+            end_process()
 
     threading.excepthook = crash
 

@@ -14,8 +14,10 @@ from agent.log.fields import places
 
 def end_process() -> NoReturn:
     """Exit 1. What has been logged goes out first."""
-    flush()
-    os._exit(1)
+    try:
+        flush()
+    finally:  # whatever else befalls this thread
+        os._exit(1)
 
 
 def flush() -> None:
