@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -156,8 +158,9 @@ class Machine:
     def _find_first(self) -> bool:
         """The process that is PID 1 there."""
         for process in self._below(self._process.pid):
-            if (Path("/proc") / str(process) / "comm").read_text() == "systemd\n":
-                self._first = process
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                if (Path("/proc") / str(process) / "comm").read_text() == "systemd\n":
+                    self._first = process
         return bool(self._first)
 
     @property
@@ -165,10 +168,9 @@ class Machine:
         """PID here by PID there, of all its processes."""
         found = {}
         for process in self._below(self._first):
-            (line,) = [
-                line for line in (Path("/proc") / str(process) / "status").read_text().splitlines() if "NSpid" in line
-            ]
-            found[int(line.split()[-1])] = process
+            with suppress(FileNotFoundError, ProcessLookupError):
+                (line,) = re.findall("^NSpid:.*", (Path("/proc") / str(process) / "status").read_text(), re.MULTILINE)
+                found[int(line.split()[-1])] = process
         return found
 
     def _below(self, process: int) -> Iterator[int]:

@@ -40,7 +40,10 @@ class ServiceLine(ObservedLine):
     def prepare(self, simulated: bool = True) -> None:
         """Config is written and the PLC runs (unless not even that); the station does not."""
         settings = self._write_config()
-        text = self.config.read_text().replace(str(ROOT), "/opt/linegate/source")
+        self.recipes.mkdir(exist_ok=True)
+        recipe = Path(shutil.copy(settings["recipe"], self.recipes / f"{self.instance}.toml"))
+        text = self.config.read_text().replace(settings["recipe"], f"/etc/linegate/recipes/{recipe.name}")
+        text = text.replace(str(ROOT), "/opt/linegate/source")
         if self.options.model is not None:
             shutil.copy(self.options.model, self.machine.etc / self.options.model.name)
             text = text.replace(str(self.options.model), f"/etc/linegate/{self.options.model.name}")
@@ -80,6 +83,11 @@ class ServiceLine(ObservedLine):
     def service_config(self) -> Path:
         """As we see what the station reads."""
         return self.machine.etc / f"{self.instance}.toml"
+
+    @property
+    def recipes(self) -> Path:
+        """As we see the folder of recipes: one for each instance."""
+        return self.machine.etc / "recipes"
 
     @property
     def journal(self) -> Path:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from agent.log.happening import Happening
 from agent.plc.register_map import Status
 from tests.faults.plc_memory import HeartbeatWatch, PlcMemory
 from tests.faults.sizes import sized
+from tests.faults.slow_subscribers import bad_peers
 from tests.service.machine import Machine
 from tests.service.service_line import ServiceLine
 from tests.waiting import wait_until
@@ -28,12 +31,38 @@ READY_LIMIT_S = 5.0
 WATCHDOG_S, WITHIN_S = 5.0, 1.0
 STILL_S = 0.3
 LATE_S = 0.8
+START_LIMIT_S = 10
 PRIORITY_OF_AN_ERROR = 3
 BELT = LineOptions(seconds=300, rate_per_s=10)
 
 
 def is_ready(memory: PlcMemory) -> bool:
     return Status.ONLINE | Status.READY in Status(memory.agent("STATUS"))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Two stations that have been started, and nobody answers them."""
+
+    without_camera: ServiceLine
+    without_plc: ServiceLine
+    begun_s: float
+
+
+@pytest.fixture(scope="module", autouse=True)
+def waiting(machine: Machine) -> Iterator[Waiting]:
+    """They wait while all other tests run; systemd would give up after TimeoutStartSec, and start them again."""
+    lines = ServiceLine(machine, "camera", BELT), ServiceLine(machine, "plc", BELT)
+    for line in lines:
+        line.prepare(simulated=False)
+        machine.drop_in(line.unit, "short", f"[Service]\nTimeoutStartSec={START_LIMIT_S}\n")
+    photos = 'driver = "folder"\npath = "/opt/linegate/source/config/sample_tiles"'
+    text = re.sub("driver = .*\nendpoint = .*", photos, lines[1].service_config.read_text())
+    lines[1].service_config.write_text(text.replace('"hardware"', '"announced"'))
+    machine.systemctl("start", "--no-block", *(line.unit for line in lines))
+    yield Waiting(*lines, time.monotonic())
+    for line in lines:
+        line.__exit__(None, None, None)
 
 
 def test_the_shipped_unit_is_what_runs(machine: Machine) -> None:
@@ -54,30 +83,11 @@ def test_a_bad_config_stays_down_with_one_clear_line(machine: Machine) -> None:
     assert int(said["PRIORITY"]) <= PRIORITY_OF_AN_ERROR
 
 
-def test_what_it_waits_for_is_said_and_waited_for_beyond_the_start_time_out(machine: Machine) -> None:
-    """Neither camera nor PLC is there; systemd would give up after TimeoutStartSec, here 2 s."""
-    line = ServiceLine(machine, "waits", BELT)
-    try:
-        line.prepare(simulated=False)
-        machine.drop_in(line.unit, "short", "[Service]\nTimeoutStartSec=2\n")
-        machine.systemctl("start", "--no-block", line.unit)
-        begun_s = time.monotonic()
-        wait_until(lambda: machine.status(line.unit).startswith("waiting: camera tcp://"), "it says what it waits for")
-        time.sleep(max(0.0, begun_s + 4 - time.monotonic()))
-        assert machine.show(line.unit, "SubState", "NRestarts") == {"SubState": "start", "NRestarts": "0"}
-        assert line.stop_station() < STOP_LIMIT_S, "it can be stopped while it waits"
-        machine.systemctl("start", "--no-block", line.unit)
-        line.start_simulator()
-        line.wait_for_parts(1)
-        assert machine.status(line.unit).startswith("inspecting")
-    finally:
-        line.__exit__(None, None, None)
-
-
 @pytest.fixture(scope="module")
 def line(machine: Machine) -> Iterator[ServiceLine]:
     """One belt for all that follows: however its station ends and comes again, each part has one decision."""
-    with ServiceLine(machine, "line1", BELT) as running:
+    everything_kept: dict[str, dict[str, Any]] = {"archive": {"pass_every": 1}, "publisher": {"images": "all"}}
+    with ServiceLine(machine, "line1", BELT, everything_kept) as running:
         yield running
 
 
@@ -91,7 +101,9 @@ def memory(line: ServiceLine) -> Iterator[PlcMemory]:
 
 
 def test_stop_leaves_the_plc_offline(machine: Machine, line: ServiceLine, memory: PlcMemory) -> None:
-    with HeartbeatWatch(line.settings["plc"]["port"]) as watch:
+    """Also while images wait for the archive, and for subscribers who do not read them."""
+    frozen = bad_peers(line.endpoints, never_reads=2, frozen=2)
+    with frozen, HeartbeatWatch(line.settings["plc"]["port"]) as watch:
         took_s = line.stop_station()
         assert not Status(memory.agent("STATUS")) & (Status.ONLINE | Status.READY)
         assert took_s < STOP_LIMIT_S
@@ -142,6 +154,14 @@ def test_the_log_is_found_by_kind_and_by_part(machine: Machine, line: ServiceLin
     assert lives == sorted(set(lives)), "a line for each time it was READY"
 
 
+def test_reload_reads_the_recipe_again_without_a_stop(machine: Machine, line: ServiceLine, memory: PlcMemory) -> None:
+    pid, recipe = machine.main_pid(line.unit), line.recipes / f"{line.instance}.toml"
+    recipe.write_text(recipe.read_text().replace('"magnetic_tile"', '"tile_2"'))
+    machine.systemctl("reload", line.unit)
+    wait_until(lambda: line.rows()[-1]["recipe"] == "tile_2", "parts are judged by it")
+    assert machine.main_pid(line.unit) == pid
+
+
 @sized(("restarts",), (3,), (20,))
 def test_restarts_in_a_row_leave_every_part_with_one_decision(
     machine: Machine, line: ServiceLine, memory: PlcMemory, restarts: int
@@ -154,3 +174,16 @@ def test_restarts_in_a_row_leave_every_part_with_one_decision(
     line.end_here()
     verdicts = line.check_ledgers()
     assert min(verdicts["pass"], verdicts["no_decision"]) > 0, "this run has proved nothing"
+
+
+def test_what_it_waits_for_is_said_and_waited_for_beyond_the_start_time_out(machine: Machine, waiting: Waiting) -> None:
+    camera, plc = waiting.without_camera, waiting.without_plc
+    wait_until(lambda: machine.status(camera.unit).startswith("waiting: camera tcp://127.0.0.1:"), "it says so")
+    wait_until(lambda: machine.status(plc.unit).startswith("waiting: PLC 127.0.0.1:"), "it says so")
+    time.sleep(max(0.0, waiting.begun_s + START_LIMIT_S + 2 - time.monotonic()))
+    for line in (camera, plc):
+        assert machine.show(line.unit, "SubState", "NRestarts") == {"SubState": "start", "NRestarts": "0"}
+        assert line.stop_station() < STOP_LIMIT_S, "it can be stopped while it waits"
+    machine.systemctl("start", "--no-block", plc.unit)
+    plc.start_simulator()
+    wait_until(lambda: any(record["outcome"] == "passed" for record in plc.truth()), "photos of a folder pass")

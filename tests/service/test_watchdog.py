@@ -63,7 +63,7 @@ def hang_once(line: ServiceLine, step: str) -> float:
     return ended_s - begun_s
 
 
-@sized(("steps",), (("segment", "link", INTERPRETER),), ((*ENDED_BY_US, *ENDED_BY_SYSTEMD) * 15,))
+@sized(("steps",), (("segment", "link"),), ((*ENDED_BY_US, *ENDED_BY_SYSTEMD) * 15,))
 def test_f19_whatever_hangs_ends_the_process_and_a_clean_one_comes(
     report: Report, machine: Machine, steps: tuple[str, ...]
 ) -> None:
