@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime as ort
 
 from agent.config import TilingConfig
-from agent.errors import ConfigError, NoDecision
+from agent.errors import ConfigError, Fault, NoDecision
 from agent.inspection import Image, Reason
 from agent.judge import Segmentation
 from agent.model_contract import (
@@ -99,11 +99,17 @@ class Segmenter:
         return len(TilePlan(shape, self.contract.input, self._tiling).batches) * self.bare_ms
 
     def self_test(self) -> None:
-        """Run the golden samples of the file on this device; ConfigError when an answer is out of tolerance."""
+        """Run the golden samples of the file on this device.
+
+        ConfigError when an answer is out of tolerance or there is none; Fault when the GPU does not run it.
+        """
         try:
             found = [self._whole(image) for image in self.golden_images()]
         except NoDecision as refusal:
             raise ConfigError(f"model self-test: {refusal}: export the model again") from refusal
+        except RuntimeError as error:
+            kind = ConfigError if self.provider == "cpu" else Fault  # a GPU may be held by a process that is ending
+            raise kind(f"model self-test: it does not run ({_first_line(error)}): export the model again") from error
         self.bare_ms = statistics.median(segmentation.run_ms for segmentation in found)
         for sample, segmentation in zip(self.contract.golden, found, strict=True):
             areas_px = self._areas_px(segmentation)

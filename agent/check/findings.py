@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from agent.errors import ConfigError
+from agent.errors import LinegateError
 from agent.problem import Problem
 from agent.toml import NotToml, TomlFile
 
@@ -45,7 +45,7 @@ class Findings:
 
     @contextmanager
     def at(self, key: str) -> Iterator[None]:
-        """A ConfigError inside is an error at `key`, and what is logged as a warning is one there."""
+        """A complaint raised inside is an error at `key`, and what is logged as a warning is one there."""
         listener = _Listener()
         root = logging.getLogger()
         root.addHandler(listener)
@@ -53,7 +53,7 @@ class Findings:
             yield
         except NotToml as error:
             self.add(error.problem)
-        except ConfigError as error:
+        except LinegateError as error:
             self.error(key, str(error))
         finally:
             root.removeHandler(listener)
