@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 PLACES = {
-    r"^systemd/install|^make wheels|^apt-get|^systemctl (mask|enable)|^cp /etc/linegate/line1"
-    r"|^(chown|chgrp|chmod|mkdir) .*/etc/linegate/(line1.toml|keys)|^linegate keys new line1": "installation",
     r"^linegate run config/demo_server": "server",
     r"^linegate run config/(demo|gige_demo|presence|timer)": "demo",
     r"^linegate (trigger|clear)\b": "software",
@@ -19,7 +17,7 @@ PLACES = {
 }
 """Where: the first that is found; else `machine`: PLC, camera and a moving belt, and no station.
 
-`installation`: tests/service/test_install_running.py; `service`: test_service_commands.py; else test_commands.py.
+`service`: test_service_commands.py; all others: test_commands.py.
 """
 
 PROMISES = {
@@ -36,6 +34,7 @@ SHORTER = {
     "--seconds 3600": "--seconds 1",
     "linegate plc probe": "linegate plc probe --seconds 0.5",
     "linegate doctor": "linegate doctor --seconds 0.5",
+    "linegate plc sim": "linegate plc sim --parts 20",
 }
 
 BEFORE = {

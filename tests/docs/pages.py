@@ -10,6 +10,8 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+INSTALLATION = ROOT / "docs" / "install.md"
+"""Run in its own order, on an empty computer, by tests/service/test_install_running.py."""
 
 
 @cache
@@ -39,8 +41,8 @@ def typed(page: Path) -> Iterator[str]:
 
 @cache
 def commands() -> tuple[str, ...]:
-    """Of all pages, in their order, each once."""
-    return tuple(dict.fromkeys(command for page in PAGES for command in typed(page)))
+    """Of all other pages, in their order, each once."""
+    return tuple(dict.fromkeys(command for page in PAGES if page != INSTALLATION for command in typed(page)))
 
 
 def examples(language: str) -> dict[str, str]:
