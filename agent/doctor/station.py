@@ -104,7 +104,7 @@ def _judge_status(newest: StatusMessage) -> Finding:
     if "READY" not in bits or any(bit.name in bits for bit in BAD_BITS):
         return wrong("status", text, "no part is inspected: see the service's status and docs/operation.md")
     if odd := [str(bit.name) for bit in DOUBTFUL_BITS if bit.name in bits]:
-        return doubtful("status", text, f"what {', '.join(odd)} means: docs/plc.md")
+        return doubtful("status", text, f"what {', '.join(odd)} means: docs/operation.md")
     return right("status", text)
 
 
