@@ -208,8 +208,8 @@ def open_station(
     changeover.begin(announce, partial(allow_segment, stages), records.journal.record, records.raised)
     opened.closes(changeover)
     records.serve(link, changeover.install)
-    reload_on_hangup(changeover.reload)
     link.wait_for_triggers(waiting.say, stop)
+    reload_on_hangup(changeover.reload)  # which ends with READY=1
     station = Station(camera, Succession(ordered_size(config.camera)), view, changeover.in_force.of, link, stages)
     return station, link, records.pulse
 
