@@ -17,7 +17,7 @@ from tests.cameras.gige_process import GigeProcess
 from tests.conftest import ROOT
 from tests.doctor.stations import found, subject, with_plc
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.gige
 
 
 def gige_station(folder: Path, model: Path, address: str) -> Path:
