@@ -95,6 +95,12 @@ def test_everything_is_told_at_once_each_with_its_line(station: Callable[..., Ch
     assert len(found) == len(expected), "what hangs on a broken table is not guessed at"
 
 
+def test_what_does_not_go_together_is_told_beside_a_broken_table(station: Callable[..., Checked]) -> None:
+    found = told(station(('provider = "cpu"', 'provider = "gpu"'), ("min_pitch_ms = 200", "min_pitch_ms = 80")))
+    assert [line.split(" |")[0] for line in found] == ["min_pitch_ms = 80", 'provider = "gpu"']
+    assert "parts could be confused" in found[0]
+
+
 @pytest.mark.parametrize(
     ("edits", "complaint"),
     [
