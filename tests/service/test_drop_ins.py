@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.service.machine import Machine
 from tests.service.service_line import ServiceLine
 
-BELT = LineOptions(seconds=300, rate_per_s=10)
+BELT = LineOptions(seconds=300, rate_per_s=5)
 REALTIME = {"realtime": {"link_priority": 50, "lock_memory": True}}
 DROP_INS = ROOT / "systemd" / "drop-ins"
 CAP_SYS_RESOURCE = 24

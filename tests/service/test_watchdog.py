@@ -28,7 +28,7 @@ pytestmark = pytest.mark.alone
 WATCHDOG_S, WITHIN_S = 5.0, 1.0
 SILENT_S = 0.3
 EXIT = ": exit for a clean restart"
-BELT = LineOptions(seconds=3000, rate_per_s=10)
+BELT = LineOptions(seconds=3000, rate_per_s=5)
 ENDED_BY_US = ("grab", "segment", "deliver", "between parts", "link")
 """The link's thread ends the process for a stage, the watchdog's for the link …"""
 ENDED_BY_SYSTEMD = (INTERPRETER, "watchdog")
