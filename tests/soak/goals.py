@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from agent.journal.file import LOG_LIMIT_BYTES
-from tests.soak.books import NO_DECISION, NO_VERDICT, PASS, REJECT, Book
+from tests.soak.books import NO_DECISION, NO_VERDICT, PASS, REJECT, UNKNOWN, Book
 from tests.soak.line import ARCHIVE_GB
 from tests.soak.process import Sample
 from tests.soak.soak import Soak, p99
@@ -56,6 +56,7 @@ def _ledgers(soak: Soak, expected: dict[int, str]) -> list[Goal]:
     escapes = [part for part, letter in enumerate(truth, 1) if letter == PASS and expected[part] != "pass"]
     unproven = [part for part, pair in enumerate(zip(truth, journal.letters(parts), strict=True), 1)
                 if pair[0] == PASS != pair[1]]  # fmt: skip
+    unknown = [part for part, letter in enumerate(actions.letters(parts), 1) if letter == UNKNOWN]
     troubles = [f"{book.name}: {trouble}" for book in soak.books for trouble in book.troubles]
     failures = soak.listeners.failures
     undecided = sum(letter in (NO_DECISION, NO_VERDICT) for letter in truth)
@@ -69,6 +70,7 @@ def _ledgers(soak: Soak, expected: dict[int, str]) -> list[Goal]:
         *(_same(journal, subscriber, parts) for subscriber in subscribers),
         _count("parts passed whose photo is none of a good part", len(escapes), f"parts {escapes[:5]}"),
         _count("parts passed without the row of a PASS", len(unproven), f"parts {unproven[:5]}"),
+        _count("parts whose end the journal does not know", len(unknown), f"parts {unknown[:5]}"),
         _count("gaps, parts twice, parts out of step", len(troubles), "; ".join(troubles[:5])),
         _count("followers that have died", len(failures), "; ".join(failures)),
         Goal("parts without a verdict in time", f"≤ {UNDECIDED_SHARE:.1%}", f"{undecided:,} {soak.rows.reasons or ''}",
@@ -78,7 +80,7 @@ def _ledgers(soak: Soak, expected: dict[int, str]) -> list[Goal]:
 
 def _same(one: Book, other: Book, parts: int) -> Goal:
     pairs = enumerate(zip(one.letters(parts), other.letters(parts), strict=True), 1)
-    differing = [part for part, (here, there) in pairs if here != there]
+    differing = [part for part, (here, there) in pairs if here != there != UNKNOWN]
     return _count(f"{one.name} and {other.name} differ", len(differing), f"parts {differing[:5]}")
 
 
@@ -110,11 +112,12 @@ def _resources(soak: Soak) -> list[Goal]:
 
 
 def _constant(what: str, first: list[int], last: list[int]) -> Goal:
-    """Subscribers come and go: what counts is the most at a time, in the first and the last sixth after warm-up."""
+    """Subscribers come and go, and a look may fall on somebody's question: the least and the median tell of a leak."""
     if not first or not last:
         return Goal(what, "constant", "not seen", False, "too short")
-    return Goal(what, "constant", f"{min(first)}…{max(first)} → {min(last)}…{max(last)}",
-                max(last) <= max(first) and min(last) <= min(first), f"{max(last) - max(first):+d}")  # fmt: skip
+    more = max(of(last) - of(first) for of in (min, median))
+    found = " → ".join(f"{min(seen)}…{max(seen)}, median {median(seen):g}" for seen in (first, last))
+    return Goal(what, "constant", found, more <= 0, f"{more:+g}")
 
 
 def slope_mb_h(samples: list[Sample]) -> float:

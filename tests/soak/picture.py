@@ -17,10 +17,7 @@ def picture(record: Record, title: str) -> str:
     """Three panels above each other: memory, p99 of each minute, open files and threads."""
     station = record.samples.get("station", [])
     panels: list[tuple[str, list[Curve]]] = [
-        ("station's memory, MB (RSS, and what is its own)", [
-            ("RSS", "#1f77b4", [(sample.at_s, sample.rss_mb) for sample in station]),
-            ("USS", "#9467bd", [(minute.at_s, minute.uss_mb) for minute in record.minutes]),
-        ]),
+        ("station's memory, MB", [("RSS", "#1f77b4", [(sample.at_s, sample.rss_mb) for sample in station])]),
         ("p99 of each minute, ms", [
             ("frame in hand → acknowledged", "#d62728", [(m.at_s, m.write_p99_ms) for m in record.minutes]),
             ("photo-eye → acknowledged", "#ff7f0e", [(m.at_s, m.whole_p99_ms) for m in record.minutes]),
@@ -43,7 +40,7 @@ def picture(record: Record, title: str) -> str:
 def _panel(top: float, name: str, curves: Sequence[Curve], record: Record) -> list[str]:
     values = [value for _, _, points in curves for _, value in points] or [0.0]
     ticks = _ticks(min(values), max(values))
-    end_s = max(record.ran_s, 1.0)
+    end_s = max([record.ran_s, 1.0, *(minute.at_s for minute in record.minutes)])
 
     def x(at_s: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * at_s / end_s

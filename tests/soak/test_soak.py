@@ -85,12 +85,14 @@ def test_no_part_is_missing_twice_or_somebody_elses() -> None:
     soak.heard.note(7, 7, "pass")
     soak.heard._parts[8] = 0
     soak.books[0]._parts[9] = soak.books[1]._parts[9] = OUTCOMES["passed"]  # it was to be rejected
+    soak.books[1]._parts[10] = ACTIONS["unknown"]
     soak.listeners.failures.append("stay: KeyError()")
     assert missed(soak) == {
         "gaps, parts twice, parts out of step": "1: a subscriber: part 7 came twice",
         "journal and a subscriber differ": "1: parts [8]",
         "parts passed whose photo is none of a good part": "1: parts [9]",
         "parts passed without the row of a PASS": "1: parts [9]",
+        "parts whose end the journal does not know": "1: parts [10]",
         "followers that have died": "1: stay: KeyError()",
     }
 
