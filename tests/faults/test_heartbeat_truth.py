@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.health import DELIVER_MS, EXIT_MS, GRACE_MS
+from agent.health import DELIVER_MS, EXIT_MS, GRACE_MS, IDLE_MS
 from agent.local_line import DECIDE_MS, LineOptions, to_toml
 from agent.procedural import render_tile
 from agent.station import SEGMENT_BUDGET_MS
@@ -42,7 +42,7 @@ GRAB_BUDGET_MS = 200.0
 BUDGETS_MS = {
     "grab": GRAB_BUDGET_MS,
     "segment": SEGMENT_BUDGET_MS,
-    "loop": GRAB_BUDGET_MS + SEGMENT_BUDGET_MS + DELIVER_MS,
+    "loop": IDLE_MS + GRAB_BUDGET_MS + SEGMENT_BUDGET_MS + DELIVER_MS,
 }
 
 
