@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from agent.check.times import check_times
 from agent.complaint import near_path, unknown
 from agent.config import Config
 from agent.first_picture import check_first_picture
+from agent.inspection import Image
 from agent.judge import Calibration
 from agent.keys import is_credential
 from agent.plc.arm.open_arm import NOT_CLASSES
@@ -159,8 +161,14 @@ def _look_at_model(checked: Checked, segmenter: Segmenter, sound: Set[str]) -> N
 
 def _fastest_ms(segmenter: Segmenter) -> float:
     """One run of the model, undisturbed by whatever else this computer does now."""
-    images = segmenter.golden_images()
-    return min(segmenter.segment(image).run_ms for _ in range(REHEARSALS) for image in images)
+    return min(_run_ms(segmenter, image) for _ in range(REHEARSALS) for image in segmenter.golden_images())
+
+
+def _run_ms(segmenter: Segmenter, image: Image) -> float:
+    """On a CPU that others use too, no more than this process has had of it."""
+    begun_ns = time.process_time_ns()
+    run_ms = segmenter.segment(image).run_ms
+    return min(run_ms, (time.process_time_ns() - begun_ns) / 1e6) if segmenter.provider == "cpu" else run_ms
 
 
 def _size_px(checked: Checked) -> tuple[int, int] | None:
