@@ -18,7 +18,7 @@ from pathlib import Path
 from agent.config import ModelConfig
 from agent.errors import ConfigError, Fault, LinegateError
 
-NICENESS = 10
+NICENESS = 19
 ROUNDS = 3
 LIMIT_S = 120.0
 """A CUDA provider has its libraries to load."""
