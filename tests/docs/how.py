@@ -22,7 +22,7 @@ PLACES = {
 
 PROMISES = {
     r"^linegate (plc|camera) sim": "type 'help'",
-    r"^(sudo -u linegate )?linegate run": "READY",
+    r"\blinegate run\b": "READY",
     r"^linegate watch .*--json": r"\d",
     r"^linegate watch": "part |watching",
     r"in subscribe\(": "pass",
