@@ -22,9 +22,9 @@ from agent.config import Config
 from agent.first_picture import check_first_picture
 from agent.inspection import Image
 from agent.judge import Calibration
-from agent.keys import is_credential
+from agent.keys import is_credential, load_pair
 from agent.plc.arm.open_arm import NOT_CLASSES
-from agent.results.clients import Clients, load_access
+from agent.results.clients import Clients
 from agent.segmenter import Segmenter
 from agent.tiling import TilePlan
 from agent.tiling_cost import tile_plan
@@ -58,8 +58,8 @@ def check_config(path: Path) -> Checked:
     _look_at_tables(config, sound, paths, findings)
     if "model" in sound and "model.path" in paths:
         checked.segmenter = _open_model(config, findings)
-    if {"publisher"} <= sound and not {"publisher.station_key", "publisher.client_keys"} - set(paths):
-        checked.clients = _open_clients(config, findings)
+    if {"publisher", "trigger"} <= sound:
+        checked.clients = _open_clients(config, paths, findings)
     if {"camera", "view", "calibration"} <= sound and (not config.calibration.file or "calibration.file" in paths):
         _open_view(checked, findings)
     if checked.segmenter:
@@ -70,15 +70,14 @@ def check_config(path: Path) -> Checked:
 def _is_there(key: str, path: Path, findings: Findings) -> bool:
     try:
         there = path.exists()
-    except (OSError, ValueError) as error:
-        there = False
-        if not is_credential(path):
-            findings.error(key, f"{path}: {error}: name another")
-            return False
+    except (OSError, ValueError, RuntimeError) as error:
+        there, why = False, str(error)
+    else:
+        why = f"{path}: no such file or folder{near_path(path)}"
     if not there and is_credential(path):
-        findings.warn(key, f"{path}: only the service itself sees it, while it runs: keys are not checked")
+        findings.warn(key, f"{path}: only the service itself sees it, while it runs: this key is not checked")
     elif not there:
-        findings.error(key, f"{path}: no such file or folder{near_path(path)}: check the path")
+        findings.error(key, f"{why}: check the path")
     return there
 
 
@@ -116,18 +115,24 @@ def _open_model(config: Config, findings: Findings) -> Segmenter | None:
     return None if opened.errors else segmenter
 
 
-def _open_clients(config: Config, findings: Findings) -> Clients | None:
-    with findings.at("publisher.station_key"):
-        if access := load_access(config.publisher):
-            if not len(access[1]):
-                findings.warn("publisher.client_keys", "no client's key lies there: nobody gets in; add NAME.key files")
-            elif not access[1].operators and config.trigger.mode == "software":
-                findings.warn(
-                    "publisher.client_keys", "no operator's key lies there, and trigger.mode = 'software' needs one: "
-                    "put the keys of those who may command into its folder operators"
-                )  # fmt: skip
-            return access[1]
-    return None
+def _open_clients(config: Config, paths: dict[str, Path], findings: Findings) -> Clients | None:
+    """Those who get in; None where nobody needs a key, or where that cannot be told."""
+    if station_key := paths.get("publisher.station_key"):
+        with findings.at("publisher.station_key"):
+            load_pair(station_key)
+    clients: Clients | None = None
+    if folder := paths.get("publisher.client_keys"):
+        with findings.at("publisher.client_keys"):
+            clients = Clients(folder)
+    if clients is not None and not len(clients):
+        findings.warn("publisher.client_keys", "no client's key lies there: nobody gets in; add NAME.key files")
+    elif clients is not None and not clients.operators and config.trigger.mode == "software":
+        findings.warn(
+            "publisher.client_keys",
+            "no operator's key lies there, and trigger.mode = 'software' needs one: put the keys of those who may "
+            "command into its folder operators",
+        )
+    return clients
 
 
 def _open_view(checked: Checked, findings: Findings) -> None:

@@ -189,15 +189,12 @@ def test_keys_and_clients(station: Callable[..., Checked], tmp_path: Path) -> No
     assert any("others may read this secret key" in line for line in told(station(*keyed), "error"))
 
 
-def test_a_key_that_only_the_running_service_sees_is_no_error(station: Callable[..., Checked], tmp_path: Path) -> None:
-    """systemd/drop-ins/keys.conf: it is there while the station runs, and for its user alone."""
+def test_a_key_that_only_the_running_service_has_is_no_error(station: Callable[..., Checked], tmp_path: Path) -> None:
     (tmp_path / "keys" / "clients").mkdir(parents=True)
-    sealed = (
-        '# station_key = "keys/cam1.key_secret"',
-        'station_key = "/run/credentials/linegate@no.service/station_key"',
-    )
-    (said,) = told(station(sealed, ("# client_keys", "client_keys")), "warning")
-    assert "only the service itself sees it" in said
+    write_new_keys("viewer", tmp_path / "keys" / "clients")
+    sealed = '# station_key = "keys/cam1.key_secret"', 'station_key = "/run/credentials/linegate@x.service/station_key"'
+    (warning,) = told(station(sealed, ("# client_keys", "client_keys")))
+    assert "only the service itself sees it" in warning
 
 
 def test_where_a_station_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
