@@ -123,16 +123,16 @@ class Changeover:
         path, shape = self._store.path_of(sha256), self.in_force.now.segmenter.frame_shape
         allowed_ms, by = self.allowance.strictest()
         _require_time(try_out(path, self._config.model, shape, self._worker.ending), allowed_ms, by)
-        segmenter = self._open(path)
-        check_lanes(self._config.reject, segmenter.contract.defect_classes)
-        recipes = [job.recipe for job in self.in_force.now.jobs.values()]
-        new = inspector_of(segmenter, jobs_of(recipes, self._calibration, segmenter.contract))
-        _require_time(segmenter.expected_ms(shape), allowed_ms, by)
-        return new.with_model(OnTrial(segmenter, allowed_ms, self._trial_over)), allowed_ms
+        new = self._open(path)
+        _require_time(new.segmenter.expected_ms(shape), allowed_ms, by)
+        return new.with_model(OnTrial(new.segmenter, allowed_ms, self._trial_over)), allowed_ms
 
-    def _open(self, path: Path) -> Segmenter:
+    def _open(self, path: Path) -> Inspector:
         try:
-            return open_segmenter(self._config, path)
+            segmenter = open_segmenter(self._config, path)
+            check_lanes(self._config.reject, segmenter.contract.defect_classes)
+            recipes = [job.recipe for job in self.in_force.now.jobs.values()]
+            return inspector_of(segmenter, jobs_of(recipes, self._calibration, segmenter.contract))
         except LinegateError:
             raise
         except Exception as error:  # whatever the runtime raises: with two models on a GPU its memory may be too small

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from agent.config import ModelConfig
-from agent.errors import ConfigError, Fault, LinegateError
+from agent.errors import ConfigError, Fault, LinegateError, in_words
 
 NICENESS = 19
 ROUNDS = 3
@@ -33,9 +33,14 @@ def try_out(path: Path, model: ModelConfig, shape: tuple[int, ...] | None, endin
     asked = {"model": model.model_copy(update={"path": path}).model_dump(mode="json"), "shape": shape}
     environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
     command = [sys.executable, "-m", "agent.model.try_out"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-    ) as child:
+    pipe = subprocess.PIPE
+    try:
+        child = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environment
+        )
+    except OSError as error:
+        raise Fault(f"no process to try it out in: {in_words(error)}") from error
+    with child:
         output = _heard(child, json.dumps(asked), ending)
     if child.returncode < 0:
         raise ConfigError(
