@@ -72,7 +72,8 @@ def run(*command: str | Path, user: str | None = None, folder: Path = Path("/"))
         raise Refused(f"{command[0]}: no such program") from error
     if result.returncode != 0:
         said = (result.stderr or result.stdout).strip().splitlines()[-8:]
-        raise Refused("\n".join(said) or f"{command[0]} ended with {result.returncode}", result.returncode)
+        why = "\n".join(said).removeprefix("error: ") or f"{command[0]} ended with {result.returncode}"
+        raise Refused(why, result.returncode)
     return result.stdout
 
 
