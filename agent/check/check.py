@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Set
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from agent.first_picture import check_first_picture
 from agent.inspection import Image
 from agent.judge import Calibration
 from agent.keys import is_credential, load_pair
+from agent.model.store import ModelStore
 from agent.plc.arm.open_arm import NOT_CLASSES
 from agent.results.clients import Clients
 from agent.segmenter import Segmenter
@@ -57,7 +59,7 @@ def check_config(path: Path) -> Checked:
     checked = Checked(config, findings, recipes)
     _look_at_tables(config, sound, paths, findings)
     if "model" in sound and "model.path" in paths:
-        checked.segmenter = _open_model(config, findings)
+        checked.segmenter = _open_model(config, sound, findings)
     if {"publisher", "trigger"} <= sound:
         checked.clients = _open_clients(config, paths, findings)
     if {"camera", "view", "calibration"} <= sound and (not config.calibration.file or "calibration.file" in paths):
@@ -102,17 +104,30 @@ def _look_at_tables(config: Config, sound: Set[str], paths: dict[str, Path], fin
         )
 
 
-def _open_model(config: Config, findings: Findings) -> Segmenter | None:
+def _open_model(config: Config, sound: Set[str], findings: Findings) -> Segmenter | None:
     """Self-tested; None where it cannot be run here."""
     model = config.model
     opened = Findings(findings.file)
     with opened.at("model.path"):
-        segmenter = Segmenter(model.path, model.provider, model.threads, model.tiling)
+        path = _path_in_use(config) if "station" in sound else model.path
+        segmenter = Segmenter(path, model.provider, model.threads, model.tiling)
         segmenter.self_test()
     for problem in opened.found:
         key = "model.provider" if problem.text.startswith("provider") else "model.path"
         findings.error("model.tiling" if "model.tiling" in problem.text else key, problem.text)
     return None if opened.errors else segmenter
+
+
+def _path_in_use(config: Config) -> Path:
+    """What `linegate model install` has brought since, where that holds and this user may see it; else [model] path."""
+    state_dir, configured = config.station.state_dir, config.model.path
+    if not os.access(state_dir, os.R_OK | os.X_OK):
+        return configured
+    store = ModelStore(state_dir, configured)
+    installed = store.read()
+    if installed is None or installed.configured != store.configured():
+        return configured
+    return store.path_of(installed.model)
 
 
 def _open_clients(config: Config, paths: dict[str, Path], findings: Findings) -> Clients | None:

@@ -18,9 +18,11 @@ from agent.check.times import check_times
 from agent.config import load_config
 from agent.errors import ConfigError
 from agent.keys import write_new_keys
+from agent.model.store import Installed, ModelStore
 from agent.problem import Problem, in_one_line
 from agent.toml import TomlFile
 from tests.conftest import ROOT, Linegate
+from tests.tiny_model import write_tiny_model
 
 SHIPPED = sorted((ROOT / "config").glob("*.toml"))
 LINE = (ROOT / "config" / "line.toml").read_text()
@@ -195,6 +197,21 @@ def test_a_key_that_only_the_running_service_has_is_no_error(station: Callable[.
     sealed = '# station_key = "keys/cam1.key_secret"', 'station_key = "/run/credentials/linegate@x.service/station_key"'
     (warning,) = told(station(sealed, ("# client_keys", "client_keys")))
     assert "only the service itself sees it" in warning
+
+
+def test_the_installed_model_is_the_one_that_is_checked(station: Callable[..., Checked], tmp_path: Path,
+                                                        tiny_model: Path) -> None:  # fmt: skip
+    (tmp_path / "state").mkdir()
+    store = ModelStore(tmp_path / "state", tiny_model)
+    other = store.add(write_tiny_model(tmp_path / "other.onnx", dark_below=90).read_bytes())
+    store.write(Installed(model=other, previous=store.configured(), configured=store.configured(), on_trial=False,
+                          running=False))  # fmt: skip
+    segmenter = station().segmenter
+    assert segmenter is not None
+    assert segmenter.sha256 == other
+    store.stored(other).write_bytes(b"torn")
+    (error,) = told(station(), "error")
+    assert error.startswith("path = ")
 
 
 def test_where_a_station_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
