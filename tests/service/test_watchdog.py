@@ -90,7 +90,7 @@ def test_what_stands_beside_the_parts_and_hangs_shows(machine: Machine) -> None:
         journal, publisher = (running.enter_context(halting_line(machine, step)) for step in ("journal", "publisher"))
         pid = halt(publisher, "publisher")
         halt(journal, "journal")
-        wait_until(lambda: "alarms: JOURNAL" in machine.status(journal.unit), "the status shows it")
+        wait_until(lambda: "JOURNAL" in machine.status(journal.unit), "the status shows it")
         outcomes = len(journal.truth())
         journal.wait_for_parts(outcomes + 10)
         assert {"passed", "rejected"} <= {record["outcome"] for record in journal.truth()[outcomes:]}
