@@ -10,6 +10,7 @@ from tests.docs.pages import INSTALLATION, PAGES
 from tests.service.conftest import machine
 from tests.service.machine import Machine
 from tests.service.service_line import ServiceLine
+from tests.waiting import wait_until
 
 __all__ = ["machine"]
 
@@ -24,7 +25,11 @@ def typed(machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_command_for_the_service_does_what_its_page_says(machine: Machine) -> None:
-    with ServiceLine(machine, "line1", LineOptions(seconds=1000, rate_per_s=4), {"archive": {}}) as line:
+    with ServiceLine(
+        machine, "line1", LineOptions(seconds=1000, rate_per_s=4), {"archive": {"uncertain_margin": 1}}
+    ) as line:
+        archive = machine.state / line.instance / "archive"
+        wait_until(lambda: any(archive.rglob("*_uncertain.json")), "there is an image to collect")
         machine.systemctl("stop", line.unit)
         done = [(command, typed(machine, command)) for command in in_order()]
         wrong = [f"$ {command}\nended with {one.returncode}:\n{one.stdout}{one.stderr}"
