@@ -15,15 +15,14 @@ outside() {
     mkdir "$cgroup"
     setpriv --pdeathsig KILL "$0" --enter "$1" "$cgroup" </dev/null &
     wait_for_end $!
-    find "$cgroup" -depth -type d -exec rmdir {} +
 }
 
 wait_for_end() {
     cat >/dev/null || true
     kill -KILL "$1" 2>/dev/null || true
     wait "$1" 2>/dev/null || true
-    for _ in {1..100}; do # the kernel takes a moment to end the rest
-        [[ -z $(find "$cgroup" -name cgroup.procs -exec cat {} +) ]] && return
+    for _ in {1..1200}; do # the kernel takes a moment to end the rest
+        find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && return
         sleep 0.05
     done
 }
