@@ -6,10 +6,12 @@ import hashlib
 import os
 import signal
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from agent.journal.history import open_reader
 from agent.subscriber.control_client import give_command
 from tests.conftest import ROOT
 from tests.faults.report import Finding, Report
@@ -68,14 +70,16 @@ def test_f21_jobs_and_recipes_change_under_load(report: Report, tmp_path: Path, 
     with JobLine(model, changes * 2.0, RATE_PER_S * 2, other) as line:
         line.wait_for_parts(5)
         for number in range(changes):
-            give_command(line.endpoints["control"], "job", WHO, str(2 - number % 2))
+            before, job = line.judged_under(1, 2), 2 - number % 2
+            give_command(line.endpoints["control"], "job", WHO, str(job))
             if number % 4 == 3:
                 other.write_text(strict if number % 8 == 3 else ignoring)
                 seen = len(line.events("recipe"))
                 line.processes["station"].send_signal(signal.SIGHUP)
                 wait_until(lambda seen=seen: len(line.events("recipe")) > seen, "the recipes are read again")
-            parts = len(line.rows())
-            wait_until(lambda parts=parts: len(line.rows()) > parts, "a part has come")
+            wait_until(
+                lambda job=job, before=before: line.judged_under(job) > before, f"a part is judged under job {job}"
+            )
         line.end_here()
         rows = line.rows()
     reloads = [event["what"] for event in line.reloads]
@@ -105,6 +109,17 @@ class JobLine(ModelLine):
         settings = super()._write_config()
         self.config.write_text(f'other_recipes = ["{self._recipe}"]\n' + self.config.read_text())
         return settings
+
+    def judged_under(self, *jobs: int) -> int:
+        """message_id of the newest part that was judged under one of these; 0 = none."""
+        with closing(open_reader(self.journal)) as reader:
+            marks = ", ".join("?" * len(jobs))
+            (newest,) = reader.execute(
+                "SELECT coalesce(max(message_id), 0) FROM inspections WHERE completed AND verdict <> 'no_decision' "
+                f"AND job IN ({marks})",
+                jobs,
+            ).fetchone()
+        return int(newest)
 
     def end_here(self) -> None:
         super().end_here()
