@@ -54,6 +54,8 @@ HANDS = "it asks for hands at the PLC"
 ELSEWHERE = {
     "make demo": ("tests/faults/test_line.py", SETS_UP),
     "make test": ("", "this is it"),
+    "make soak HOURS=1 RATE=20": ("tests/soak/test_soak.py", "it takes the hour"),
+    "systemd/install --dry-run": ("tests/service/test_install_running.py", SETS_UP),
     ".venv/bin/uv pip install --constraint constraints.txt --editable '.[aravis]'": ("", SETS_UP),
     "cd docs/examples && npm install --omit=dev --no-package-lock": ("tests/results/test_node_subscriber.py", SETS_UP),
     "node docs/examples/subscriber.mjs --results tcp://127.0.0.1:5556 --replay tcp://127.0.0.1:5557 --since 0": (
