@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Set
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from agent.complaint import near_path, unknown
 from agent.config import Config
 from agent.first_picture import check_first_picture
 from agent.inspection import Image
+from agent.inspector import open_segmenter
 from agent.judge import Calibration
 from agent.keys import is_credential, load_pair
 from agent.model.store import ModelStore
@@ -43,6 +43,8 @@ class Checked:
     config: Config
     findings: Findings
     recipes: Read
+    model_path: Path | None = None
+    """The file in use, not always the config's."""
     segmenter: Segmenter | None = None
     view: View | None = None
     calibration: Calibration | None = None
@@ -59,7 +61,7 @@ def check_config(path: Path) -> Checked:
     checked = Checked(config, findings, recipes)
     _look_at_tables(config, sound, paths, findings)
     if "model" in sound and "model.path" in paths:
-        checked.segmenter = _open_model(config, sound, findings)
+        _open_model(checked, sound)
     if {"publisher", "trigger"} <= sound:
         checked.clients = _open_clients(config, paths, findings)
     if {"camera", "view", "calibration"} <= sound and (not config.calibration.file or "calibration.file" in paths):
@@ -104,30 +106,17 @@ def _look_at_tables(config: Config, sound: Set[str], paths: dict[str, Path], fin
         )
 
 
-def _open_model(config: Config, sound: Set[str], findings: Findings) -> Segmenter | None:
-    """Self-tested; None where it cannot be run here."""
-    model = config.model
+def _open_model(checked: Checked, sound: Set[str]) -> None:
+    """Self-tested, where it can be run here."""
+    config, findings = checked.config, checked.findings
     opened = Findings(findings.file)
     with opened.at("model.path"):
-        path = _path_in_use(config) if "station" in sound else model.path
-        segmenter = Segmenter(path, model.provider, model.threads, model.tiling)
-        segmenter.self_test()
+        configured = config.model.path
+        path = ModelStore(config.station.state_dir, configured).in_use() if "station" in sound else configured
+        checked.model_path, checked.segmenter = path, open_segmenter(config, path)
     for problem in opened.found:
         key = "model.provider" if problem.text.startswith("provider") else "model.path"
         findings.error("model.tiling" if "model.tiling" in problem.text else key, problem.text)
-    return None if opened.errors else segmenter
-
-
-def _path_in_use(config: Config) -> Path:
-    """What `linegate model install` has brought since, where that holds and this user may see it; else [model] path."""
-    state_dir, configured = config.station.state_dir, config.model.path
-    if not os.access(state_dir, os.R_OK | os.X_OK):
-        return configured
-    store = ModelStore(state_dir, configured)
-    installed = store.read()
-    if installed is None or installed.configured != store.configured():
-        return configured
-    return store.path_of(installed.model)
 
 
 def _open_clients(config: Config, paths: dict[str, Path], findings: Findings) -> Clients | None:

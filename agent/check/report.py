@@ -12,7 +12,6 @@ from rich.text import Text
 from agent.archive.kept_images import archive_folder
 from agent.check.check import Checked
 from agent.config import Config
-from agent.model.store import ModelStore
 from agent.problem import Problem
 from agent.tiling_cost import tiling_cost
 
@@ -73,8 +72,7 @@ def _station(checked: Checked) -> list[tuple[str, str]]:
         by = config.calibration.file.name if config.calibration.file else "this file"
         lines.append(("scale", f"{calibration.x_mm_per_px:.4g} × {calibration.y_mm_per_px:.4g} mm/px, by {by}"))
     if segmenter:
-        configured = ModelStore(config.station.state_dir, config.model.path).configured() == segmenter.sha256
-        origin = "" if configured else ", by `linegate model install`"
+        origin = "" if checked.model_path == config.model.path else ", by `linegate model install`"
         lines.append(("model", f"{segmenter.sha256[:12]} on {segmenter.provider}, self-test passed{origin}"))
     if segmenter and config.model.tiling:
         lines.append(("tiling", tiling_cost(segmenter, checked.tiles)))

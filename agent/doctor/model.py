@@ -10,6 +10,7 @@ from agent.doctor.looking import answer, looked
 from agent.doctor.placement import judge_placement, node_placement
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError
+from agent.model.store import ModelStore
 from agent.plc.commissioning.finding import Finding, Spread, doubtful, right, unknown, wrong
 from agent.segmenter import Segmenter
 
@@ -27,12 +28,13 @@ def examine_model(subject: Subject) -> Iterator[Finding]:
         return
     wanted = subject.config.model
     try:
-        segmenter = Segmenter(wanted.path, wanted.provider, wanted.threads, wanted.tiling)
+        path = ModelStore(subject.config.station.state_dir, wanted.path).in_use()
+        segmenter = Segmenter(path, wanted.provider, wanted.threads, wanted.tiling)
     except ConfigError as error:
         yield wrong("model", str(error), "nothing of the model can be looked at before that is mended")
         return
     yield right("provider", f"{segmenter.provider} is active, model {segmenter.sha256[:12]}")
-    yield looked("nodes", lambda: judge_placement(wanted.provider, node_placement(wanted.path, wanted.provider)))
+    yield looked("nodes", lambda: judge_placement(wanted.provider, node_placement(path, wanted.provider)))
     try:
         segmenter.self_test()
     except ConfigError as error:

@@ -7,6 +7,7 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from agent.doctor.real_time import check_real_time
 from agent.doctor.service import service_user
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError
+from agent.model.store import ModelStore
 from agent.plc.commissioning.finding import Finding, doubtful, right, unknown, wrong
 from agent.results.clients import load_access
 
@@ -29,7 +31,7 @@ def examine_permissions(subject: Subject) -> Iterator[Finding]:
     config = subject.config
     yield looked("user", lambda: _check_user(subject))
     yield looked("state folder", lambda: check_state_dir(config.station.state_dir))
-    yield looked("files", lambda: check_files([subject.path, config.recipe, *config.other_recipes, config.model.path]))
+    yield looked("files", lambda: check_files(_files(subject.path, config)))
     yield check_keys(config)
     for device in _devices(config):
         yield looked(f"device {device}", partial(check_device, device))
@@ -63,6 +65,14 @@ def check_state_dir(state_dir: Path) -> Finding:
     if state_dir.is_dir() and found.st_mode & OTHERS_READ:
         return doubtful("state folder", text, f"every user of this computer reads the records: chmod o-rx {folder}")
     return right("state folder", text)
+
+
+def _files(path: Path, config: Config) -> list[Path]:
+    """What decides what passes. An installed model that cannot be told of: the group `model` says why."""
+    files = [path, config.recipe, *config.other_recipes, config.model.path]
+    with suppress(ConfigError):
+        files.append(ModelStore(config.station.state_dir, config.model.path).in_use())
+    return list(dict.fromkeys(files))
 
 
 def check_files(paths: list[Path]) -> Finding:

@@ -7,6 +7,7 @@ lies in `state_dir`/models, and model.json beside it says which is in use. A res
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -84,6 +85,18 @@ class ModelStore:
         if _sha256_of(path, remedy) != sha256:
             raise ConfigError(f"model {path}: it has been changed since it was installed: {remedy}")
         return path
+
+    def in_use(self) -> Path:
+        """What a start would take: the installed file, where that holds and this user may see it; else the config's.
+
+        Raises ConfigError as `read` and `path_of` do.
+        """
+        if not os.access(self._state.parent, os.R_OK | os.X_OK):
+            return self._configured
+        installed = self.read()
+        if installed is None or installed.configured != self.configured():
+            return self._configured
+        return self.path_of(installed.model)
 
     def clear(self, keep: Iterable[str]) -> None:
         """Delete all but these. Raises OSError."""

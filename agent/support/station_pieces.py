@@ -17,6 +17,7 @@ from agent.doctor.station import scraped
 from agent.journal.damage import find_damage
 from agent.journal.history import event_extent, extent, open_reader
 from agent.journal.ids import ids_beside
+from agent.model.store import ModelStore
 from agent.report.latency import read_latencies
 from agent.segmenter import Segmenter
 from agent.support.case import Case
@@ -55,12 +56,13 @@ def recipes(case: Case) -> str:
 
 
 def model_contract(case: Case) -> str:
-    """Without the pictures of the golden samples."""
-    segmenter = Segmenter(case.config.model.path)  # on the processor: only what the file says is wanted
+    """Of the model in use, without the pictures of the golden samples."""
+    path = ModelStore(case.config.station.state_dir, case.config.model.path).in_use()
+    segmenter = Segmenter(path)  # on the processor: only what the file says is wanted
     contract = segmenter.contract.model_dump(mode="json")
     for sample in contract["golden"]:
         sample["png_base64"] = f"left out, {len(sample['png_base64'])} characters"
-    return as_json({"file": str(case.config.model.path), "sha256": segmenter.sha256, "contract": contract})
+    return as_json({"file": str(path), "sha256": segmenter.sha256, "contract": contract})
 
 
 def operator_orders(case: Case) -> str:

@@ -16,12 +16,17 @@ from agent.check.findings import Findings
 from agent.check.report import print_report
 from agent.check.times import check_times
 from agent.config import load_config
+from agent.doctor.model import examine_model
+from agent.doctor.permissions import examine_permissions
 from agent.errors import ConfigError
 from agent.keys import write_new_keys
 from agent.model.store import Installed, ModelStore
 from agent.problem import Problem, in_one_line
+from agent.support.case import open_case
+from agent.support.station_pieces import model_contract
 from agent.toml import TomlFile
 from tests.conftest import ROOT, Linegate
+from tests.doctor import stations
 from tests.tiny_model import write_tiny_model
 
 SHIPPED = sorted((ROOT / "config").glob("*.toml"))
@@ -199,16 +204,28 @@ def test_a_key_that_only_the_running_service_has_is_no_error(station: Callable[.
     assert "only the service itself sees it" in warning
 
 
-def test_the_installed_model_is_the_one_that_is_checked(station: Callable[..., Checked], tmp_path: Path,
-                                                        tiny_model: Path) -> None:  # fmt: skip
+def test_the_installed_model_is_the_one_that_is_looked_at(station: Callable[..., Checked], tmp_path: Path,
+                                                          tiny_model: Path,
+                                                          capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    """By check, doctor and support bundle."""
     (tmp_path / "state").mkdir()
     store = ModelStore(tmp_path / "state", tiny_model)
     other = store.add(write_tiny_model(tmp_path / "other.onnx", dark_below=90).read_bytes())
     store.write(Installed(model=other, previous=store.configured(), configured=store.configured(), on_trial=False,
                           running=False))  # fmt: skip
-    segmenter = station().segmenter
-    assert segmenter is not None
-    assert segmenter.sha256 == other
+    checked = station()
+    assert checked.segmenter is not None
+    assert checked.segmenter.sha256 == other
+    print_report(checked)
+    assert f"{other[:12]} on cpu, self-test passed, by `linegate model install`" in capsys.readouterr().out
+    path = tmp_path / "line1.toml"
+    provider = next(finding for finding in examine_model(stations.subject(path)) if finding.subject == "provider")
+    assert provider.seen.endswith(other[:12])
+    store.stored(other).chmod(0o666)
+    files = stations.found(examine_permissions, stations.subject(path))["files"]
+    assert f"everybody may write {store.stored(other)}" in files.seen
+    told_of = json.loads(model_contract(open_case(path, 24)))
+    assert (told_of["file"], told_of["sha256"]) == (str(store.stored(other)), other)
     store.stored(other).write_bytes(b"torn")
     (error,) = told(station(), "error")
     assert error.startswith("path = ")
