@@ -1,12 +1,9 @@
-"""Is there time for the model on this computer, and for systemd's watchdog?"""
+"""Is there time for the model on this computer?"""
 
 from __future__ import annotations
 
 from agent.check.findings import Findings
 from agent.config import Config
-
-WATCHDOG_MS = 5000.0
-"""WatchdogSec of the unit."""
 
 
 def check_times(config: Config, run_ms: float, findings: Findings) -> None:
@@ -32,12 +29,4 @@ def check_times(config: Config, run_ms: float, findings: Findings) -> None:
             "trigger.deadline_ms",
             f"trigger.deadline_ms = {trigger.deadline_ms:g} is shorter than the least that the model takes on this "
             f"computer, {run_ms:.1f} ms: every part would be NO_DECISION",
-        )
-    waiting_ms = trigger.frame_timeout_ms + trigger.capture_window_ms
-    if waiting_ms > WATCHDOG_MS:
-        longer = max(("frame_timeout_ms", "capture_window_ms"), key=lambda name: float(getattr(trigger, name)))
-        findings.warn(
-            f"trigger.{longer}",
-            f"trigger.frame_timeout_ms and capture_window_ms add up to {waiting_ms:g} ms, in which systemd's watchdog "
-            f"({WATCHDOG_MS / 1000:.0f} s) would take the station for hung: shorten them, or raise WatchdogSec",
         )

@@ -154,7 +154,6 @@ def test_a_recipe_s_errors_stand_in_the_recipe(station: Callable[..., Checked], 
     [
         ([("min_pitch_ms = 200", "min_pitch_ms = 0.2")], (), "trigger.min_pitch_ms: 0.2 ms is hardly meant.*write 200"),
         ([("y_mm_per_px = 0.1", "y_mm_per_px = 100")], (), "y_mm_per_px: 100 mm is hardly meant.*write 0.1"),
-        ([("# frame_timeout_ms = 100", "frame_timeout_ms = 9000")], (), "frame_timeout_ms .* watchdog"),
         ([('"192.168.10.20"', '"8.8.8.8"')], (), "plc.host: 8.8.8.8 is a public address"),
         ([("# control = ", "control = "), ("127.0.0.1:5558", "0.0.0.0:5558")], (), "control = .*open to the network"),
         ([("# results = ", "results = "), ("127.0.0.1:5556", "203.0.113.9:5556")], (), "no address of this computer"),
