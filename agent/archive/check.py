@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from agent.archive.kept_images import archive_folder
 from agent.config import Config
+from agent.mounts import nearest
 from agent.results_config import GB
 
 
@@ -15,10 +16,11 @@ def archive_warnings(config: Config) -> Iterator[str]:
     if config.archive is None:
         return
     folder, limits = archive_folder(config), config.archive
-    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    there = nearest(folder)
     if not there.is_dir():
         yield f"the archive cannot be {folder}: {there} is no folder: no image will be kept; set archive.folder"
-    elif not os.access(there, os.W_OK | os.X_OK):
+        return
+    if not os.access(there, os.W_OK | os.X_OK):
         yield f"this user cannot write to {there}: no image will be kept; make it writable"
     disk = os.statvfs(there)
     disk_gb = disk.f_blocks * disk.f_frsize / GB

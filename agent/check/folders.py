@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import pwd
 from pathlib import Path
 
+from agent.accounts import user_name
 from agent.archive.check import archive_warnings
 from agent.archive.kept_images import archive_folder
 from agent.check.findings import Findings
 from agent.config import Config
+from agent.mounts import OF_THE_KERNEL, mounted, nearest, same_disk
 from agent.results_config import GB
 
-IN_MEMORY = {"tmpfs", "ramfs"}
-OVER_THE_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"}
-OF_THE_KERNEL = {"proc", "sysfs"}
-MOUNTS = Path("/proc/self/mounts")
 
-
-def check_state_dir(folder: Path, findings: Findings) -> None:
-    """Journal and agent epoch: what they need of the folder, as far as it shows before it is used."""
+def check_state_dir(folder: Path, findings: Findings, root: Path = Path("/")) -> None:
+    """Journal and agent epoch: what they need of the folder, as far as it shows before it is used. `root`: of proc."""
     key = "station.state_dir"
     try:
         there = nearest(folder)
@@ -31,14 +27,12 @@ def check_state_dir(folder: Path, findings: Findings) -> None:
         findings.error(key, f"{folder}: {(error.strerror or str(error)).lower()}: name another folder")
         return
     if folder == there and not os.access(there, os.W_OK | os.X_OK) and owner in (0, os.geteuid()):
-        findings.error(key, f"belongs to {_name_of(owner)} and cannot be written: chown it to the station's user")
-    kind = file_system(there)
-    if kind in OF_THE_KERNEL:
-        findings.error(key, f"{there} is the kernel's ({kind}), nobody can write there: use a disk")
-    if kind in IN_MEMORY:
-        findings.warn(key, f"{there} is in memory ({kind}): record and agent epoch end with the power: use a disk")
-    if kind in OVER_THE_NETWORK:
-        findings.warn(key, f"{there} is on the network ({kind}), where SQLite's WAL is not safe: use a local disk")
+        findings.error(key, f"belongs to {user_name(owner)} and cannot be written: chown it to the station's user")
+    mount = mounted(there, root)
+    if mount and mount.kind in OF_THE_KERNEL:
+        findings.error(key, f"{there} is the kernel's ({mount.kind}), nobody can write there: use a disk")
+    if mount and mount.trouble:
+        findings.warn(key, f"{there} is on {mount}: {mount.trouble}")
 
 
 def check_room(config: Config, findings: Findings, has_archive: bool) -> None:
@@ -48,6 +42,8 @@ def check_room(config: Config, findings: Findings, has_archive: bool) -> None:
         for warning in archive_warnings(config):
             findings.warn("archive.max_gb" if "archive.max_gb" in warning else key, warning)
     there = nearest(config.station.state_dir)
+    if not there.is_dir():
+        return  # said of the folder itself
     disk_gb, wanted_gb = _size_gb(there), config.journal.max_gb
     if wanted_gb > disk_gb:
         findings.warn(
@@ -55,7 +51,7 @@ def check_room(config: Config, findings: Findings, has_archive: bool) -> None:
             f"{wanted_gb:g} GB is more than the disk of {there} has, {disk_gb:.1f} GB: make it less, or the disk is "
             "full before the oldest rows go",
         )
-    elif has_archive and config.archive is not None and _one_disk(there, nearest(archive_folder(config))):
+    elif has_archive and config.archive is not None and same_disk(there, archive_folder(config)):
         images_gb = config.archive.max_gb + config.archive.min_free_gb
         if images_gb <= disk_gb < wanted_gb + images_gb:
             findings.warn(
@@ -65,33 +61,6 @@ def check_room(config: Config, findings: Findings, has_archive: bool) -> None:
             )
 
 
-def nearest(path: Path) -> Path:
-    """What is there of it already. Raises OSError where that cannot be told."""
-    return next(path for path in (path, *path.parents) if os.path.lexists(path))
-
-
-def file_system(path: Path) -> str:
-    """Its kind, as "ext4"; "" where it is not known."""
-    place, found, best = str(path.resolve()), "", ""
-    for line in MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines():
-        _, mounted, kind, *_ = line.split(" ")
-        mounted = mounted.replace("\\040", " ")
-        if len(mounted) >= len(best) and (place == mounted or place.startswith(mounted.rstrip("/") + "/")):
-            best, found = mounted, kind
-    return found
-
-
 def _size_gb(folder: Path) -> float:
     disk = os.statvfs(folder)
     return disk.f_blocks * disk.f_frsize / GB
-
-
-def _one_disk(folder: Path, other: Path) -> bool:
-    return folder.stat().st_dev == other.stat().st_dev
-
-
-def _name_of(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

@@ -10,14 +10,12 @@ from pathlib import Path
 
 from agent.archive.check import archive_warnings
 from agent.archive.kept_images import archive_folder
-from agent.doctor.looking import NotKnown, looked, read
+from agent.doctor.looking import NotKnown, looked
 from agent.doctor.subject import Subject
+from agent.mounts import OF_THE_KERNEL, mounted, nearest, same_disk
 from agent.plc.commissioning.finding import Finding, Spread, doubtful, right, unknown, wrong
 from agent.results_config import GB
 
-FORGETFUL = {"tmpfs", "ramfs"}
-REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"}
-"""SQLite's log needs shared memory and locks that these do not give: https://sqlite.org/wal.html."""
 LAYERS = {"overlay"}
 """A container's own layer: it goes with the container."""
 SYNCS, SYNC_BYTES = 30, 4096
@@ -31,7 +29,7 @@ LEAST_FREE_GB = 1.0
 def examine_disk(subject: Subject) -> Iterator[Finding]:
     """Nothing is left behind there."""
     config = subject.config
-    folder = there(config.station.state_dir)
+    folder = nearest(config.station.state_dir)
     yield looked("kind", lambda: check_kind(folder, subject.root))
     yield looked("room", lambda: _check_room(subject, folder))
     for warning in archive_warnings(config):
@@ -42,42 +40,20 @@ def examine_disk(subject: Subject) -> Iterator[Finding]:
         yield looked("sync", lambda: _check_sync(subject, folder))
 
 
-def there(path: Path) -> Path:
-    """The folder, or where it would be made."""
-    return next(folder for folder in (path, *path.resolve().parents) if folder.is_dir())
-
-
 def check_kind(folder: Path, root: Path = Path("/")) -> Finding:
     """What lies there must survive a restart, and be locked and mapped as SQLite does."""
-    mount, kind, options = mounted(folder, read(root / "proc/self/mountinfo"))
-    text = f"{kind} at {mount}"
-    if "ro" in options:
-        return wrong("kind", f"{text}, read-only", "see dmesg for a disk error, then mount it writable")
-    if kind in FORGETFUL:
-        return wrong("kind", text, "it is memory, and empty after a restart: agent epoch and journal must survive")
-    if kind in REMOTE:
-        return wrong("kind", text, "a network disk can tear the journal: give [station] state_dir a local one")
-    if kind in LAYERS:
-        return doubtful("kind", text, "it goes with the container: mount a volume at [station] state_dir")
-    return right("kind", text)
-
-
-def mounted(folder: Path, mountinfo: str) -> tuple[str, str, list[str]]:
-    """(mount point, file system, options) of the mount that `folder` lies in. Format: proc(5). Raises NotKnown."""
-    best: tuple[str, str, list[str]] | None = None
-    path = str(folder.resolve())
-    for line in mountinfo.splitlines():
-        left, _, right_side = line.partition(" - ")
-        fields, kind = left.split(), right_side.split()[:1]
-        if len(fields) < 6 or not kind:
-            continue
-        point = fields[4].encode().decode("unicode_escape")
-        inside = path == point or path.startswith(point.rstrip("/") + "/")
-        if inside and (best is None or len(point) >= len(best[0])):  # of two at one point the later covers the other
-            best = (point, kind[0], fields[5].split(","))
-    if best is None:
+    mount = mounted(folder, root)
+    if mount is None:
         raise NotKnown(f"no mount holds {folder}")
-    return best
+    if "ro" in mount.options:
+        return wrong("kind", f"{mount}, read-only", "see dmesg for a disk error, then mount it writable")
+    if mount.kind in OF_THE_KERNEL:
+        return wrong("kind", f"{mount}, the kernel's", "nobody can keep files there: use a disk")
+    if mount.trouble:
+        return doubtful("kind", str(mount), mount.trouble)
+    if mount.kind in LAYERS:
+        return doubtful("kind", str(mount), "it goes with the container: mount a volume at [station] state_dir")
+    return right("kind", str(mount))
 
 
 def _check_room(subject: Subject, folder: Path) -> Finding:
@@ -87,7 +63,7 @@ def _check_room(subject: Subject, folder: Path) -> Finding:
     free_gb, size_gb = disk.f_bavail * disk.f_frsize / GB, disk.f_blocks * disk.f_frsize / GB
     needed_gb = max(0.0, config.journal.max_gb - _size_gb(config.station.journal))
     told = f"journal may grow by {needed_gb:.1f}"
-    if config.archive and _same_disk(archive_folder(config), folder):
+    if config.archive and same_disk(archive_folder(config), folder):
         room_gb = max(0.0, config.archive.max_gb - _folder_gb(archive_folder(config))) + config.archive.min_free_gb
         needed_gb, told = needed_gb + room_gb, f"{told}, archive by {room_gb:.1f} with its reserve"
     subject.figures["disk_free_gb"] = round(free_gb, 3)
@@ -121,10 +97,6 @@ def _check_sync(subject: Subject, folder: Path) -> Finding:
     if spread.p99 > SLOW_MS:
         return doubtful("sync", text, remedy)
     return right("sync", text)
-
-
-def _same_disk(one: Path, other: Path) -> bool:
-    return there(one).stat().st_dev == other.stat().st_dev
 
 
 def _size_gb(path: Path) -> float:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from agent.accounts import group_name, user_name
 from agent.camera_config import OpencvCamera
 from agent.config import Config
-from agent.doctor.disk import there
 from agent.doctor.looking import NotKnown, looked
 from agent.doctor.real_time import check_real_time
 from agent.doctor.service import service_user
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError
 from agent.model.store import ModelStore
+from agent.mounts import nearest
 from agent.plc.commissioning.finding import Finding, doubtful, right, unknown, wrong
 from agent.results.clients import load_access
 
@@ -39,7 +38,7 @@ def examine_permissions(subject: Subject) -> Iterator[Finding]:
 
 
 def _check_user(subject: Subject) -> Finding:
-    me, groups = _user(os.geteuid()), sorted({_group(number) for number in (*os.getgroups(), os.getegid())})
+    me, groups = user_name(os.geteuid()), sorted({group_name(number) for number in (*os.getgroups(), os.getegid())})
     text = f"{me} (groups {', '.join(groups)})"
     try:
         its = service_user(subject.unit)
@@ -53,14 +52,16 @@ def _check_user(subject: Subject) -> Finding:
 
 def check_state_dir(state_dir: Path) -> Finding:
     """Writable for the station, for nobody else."""
-    folder = there(state_dir)
+    folder = nearest(state_dir)
+    if not folder.is_dir():
+        return wrong("state folder", f"{folder} is no folder", "name one that the station can make and write to")
     found, text = folder.stat(), f"{folder}: {_told(folder)}"
-    if folder != state_dir.resolve() and not state_dir.is_dir():
+    if folder != state_dir:
         text = f"{state_dir} is not there yet, {text}"
     elif found.st_mode & OTHERS_WRITE:
         return wrong("state folder", text, f"everybody may change journal and epoch: chmod o-w {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        return wrong("state folder", f"{text}, not writable for {_user(os.geteuid())}",
+        return wrong("state folder", f"{text}, not writable for {user_name(os.geteuid())}",
                      "make it the station's user's: chown, or run this as that user")  # fmt: skip
     if state_dir.is_dir() and found.st_mode & OTHERS_READ:
         return doubtful("state folder", text, f"every user of this computer reads the records: chmod o-rx {folder}")
@@ -122,26 +123,11 @@ def check_device(device: Path) -> Finding:
         return wrong(name, "not there", "plug it in; a name that stays the same: /dev/v4l/by-id, /dev/serial/by-id")
     text = _told(device)
     if not os.access(device, os.R_OK | os.W_OK):
-        group = _group(device.stat().st_gid)
-        return wrong(name, f"{text}, not for {_user(os.geteuid())}", f"usermod -aG {group} {_user(os.geteuid())}, and "
-                     "log in again")  # fmt: skip
+        me, group = user_name(os.geteuid()), group_name(device.stat().st_gid)
+        return wrong(name, f"{text}, not for {me}", f"usermod -aG {group} {me}, and log in again")
     return right(name, text)
 
 
 def _told(path: Path) -> str:
     found = path.stat()
-    return f"{stat.filemode(found.st_mode)} {_user(found.st_uid)}:{_group(found.st_gid)}"
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
-def _group(number: int) -> str:
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
+    return f"{stat.filemode(found.st_mode)} {user_name(found.st_uid)}:{group_name(found.st_gid)}"

@@ -21,6 +21,7 @@ from agent.doctor.permissions import examine_permissions
 from agent.errors import ConfigError
 from agent.keys import write_new_keys
 from agent.model.store import Installed, ModelStore
+from agent.mounts import Mount
 from agent.problem import Problem, in_one_line
 from agent.support.case import open_case
 from agent.support.station_pieces import model_contract
@@ -74,7 +75,7 @@ def test_a_shipped_config_has_no_problem(path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(folders, "_size_gb", lambda _: 1000.0)
     monkeypatch.setattr("agent.archive.check.GB", 1e-9)
     monkeypatch.setattr("agent.check.check._fastest_ms", lambda _: 5.0)
-    monkeypatch.setattr(folders, "file_system", lambda _: "ext4")
+    monkeypatch.setattr(folders, "mounted", lambda *_: Mount("/", "ext4", frozenset({"rw"})))
     assert not told(check_config(path))
 
 
@@ -230,14 +231,16 @@ def test_the_installed_model_is_the_one_that_is_looked_at(station: Callable[...,
     assert error.startswith("path = ")
 
 
-def test_where_a_station_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_a_station_writes(tmp_path: Path) -> None:
     findings = Findings(TomlFile(ROOT / "config" / "line.toml", "config"))
-    mounts = tmp_path / "mounts"
-    monkeypatch.setattr(folders, "MOUNTS", mounts)
-    for kind, words in (("tmpfs", "is in memory"), ("nfs4", "is on the network"), ("ext4", "")):
-        mounts.write_text(f"/dev/x / ext4 rw 0 0\nx {tmp_path.resolve()} {kind} rw 0 0\n")
+    mounts, disk = tmp_path / "root" / "proc" / "self" / "mountinfo", tmp_path / "Größe 2"
+    mounts.parent.mkdir(parents=True)
+    disk.mkdir()
+    point = str(disk.resolve()).replace(" ", r"\040")
+    for kind, words in (("tmpfs", "it is memory"), ("nfs4", "it is on the network"), ("ext4", "")):
+        mounts.write_text(f"1 0 8:1 / / rw - ext4 /dev/x rw\n2 1 0:9 / {point} rw shared:1 - {kind} x rw\n")
         findings.found.clear()
-        folders.check_state_dir(tmp_path / "a" / "state", findings)
+        folders.check_state_dir(disk / "a" / "state", findings, tmp_path / "root")
         assert [words in problem.text for problem in findings.found] == [True] * bool(words)
     (tmp_path / "file").write_text("")
     folders.check_state_dir(tmp_path / "file" / "state", findings)
