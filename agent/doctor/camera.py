@@ -12,7 +12,8 @@ from agent.doctor.frames import Seen, see_frames
 from agent.doctor.plc_reads import Reads
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError, Fault
-from agent.plc.commissioning.finding import Finding, Spread, doubtful, right, unknown, wrong
+from agent.finding import Finding, doubtful, right, unknown, wrong
+from agent.spread import Spread
 
 RATE_REACHED = 0.95
 """Of the wanted rate: what is missing is the first frame's waiting, at some frames a second."""

@@ -12,9 +12,10 @@ from agent.archive.check import archive_warnings
 from agent.archive.kept_images import archive_folder
 from agent.doctor.looking import NotKnown, looked
 from agent.doctor.subject import Subject
+from agent.finding import Finding, doubtful, right, unknown, wrong
 from agent.mounts import OF_THE_KERNEL, mounted, nearest, same_disk
-from agent.plc.commissioning.finding import Finding, Spread, doubtful, right, unknown, wrong
 from agent.results_config import GB
+from agent.spread import Spread
 
 LAYERS = {"overlay"}
 """A container's own layer: it goes with the container."""

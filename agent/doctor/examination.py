@@ -30,9 +30,9 @@ from agent.doctor.time_sync import examine_time
 from agent.doctor.together import examine_together
 from agent.doctor.versions import examine_versions
 from agent.errors import LinegateError, UsageError, in_words
+from agent.finding import Finding, Level, unknown, wrong
 from agent.give_way import give_way
 from agent.keys import ClientKeys, load_pair
-from agent.plc.commissioning.finding import Finding, Level, unknown, wrong
 from agent.station import SWITCH_INTERVAL_S
 from agent.utc import utc_text
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.plc.commissioning.finding import Finding, Level, Spread
+from agent.finding import Finding, Level
+from agent.spread import Spread
 
 COLOURS = {Level.WRONG: "red", Level.DOUBTFUL: "yellow", Level.RIGHT: "green", Level.UNKNOWN: "not known"}
 

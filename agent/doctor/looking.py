@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import in_words
-from agent.plc.commissioning.finding import Finding, unknown
+from agent.finding import Finding, unknown
 
 ANSWER_S = 5.0
 """systemctl and nvidia-smi answer within a second; one that hangs shall not hold the doctor up."""

@@ -10,9 +10,10 @@ from agent.doctor.looking import answer, looked
 from agent.doctor.placement import judge_placement, node_placement
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError
+from agent.finding import Finding, doubtful, right, unknown, wrong
 from agent.model.store import ModelStore
-from agent.plc.commissioning.finding import Finding, Spread, doubtful, right, unknown, wrong
 from agent.segmenter import Segmenter
+from agent.spread import Spread
 
 RUNS_S = 1.0
 LEAST_RUNS, MOST_RUNS = 30, 300

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.doctor.looking import NotKnown, answer, looked, peek, read
 from agent.doctor.subject import Subject
-from agent.plc.commissioning.finding import Finding, doubtful, right, unknown, wrong
+from agent.finding import Finding, doubtful, right, unknown, wrong
 
 CAMERA_MBIT = 1000
 """A camera's port below gigabit is a wrong cable or switch."""

@@ -17,9 +17,9 @@ from agent.doctor.real_time import check_real_time
 from agent.doctor.service import service_user
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError
+from agent.finding import Finding, doubtful, right, unknown, wrong
 from agent.model.store import ModelStore
 from agent.mounts import nearest
-from agent.plc.commissioning.finding import Finding, doubtful, right, unknown, wrong
 from agent.results.clients import load_access
 
 OTHERS_READ, OTHERS_WRITE = stat.S_IROTH, stat.S_IWOTH

@@ -11,8 +11,8 @@ import numpy as np
 import onnxruntime as ort
 
 from agent.doctor.looking import NotKnown
+from agent.finding import Finding, right, wrong
 from agent.model_contract import Provider
-from agent.plc.commissioning.finding import Finding, right, wrong
 from agent.segmenter import PROVIDERS
 
 SHOWN = 5

@@ -10,10 +10,11 @@ from itertools import pairwise
 from agent.doctor.plc_reads import Reads
 from agent.doctor.subject import Subject
 from agent.errors import Fault
+from agent.finding import Finding, Level, doubtful, right, unknown, wrong
 from agent.plc.bit_map import PLC_BITS
-from agent.plc.commissioning.finding import Finding, Level, Spread, doubtful, right, unknown, wrong
 from agent.plc.commissioning.probe import connect_ms, probe
 from agent.plc_config import PlcConfig
+from agent.spread import Spread
 
 PLC_MEMORY = ("DECIDE_MS", "DECIDE_COUNTS", "ENC_HZ")
 

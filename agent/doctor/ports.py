@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from agent.config import Config
 from agent.doctor.looking import looked
 from agent.doctor.subject import Subject
-from agent.plc.commissioning.finding import Finding, doubtful, right, unknown, wrong
+from agent.finding import Finding, doubtful, right, unknown, wrong
 from agent.results.exposure import exposed, figures_exposed
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.doctor.looking import NotKnown, answer, looked, peek, read
 from agent.doctor.subject import Subject
 from agent.doctor.ticks import Times, times_of
-from agent.plc.commissioning.finding import Finding, doubtful, right, wrong
+from agent.finding import Finding, doubtful, right, wrong
 
 GOOD_CLOCK = "tsc"
 """Read in some 20 ns without leaving the program; hpet and acpi_pm take a microsecond and are shared."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.doctor.looking import NotKnown, peek
 from agent.doctor.service import shown
 from agent.doctor.subject import Subject
-from agent.plc.commissioning.finding import Finding, right, wrong
+from agent.finding import Finding, right, wrong
 from agent.realtime import REMEDY, RealtimeConfig
 
 UNLIMITED = "infinity"

@@ -12,11 +12,11 @@ from itertools import pairwise
 from agent.doctor.looking import looked
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError
+from agent.finding import Finding, doubtful, right, unknown, wrong
 from agent.journal.damage import CHECK_S, find_damage
 from agent.journal.history import open_reader
 from agent.journal.ids import ids_beside
 from agent.journal.schema import require_known
-from agent.plc.commissioning.finding import Finding, doubtful, right, unknown, wrong
 from agent.report.latency import read_latencies
 from agent.utc import moment_of, utc_text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.doctor.looking import NotKnown, answer
 from agent.doctor.subject import Subject
-from agent.plc.commissioning.finding import Finding, doubtful, right, unknown, wrong
+from agent.finding import Finding, doubtful, right, unknown, wrong
 
 PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "NRestarts", "Result",

@@ -14,11 +14,12 @@ from agent.config import StationConfig
 from agent.doctor.looking import NotKnown, looked
 from agent.doctor.subject import Subject
 from agent.errors import LinegateError
+from agent.finding import Finding, doubtful, right, unknown, wrong
 from agent.keys import ClientKeys
 from agent.messages import StatusMessage
-from agent.plc.commissioning.finding import Finding, Spread, doubtful, right, unknown, wrong
 from agent.plc.register_map import HEARTBEAT_LIMIT_MS, Status
 from agent.results_config import MetricsConfig
+from agent.spread import Spread
 from agent.subscriber.follower import open_live, parsed
 
 POLL_S = 0.1

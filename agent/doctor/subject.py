@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.config import Config
 from agent.doctor.ticks import Times
 from agent.keys import ClientKeys
-from agent.plc.commissioning.finding import Spread
+from agent.spread import Spread
 
 
 @dataclass

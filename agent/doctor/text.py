@@ -6,11 +6,11 @@ import sys
 from typing import TextIO
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from agent.doctor.examined import COLOURS, Examined, Group
-from agent.plc.commissioning.probe_report import MARKS
+from agent.findings_table import findings_table
 
 FILE_WIDTH = 160
 """Of what goes into a file or a pipe: nobody folds it there."""
@@ -25,15 +25,9 @@ class Paper:
         self._console = Console(file=file, highlight=False, width=width)
 
     def group(self, group: Group) -> None:
-        """A heading, then a line a finding, below it the remedy where one is needed."""
+        """A heading, and what was found."""
         self._console.print(Text(group.name, "bold"))
-        table = Table.grid(padding=(0, 2))
-        for finding in group.findings:
-            mark, style = MARKS[finding.level]
-            remedy = f"\n→ {finding.remedy}" if finding.remedy else ""
-            seen = Text(finding.seen, style).append(remedy, "none")
-            table.add_row("", Text(mark, style), Text(finding.subject), seen)
-        self._console.print(table)
+        self._console.print(Padding.indent(findings_table(group.findings), 2))
 
     def end(self, examined: Examined) -> None:
         """How many of which colour."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from agent.doctor.looking import NotKnown, answer, looked
 from agent.doctor.subject import Subject
-from agent.plc.commissioning.finding import Finding, doubtful, right
+from agent.finding import Finding, doubtful, right
 
 UNSYNCHRONISED, NANOSECONDS = 0x0040, 0x2000
 """STA_UNSYNC and STA_NANO of linux/timex.h."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.doctor.subject import Subject
-from agent.plc.commissioning.finding import Finding, Spread, doubtful, right, unknown, wrong
+from agent.finding import Finding, doubtful, right, unknown, wrong
+from agent.spread import Spread
 
 SLOWER = 2.0
 """So many times as long as idle, at the median: frames and PLC get into each other's way."""

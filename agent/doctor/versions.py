@@ -15,7 +15,7 @@ import zmq
 
 from agent.doctor.looking import NotKnown, answer, looked, read
 from agent.doctor.subject import Subject
-from agent.plc.commissioning.finding import Finding, doubtful, right
+from agent.finding import Finding, doubtful, right
 from agent.shipped import shipped
 
 RUNTIME = (

@@ -8,8 +8,8 @@ from typing import Any
 
 from agent.config import load_config
 from agent.doctor.subject import Subject
+from agent.finding import Finding
 from agent.local_line import free_port, to_toml
-from agent.plc.commissioning.finding import Finding
 from tests.conftest import ROOT
 
 Group = Callable[[Subject], Iterator[Finding]]

@@ -31,9 +31,9 @@ from agent.doctor.ticks import times_of
 from agent.doctor.time_sync import examine_time, judge_clock
 from agent.doctor.versions import examine_versions, judge_libraries, versions_tested
 from agent.event import Event
+from agent.finding import Finding, Level
 from agent.keys import write_new_keys
 from agent.mounts import mounted
-from agent.plc.commissioning.finding import Finding, Level
 from tests.conftest import ROOT
 from tests.doctor.stations import found, station, subject
 from tests.faults.small_disk import SmallDisk

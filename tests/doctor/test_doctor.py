@@ -24,8 +24,8 @@ from agent.doctor.plc import examine_plc
 from agent.doctor.ports import examine_ports
 from agent.doctor.running import running_station
 from agent.doctor.station import examine_station, judge_pulses
+from agent.finding import Level
 from agent.messages import StatusMessage, Upkeep
-from agent.plc.commissioning.finding import Level
 from tests.conftest import ROOT
 from tests.doctor.stations import found, station, subject, with_plc, with_stream
 from tests.results.outlet import Outlet

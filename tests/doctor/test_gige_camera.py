@@ -12,7 +12,7 @@ from agent.cameras.drivers.genicam_settings import kept
 from agent.config import load_config
 from agent.doctor.camera import examine_camera
 from agent.doctor.network import examine_network
-from agent.plc.commissioning.finding import Level
+from agent.finding import Level
 from tests.cameras.gige_process import GigeProcess
 from tests.conftest import ROOT
 from tests.doctor.stations import found, subject, with_plc

@@ -16,8 +16,9 @@ from agent.doctor.placement import judge_placement, placed
 from agent.doctor.plc import examine_plc
 from agent.doctor.ports import check_free, examine_ports
 from agent.doctor.together import examine_together
+from agent.finding import Level
 from agent.local_line import free_port
-from agent.plc.commissioning.finding import Level, Spread
+from agent.spread import Spread
 from tests.doctor.stations import found, station, subject, with_plc, with_stream
 from tests.faults.chaos_proxy import ChaosProxy
 from tests.plc.plc_process import Plcs, plc_process

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from agent.errors import Fault
+from agent.finding import Finding, Level, wrong
 from agent.local_line import free_port
-from agent.plc.commissioning.finding import Finding, Level
-from agent.plc.commissioning.probe import connect_ms, probe
+from agent.plc.commissioning.probe import Probed, connect_ms, probe
 from agent.plc.commissioning.probe_checks import check_program
+from agent.plc.commissioning.probe_report import print_probed
 from agent.plc.commissioning.sample import Sample
 from agent.plc.register_map import MAP_ID, PLC_BLOCK
 from agent.plc_config import PlcConfig
@@ -104,6 +105,13 @@ def test_what_listens_and_speaks_no_modbus_is_told_apart(answer: bytes | None, m
     finding = asyncio.run(probed_there(answer))
     assert "something listens but it speaks no Modbus" in finding.seen
     assert "is --port right?" in finding.remedy
+
+
+def test_what_was_seen_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    print_probed(Probed("[fe80::1]:502", [wrong("answers", "[Errno 111] refused [/x]", "start it")]))
+    where, seen, remedy, _ = capsys.readouterr().out.splitlines()
+    assert where == "[fe80::1]:502"
+    assert (seen.rstrip(), remedy.strip()) == ("✗  answers  [Errno 111] refused [/x]", "→ start it")
 
 
 def test_where_the_station_itself_listens_it_says_so() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.doctor.examined import Examined
-from agent.plc.commissioning.finding import Finding, Level
+from agent.finding import Finding, Level
 from tests.conftest import ROOT
 from tests.doctor.stations import station
 from tests.service.machine import Machine, why_not

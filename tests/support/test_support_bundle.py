@@ -16,9 +16,9 @@ from agent.__main__ import main
 from agent.doctor.examined import Examined
 from agent.errors import ConfigError, UsageError
 from agent.event import Event
+from agent.finding import Level
 from agent.keys import load_pair, write_new_keys
 from agent.local_line import free_port
-from agent.plc.commissioning.finding import Level
 from agent.support import station_pieces
 from agent.support.bundle import run_support_bundle
 from agent.support.case import open_case

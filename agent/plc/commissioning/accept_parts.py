@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from itertools import pairwise
 
+from agent.finding import Level
 from agent.inspection import Verdict
 from agent.plc.commissioning.accept_forgery import FORGERIES, Forgery
 from agent.plc.commissioning.accept_mistakes import (
@@ -27,10 +28,10 @@ from agent.plc.commissioning.accept_mistakes import (
 from agent.plc.commissioning.accept_record import Part
 from agent.plc.commissioning.accept_result import Asks, Counting, Result
 from agent.plc.commissioning.accept_rig import PATIENCE_S, Rig
-from agent.plc.commissioning.finding import Level, Spread
 from agent.plc.commissioning.probe_checks import check_program
 from agent.plc.decision import MS
 from agent.plc.register_map import AGENT_BLOCK, OutcomeCode, Status, VerdictCode, next_seq
+from agent.spread import Spread
 
 LOOK_S = 1.5
 SILENT_PARTS = 3

@@ -15,8 +15,8 @@ from typing import Any, TextIO
 from agent.config import Config
 from agent.errors import Fault, UsageError
 from agent.plc.commissioning.accept_result import Result, State
-from agent.plc.commissioning.finding import Spread
 from agent.plc.register_map import MAP_ID
+from agent.spread import Spread
 
 OBSERVATIONS = (
     ("b", "parts said PASS", "let through"),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.errors import ConfigError, Fault
-from agent.plc.commissioning.finding import Finding, Level, Spread, doubtful, right, wrong
+from agent.finding import Finding, Level, doubtful, right, wrong
 from agent.plc.commissioning.modbus_exceptions import explain
 from agent.plc.commissioning.probe_checks import check_map, check_program
 from agent.plc.commissioning.probe_listen import WAIT_S, listen
@@ -26,6 +26,7 @@ from agent.plc.open_link import open_endpoint
 from agent.plc.register_map import AGENT_BLOCK, PLC_BLOCK
 from agent.plc.wires.modbus import LinkError, ModbusConnection, Refused
 from agent.plc_config import PlcConfig
+from agent.spread import Spread
 
 LOOK_S = 0.3
 """A station writes AGENT_HB more often than this."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.plc.commissioning.finding import Finding, Spread, doubtful, right, wrong
+from agent.finding import Finding, doubtful, right, wrong
 from agent.plc.commissioning.sample import Sample, duration_s, longest_stand_ms, scans_ms, steps
 from agent.plc.register_map import MAP_ID, PLC_BLOCK, RING_SLOTS, Ctrl
 from agent.plc_config import PlcConfig
+from agent.spread import Spread
 
 HEARTBEAT_MS = 100
 """The map: PLC_HB counts at least so often."""

@@ -7,29 +7,16 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from agent.plc.commissioning.finding import Level
+from agent.findings_table import findings_table
 from agent.plc.commissioning.probe import Probed
-
-MARKS = {
-    Level.RIGHT: ("✓", "green"),
-    Level.DOUBTFUL: ("!", "yellow"),
-    Level.WRONG: ("✗", "red"),
-    Level.UNKNOWN: ("?", "bright_black"),
-}
 
 
 def print_probed(probed: Probed) -> None:
-    """A line a finding, below it the remedy where one is needed."""
+    """Where it was, what was found there, and whether that will do."""
     console = Console(highlight=False)
-    table = Table.grid(padding=(0, 2))
-    for finding in probed.findings:
-        mark, style = MARKS[finding.level]
-        remedy = f"\n→ {finding.remedy}" if finding.remedy else ""
-        table.add_row(f"[{style}]{mark}[/]", finding.subject, f"[{style}]{finding.seen}[/]{remedy}")
-    console.print(probed.where)
-    console.print(table)
+    console.print(probed.where, markup=False)
+    console.print(findings_table(probed.findings))
     console.print("[green]a station can run with this PLC[/]" if probed.good else "[red]mend what is marked ✗[/]")
 
 

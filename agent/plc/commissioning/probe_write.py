@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from agent.plc.commissioning.finding import Finding, Spread, right, wrong
+from agent.finding import Finding, right, wrong
 from agent.plc.commissioning.modbus_exceptions import explain
 from agent.plc.decision import MS
 from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK
 from agent.plc.wires.modbus import LinkError, ModbusConnection, Refused
 from agent.plc_config import PlcConfig
+from agent.spread import Spread
 
 WRITES = 100
 COMBINED = 20

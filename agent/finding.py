@@ -1,12 +1,9 @@
-"""What a look at a PLC has found: right, doubtful or wrong, and for what is not right how to mend it."""
+"""What a look at something has found: right, doubtful or wrong, and for what is not right how to mend it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
 
 
 class Level(StrEnum):
@@ -46,25 +43,3 @@ def wrong(subject: str, seen: str, remedy: str) -> Finding:
 def unknown(subject: str, why: str, remedy: str = "") -> Finding:
     """Nobody can say from here; never taken for right."""
     return Finding(subject, Level.UNKNOWN, why, remedy)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The distribution of a measured value."""
-
-    n: int
-    min: float
-    median: float
-    p99: float
-    max: float
-
-    @staticmethod
-    def of(values: Sequence[float]) -> Spread | None:
-        """None where nothing was measured."""
-        if not values:
-            return None
-        low, median, p99, high = np.percentile(values, [0, 50, 99, 100])
-        return Spread(len(values), *(round(float(value), 3) for value in (low, median, p99, high)))
-
-    def __str__(self) -> str:
-        return f"min {self.min:g} · median {self.median:g} · p99 {self.p99:g} · max {self.max:g} ms (n = {self.n})"
