@@ -81,8 +81,8 @@ def run(
     with exit_on_error(tell_end):
         from agent.config import load_config
         from agent.log.about import every_line_has
+        from agent.open_station import run_station
         from agent.service import stop_on_signals
-        from agent.station import run_station
 
         settings = load_config(config)
         every_line_has(LINE=settings.station.line, STATION=settings.station.name)

@@ -16,6 +16,8 @@ from agent.toml import Strict
 
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 """mlockall(2); ONFAULT: what is in use stays, a thread's empty stack is not filled for it."""
+SWITCH_INTERVAL_S = 0.0005
+"""How long a busy thread may keep the interpreter from the PLC link; Python's default is ten times that."""
 REMEDY = "install the drop-in systemd/drop-ins/realtime.conf (docs/install.md), or leave the key out"
 
 

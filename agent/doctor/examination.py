@@ -33,7 +33,7 @@ from agent.errors import LinegateError, UsageError, in_words
 from agent.finding import Finding, Level, unknown, wrong
 from agent.give_way import give_way
 from agent.keys import ClientKeys, load_pair
-from agent.station import SWITCH_INTERVAL_S
+from agent.realtime import SWITCH_INTERVAL_S
 from agent.utc import utc_text
 
 GROUPS: dict[str, Callable[[Subject], Iterator[Finding]]] = {

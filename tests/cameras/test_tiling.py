@@ -19,9 +19,9 @@ from agent.health import GRACE_MS
 from agent.inspection import Defect, Image, Judgement, Reason
 from agent.judge import Calibration, Judge, Segmentation
 from agent.model_contract import InputSpec
+from agent.open_station import SEGMENT_BUDGET_MS, SEGMENT_MARGIN, allow_segment, open_stages
 from agent.recipe import ClassRule, Recipe, load_recipe
 from agent.segmenter import Segmenter
-from agent.station import SEGMENT_BUDGET_MS, SEGMENT_MARGIN, allow_segment, open_stages
 from agent.tiling import TilePlan, spans
 from tests.conftest import ROOT, Linegate
 from tests.local_model import KERNEL_PX, NOT_VALID_AT, write_local_model

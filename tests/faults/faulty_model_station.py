@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent import station
+from agent import open_station
 from agent.config import load_config
 from agent.errors import exit_on_error
 from agent.inspection import Frame, Image, Trigger, Verdict
@@ -57,9 +57,9 @@ def main(config_path: Path, script_path: Path) -> None:
     def open_camera(*_: object) -> FaultyCamera:
         return camera
 
-    station.open_camera = open_camera  # type: ignore[assignment]
+    open_station.open_camera = open_camera  # type: ignore[assignment]
     with exit_on_error(tell_end):
-        station.run_station(load_config(config_path), stop_on_signals())
+        open_station.run_station(load_config(config_path), stop_on_signals())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from agent import inspector, station
+from agent import inspector, open_station
 from agent.cameras.line_fired import LineFiredCamera
 from agent.config import load_config
 from agent.errors import exit_on_error
@@ -45,7 +45,7 @@ def main(config_path: Path, script_path: Path) -> None:
     ScriptedSegmenter.script = Script.read(script_path)
     inspector.Segmenter = ScriptedSegmenter  # type: ignore[misc,assignment]
     with exit_on_error(tell_end):
-        station.run_station(load_config(config_path), stop_on_signals())
+        open_station.run_station(load_config(config_path), stop_on_signals())
 
 
 if __name__ == "__main__":

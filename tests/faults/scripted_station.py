@@ -20,7 +20,7 @@ from types import FrameType
 
 import numpy as np
 
-from agent import inspector, station
+from agent import inspector, open_station
 from agent.config import load_config
 from agent.errors import NoDecision, exit_on_error
 from agent.inspection import Frame, Image, Reason, Trigger, Verdict
@@ -132,11 +132,11 @@ def main(config_path: Path, script_path: Path) -> None:
 
     signal.signal(signal.SIGUSR1, on_strike)
     ScriptedSegmenter.script = script
-    inspector.Segmenter, station.open_camera = ScriptedSegmenter, open_camera
+    inspector.Segmenter, open_station.open_camera = ScriptedSegmenter, open_camera
     if script.gil_hog:
         threading.Thread(target=compute_for_ever, name="hog", daemon=True).start()
     with exit_on_error(tell_end):
-        station.run_station(load_config(config_path), stop_on_signals())
+        open_station.run_station(load_config(config_path), stop_on_signals())
 
 
 if __name__ == "__main__":

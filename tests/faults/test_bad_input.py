@@ -19,8 +19,8 @@ from agent.check.check import check_config
 from agent.config import load_config
 from agent.errors import ConfigError
 from agent.local_line import LineOptions, free_port, to_toml
+from agent.open_station import run_station
 from agent.segmenter import Segmenter
-from agent.station import run_station
 from tests.conftest import ROOT
 from tests.faults.mutations import flipped, spoilt_configs, spoilt_models, spoilt_recipes
 from tests.faults.observed_line import ObservedLine

@@ -23,8 +23,8 @@ import pytest
 
 from agent.health import DELIVER_MS, EXIT_MS, GRACE_MS, IDLE_MS
 from agent.local_line import DECIDE_MS, LineOptions, to_toml
+from agent.open_station import SEGMENT_BUDGET_MS
 from agent.procedural import render_tile
-from agent.station import SEGMENT_BUDGET_MS
 from tests.faults.observed_line import ObservedLine
 from tests.faults.plc_memory import HeartbeatWatch
 from tests.faults.report import Finding, Report

@@ -84,7 +84,7 @@ def test_a_version_that_does_not_become_ready_is_rolled_back(tmp_path: Path) -> 
 
 def _breaks(checkout: Path, what: str) -> None:
     """From then on its stations do this as soon as they have started."""
-    station = checkout / "agent" / "station.py"
+    station = checkout / "agent" / "open_station.py"
     start = "    sys.setswitchinterval(SWITCH_INTERVAL_S)\n"
     assert start in station.read_text()
     station.write_text(station.read_text().replace(start, f"    {what}\n{start}"))

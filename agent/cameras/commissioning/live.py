@@ -14,9 +14,8 @@ from agent.cameras.commissioning.live_screen import Screen
 from agent.cameras.commissioning.showing import Frames, Shown, look_at
 from agent.cameras.open_camera import open_driver
 from agent.errors import Fault
+from agent.realtime import SWITCH_INTERVAL_S
 
-SWITCH_INTERVAL_S = 0.0005
-"""As in the station, whose delays are to be seen."""
 SECOND_NS = 1_000_000_000
 LOOK_EVERY_NS = SECOND_NS // 10
 """To look at every frame would make this slower than the station is."""
@@ -35,7 +34,7 @@ def live(shown: Shown, duration: Duration, screen: Screen, stop: threading.Event
 
     Raises the camera's Fault, or one when no frame came at all.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as in the station, whose delays are to be seen
     logging.getLogger("agent.cameras.drivers").setLevel(logging.ERROR)  # what they warn of is counted here
     driver = open_driver(shown.camera, shown.mode)
     total = Statistics()
