@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from agent.health import Health
 from agent.log.about import about
@@ -20,6 +21,11 @@ from agent.worker import CLOSE_S, Worker
 log = logging.getLogger(__name__)
 
 FEED_S = 0.5
+
+
+def unit_of(config: Path) -> str:
+    """The unit that runs a station, by its file's name: /etc/linegate/line1.toml is linegate@line1.service."""
+    return f"linegate@{config.stem}.service"
 
 
 def stop_on_signals() -> threading.Event:

@@ -41,7 +41,7 @@ def _check_user(subject: Subject) -> Finding:
     me, groups = user_name(os.geteuid()), sorted({group_name(number) for number in (*os.getgroups(), os.getegid())})
     text = f"{me} (groups {', '.join(groups)})"
     try:
-        its = service_user(subject.unit)
+        its = service_user(subject)
     except NotKnown:
         return right("user", f"{text}; no service says as whom the station runs")
     if me != its:

@@ -7,7 +7,6 @@ import resource
 from pathlib import Path
 
 from agent.doctor.looking import NotKnown, peek
-from agent.doctor.service import shown
 from agent.doctor.subject import Subject
 from agent.finding import Finding, right, wrong
 from agent.realtime import REMEDY, RealtimeConfig
@@ -24,7 +23,7 @@ def check_real_time(subject: Subject) -> Finding:
     if subject.pid:
         return _judge(asked, *_of_process(subject.root, subject.pid), "the running station has")
     try:
-        found = shown(subject.unit)
+        found = subject.shown
         if found.get("LoadState") != "loaded":
             raise NotKnown("not installed")
         locked, priority = found["LimitMEMLOCK"] == UNLIMITED, int(found["LimitRTPRIO"])

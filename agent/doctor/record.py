@@ -64,7 +64,7 @@ def _check_whole(subject: Subject) -> Finding:
 def _read(subject: Subject, db: sqlite3.Connection) -> Iterator[Finding]:
     now = datetime.now(UTC)
     since = utc_text(now - DAY)
-    yield _check_starts(db, since, now)
+    yield _check_starts(db, since, now, subject.unit)
     yield _check_alarms(db)
     yield _check_blind(db, since)
     parts, stages = read_latencies(db, now - DAY, now)
@@ -73,7 +73,7 @@ def _read(subject: Subject, db: sqlite3.Connection) -> Iterator[Finding]:
         yield right("latencies", f"median/p99 in ms of the last day: {told} (n = {parts})")
 
 
-def _check_starts(db: sqlite3.Connection, since: str, now: datetime) -> Finding:
+def _check_starts(db: sqlite3.Connection, since: str, now: datetime, unit: str) -> Finding:
     """Lives of the station; one without an end was cut off."""
     lives = db.execute(
         "SELECT kind, utc, detail FROM events WHERE kind IN ('start', 'stop') AND utc >= ? ORDER BY event_id", (since,)
@@ -88,7 +88,7 @@ def _check_starts(db: sqlite3.Connection, since: str, now: datetime) -> Finding:
     hours = (now - moment_of(newest[1])).total_seconds() / 3600
     text = f"{starts} in the last day, {cut_off} of them cut off; newest: {newest[0]} {hours:.1f} h ago ({newest[2]})"
     if cut_off or starts > MANY_STARTS:
-        return doubtful("starts", text, "see why it ended: journalctl -u linegate@NAME, and the stop events in "
+        return doubtful("starts", text, f"see why it ended: journalctl -u {unit}, and the stop events in "
                         "linegate report")  # fmt: skip
     return right("starts", text)
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agent.doctor.looking import NotKnown, answer
+from agent.doctor.looking import NotKnown
 from agent.doctor.subject import Subject
 from agent.finding import Finding, doubtful, right, unknown, wrong
 
-PROPERTIES = (
-    "LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "NRestarts", "Result",
-    "ExecMainStatus", "StatusText", "User", "WatchdogUSec", "Restart", "RestartPreventExitStatus", "NeedDaemonReload",
-    "MainPID", "LimitRTPRIO", "LimitMEMLOCK", "CPUSchedulingPolicy", "ExecStart",
-)  # fmt: skip
 BAD_CONFIG = "78"
 NO_WATCHDOG = {"", "0", "infinity"}
 
@@ -24,17 +19,11 @@ def examine_service(subject: Subject) -> Iterator[Finding]:
         yield unknown("service", "not known: systemd does not run here (a container?)")
         return
     try:
-        found = shown(subject.unit)
+        found = subject.shown
     except NotKnown as why:
         yield unknown("service", f"not known: {why}")
         return
     yield from judge_service(subject.unit, found, subject.running, subject.path)
-
-
-def shown(unit: str) -> dict[str, str]:
-    """Its properties, as text. Raises NotKnown."""
-    lines = answer("systemctl", "show", unit, "--property", ",".join(PROPERTIES)).splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 def judge_service(unit: str, found: Mapping[str, str], running: bool, config: Path) -> Iterator[Finding]:
@@ -91,9 +80,8 @@ def _judge_restart(found: Mapping[str, str]) -> Finding:
     return right("restart", text)
 
 
-def service_user(unit: str) -> str:
+def service_user(subject: Subject) -> str:
     """Whom the service runs as. Raises NotKnown."""
-    found = shown(unit)
-    if found.get("LoadState") != "loaded":
-        raise NotKnown(f"{unit} is not installed")
-    return found.get("User", "") or "root"
+    if subject.shown.get("LoadState") != "loaded":
+        raise NotKnown(f"{subject.unit} is not installed")
+    return subject.shown.get("User", "") or "root"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from agent.config import Config
 from agent.doctor.ticks import Times
+from agent.doctor.unit import show
 from agent.keys import ClientKeys
+from agent.service import unit_of
 from agent.spread import Spread
 
 
@@ -48,5 +51,10 @@ class Subject:
 
     @property
     def unit(self) -> str:
-        """The service, by the file's name: /etc/linegate/line1.toml is linegate@line1."""
-        return f"linegate@{self.path.stem}.service"
+        """That runs it, if one does."""
+        return unit_of(self.path)
+
+    @cached_property
+    def shown(self) -> dict[str, str]:
+        """The unit's properties, asked for once. Raises NotKnown."""
+        return show(self.unit)

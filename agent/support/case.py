@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.config import Config, load_config
 from agent.doctor.looking import NotKnown
 from agent.errors import ConfigError
+from agent.service import unit_of
 from agent.support.secrets import Secrets
 
 
@@ -38,8 +39,8 @@ class Case:
 
     @property
     def unit(self) -> str:
-        """The service of /etc/linegate/NAME.toml."""
-        return f"linegate@{self.path.stem}.service"
+        """That runs it, if one does."""
+        return unit_of(self.path)
 
 
 @dataclass(frozen=True)
