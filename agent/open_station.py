@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from agent.agent_epoch import next_agent_epoch, state_dir_alone
-from agent.arenas import share_arenas
 from agent.cameras.open_camera import open_camera, ordered_size
 from agent.cameras.recorder import Recorder
 from agent.config import Config
@@ -20,6 +19,7 @@ from agent.frame_check import Succession
 from agent.health import Stages
 from agent.identity import Identity
 from agent.link import Link
+from agent.memory import share_arenas
 from agent.model.changeover import Changeover
 from agent.model.choice import choose_model
 from agent.model.store import ModelStore

@@ -19,10 +19,10 @@ from agent.event import Event
 from agent.inspector import Inspector, inspector_of, jobs_of, open_inspector, open_segmenter
 from agent.log.about import about
 from agent.log.happening import Happening
+from agent.memory import give_back
 from agent.model.allowance import Allowance
 from agent.model.choice import Choice
 from agent.model.in_force import InForce
-from agent.model.memory import give_back
 from agent.model.recipes import exchange_recipes
 from agent.model.store import SHA256, Installed, ModelStore, shortened
 from agent.model.trial import TRIAL_PARTS, OnTrial

@@ -9,7 +9,7 @@ import pytest
 
 EIGHT_THREADS = """
 import ctypes, sys, threading
-from agent.arenas import share_arenas
+from agent.memory import share_arenas
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.fdopen.restype = ctypes.c_void_p, ctypes.c_void_p
