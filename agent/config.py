@@ -155,6 +155,14 @@ class Config(Strict):
             there["camera.endpoint"] = self.camera.endpoint
         return there
 
+    def listening(self) -> Iterator[tuple[str, str, int]]:
+        """Key, host and port of what the station itself listens on; what has no port, as ipc://, is left out."""
+        for key, address in self.addresses().items():
+            transport, _, place = address.rpartition("://")
+            host, _, port = place.rpartition(":")
+            if transport in ("", "tcp") and port.isdigit() and key != "camera.endpoint":
+                yield key, host.strip("[]"), int(port)
+
     @property
     def has_plc(self) -> bool:
         """Is there one that announces the parts and hears the verdicts?"""

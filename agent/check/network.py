@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from contextlib import closing
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def check_network(config: Config, sound: Set[str], findings: Findings) -> None:
     if "metrics" in sound and config.metrics and (warning := figures_exposed(config.metrics)):
         findings.warn("metrics.endpoint", warning)
     if {"publisher", "metrics", "plc_table", "camera"} <= sound:
-        for key, host, port in _listening(config):
+        for key, host, port in config.listening():
             _check_ours(key, host, port, findings)
 
 
@@ -47,15 +47,6 @@ def _check_plc(config: Config, findings: Findings) -> None:
             "plc.host", f"{plc.host} listens on every network, and Modbus knows no password: give the address of the "
             "network card that leads to the PLC"
         )  # fmt: skip
-
-
-def _listening(config: Config) -> Iterator[tuple[str, str, int]]:
-    """Key, host and port of what this station listens on."""
-    for key, address in config.addresses().items():
-        host, _, port = address.rpartition("://")[2].rpartition(":")
-        if address.startswith("ipc") or address.startswith("inproc") or not port.isdigit() or key == "camera.endpoint":
-            continue
-        yield key, host.strip("[]"), int(port)
 
 
 def _check_ours(key: str, host: str, port: int, findings: Findings) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
-from urllib.parse import urlsplit
 
-from agent.config import Config
 from agent.doctor.looking import looked
 from agent.doctor.subject import Subject
 from agent.finding import Finding, doubtful, right, unknown, wrong
@@ -26,37 +23,22 @@ def examine_ports(subject: Subject) -> Iterator[Finding]:
     if subject.running:
         yield unknown("ports", "skipped: the station runs and has them")
         return
-    for what, endpoint in endpoints(config).items():
-        yield looked(what, partial(check_free, what, endpoint))
+    for key, host, port in config.listening():
+        yield looked(key, partial(check_free, key, host, port))
 
 
-def endpoints(config: Config) -> dict[str, str]:
-    """Where this station listens, by key."""
-    there = {f"publisher.{what}": getattr(config.publisher, what) for what in ("results", "replay", "control")}
-    if config.metrics:
-        there["metrics.endpoint"] = f"tcp://{config.metrics.endpoint}"
-    if config.has_plc and config.plc.role == "server":
-        there["plc.port"] = f"tcp://{config.plc.host}:{config.plc.port}"
-    return there
-
-
-def check_free(what: str, endpoint: str) -> Finding:
+def check_free(key: str, host: str, port: int) -> Finding:
     """Could the station have it?"""
-    address = urlsplit(endpoint)
-    port = None
-    with suppress(ValueError):
-        port = address.port
-    if address.scheme != "tcp" or not port:
-        return unknown(what, f"not known: {endpoint} is no TCP port")
-    host = "0.0.0.0" if address.hostname in ("*", None) else address.hostname
+    place = f"{host}:{port}"
+    host = "0.0.0.0" if host == "*" else host
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, port))
         except PermissionError:
-            return doubtful(what, f"{endpoint} is below 1024, not for this user", "the drop-in low-port.conf lets the "
+            return doubtful(key, f"{place} is below 1024, not for this user", "the drop-in low-port.conf lets the "
                             "service have it")  # fmt: skip
         except OSError as error:
-            return wrong(what, f"{endpoint}: {(error.strerror or '').lower()}", "stop the other program (ss -ltnp "
+            return wrong(key, f"{place}: {(error.strerror or '').lower()}", "stop the other program (ss -ltnp "
                          "shows it), or choose another endpoint")  # fmt: skip
-    return right(what, f"{endpoint} is free")
+    return right(key, f"{place} is free")

@@ -134,7 +134,7 @@ def test_a_port_that_is_taken_is_wrong(tiny_model: Path, tmp_path: Path) -> None
     of = subject(station(tmp_path, tiny_model))
     assert {finding.level for finding in examine_ports(of)} == {Level.RIGHT}
     with socket.create_server(("127.0.0.1", 0)) as other:
-        told = check_free("publisher.results", f"tcp://127.0.0.1:{other.getsockname()[1]}")
+        told = check_free("publisher.results", "127.0.0.1", other.getsockname()[1])
     assert (told.level, "address already in use" in told.seen) == (Level.WRONG, True)
     wide = subject(station(tmp_path, tiny_model, publisher={"control": f"tcp://0.0.0.0:{free_port()}"}))
     assert found(examine_ports, wide)["reach"].level is Level.DOUBTFUL
