@@ -19,7 +19,7 @@ _ALSO_CALLED = {
 """What people write who know the thing by another name; no spelling leads from there to ours."""
 
 
-def in_words(problem: Mapping[str, Any]) -> str:
+def mistake_in_words(problem: Mapping[str, Any]) -> str:
     """`problem`: one of ValidationError.errors()."""
     if problem["type"] == "path_type":
         return "should be a path"
@@ -77,4 +77,5 @@ def not_understood(error: ValidationError, request: type[BaseModel]) -> str:
         return unknown("field", field, (known.alias or name for name, known in request.model_fields.items()))
     if problem["type"] == "missing":
         return f"missing field '{field}'"
-    return f"'{field}' {in_words(problem)}" if field else in_words(problem)
+    said = mistake_in_words(problem)
+    return f"'{field}' {said}" if field else said

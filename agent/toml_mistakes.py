@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from agent.complaint import in_words, unknown, unknown_choice
+from agent.complaint import mistake_in_words, unknown, unknown_choice
 from agent.toml_places import Key
 
 
@@ -29,7 +29,7 @@ def mistakes(model: type[BaseModel], error: ValidationError) -> Iterator[tuple[K
         if isinstance(cause, Mistakes):
             yield from (((), text) for text in cause.texts)
         elif problem["type"] == "value_error" and isinstance(problem["input"], dict):
-            yield (), in_words(problem)
+            yield (), mistake_in_words(problem)
         else:
             yield _describe(problem, key, known)
 
@@ -45,7 +45,8 @@ def _describe(problem: Any, key: Key, known: list[str]) -> tuple[Key, str]:
     choices = re.findall(r"'([^']*)'", problem.get("ctx", {}).get("expected", ""))
     if choices and isinstance(problem["input"], str):
         return key, unknown_choice(name, problem["input"], choices)
-    return key, f"'{name}': {in_words(problem)} (found {problem['input']!r})" if key else in_words(problem)
+    said = mistake_in_words(problem)
+    return key, f"'{name}': {said} (found {problem['input']!r})" if key else said
 
 
 def _describe_kind(key: Key, context: dict[str, str], found: Any) -> tuple[Key, str]:

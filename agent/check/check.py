@@ -9,11 +9,11 @@ from pathlib import Path
 
 from agent.cameras.open_camera import ordered_size
 from agent.check.cameras import check_camera, check_serial_device
-from agent.check.findings import Findings
 from agent.check.folders import check_room, check_state_dir
 from agent.check.neighbours import check_neighbours
 from agent.check.network import check_network
 from agent.check.plausible import check_units
+from agent.check.problems import Problems
 from agent.check.recipes import Read, check_rules, check_sizes, read_recipes
 from agent.check.sound import read_config, written_paths
 from agent.check.times import check_times
@@ -41,7 +41,7 @@ class Checked:
     """What the station would run with; a part is None where it cannot be had, or is not asked for."""
 
     config: Config
-    findings: Findings
+    problems: Problems
     recipes: Read
     model_path: Path | None = None
     """The file in use, not always the config's."""
@@ -54,24 +54,24 @@ class Checked:
 
 def check_config(path: Path) -> Checked:
     """Look at every file of the station, each on its own as far as that goes. ConfigError: `path` is no TOML file."""
-    findings = Findings(TomlFile(path, "config"))
-    config, sound = read_config(findings)
-    paths = {key: file for key, file in written_paths(config, sound).items() if _is_there(key, file, findings)}
-    recipes = read_recipes({key: file for key, file in paths.items() if "recipe" in key}, findings)
-    checked = Checked(config, findings, recipes)
-    _look_at_tables(config, sound, paths, findings)
+    problems = Problems(TomlFile(path, "config"))
+    config, sound = read_config(problems)
+    paths = {key: file for key, file in written_paths(config, sound).items() if _is_there(key, file, problems)}
+    recipes = read_recipes({key: file for key, file in paths.items() if "recipe" in key}, problems)
+    checked = Checked(config, problems, recipes)
+    _look_at_tables(config, sound, paths, problems)
     if "model" in sound and "model.path" in paths:
         _open_model(checked, sound)
     if {"publisher", "trigger"} <= sound:
-        checked.clients = _open_clients(config, paths, findings)
+        checked.clients = _open_clients(config, paths, problems)
     if {"camera", "view", "calibration"} <= sound and (not config.calibration.file or "calibration.file" in paths):
-        _open_view(checked, findings)
+        _open_view(checked, problems)
     if checked.segmenter:
         _look_at_model(checked, checked.segmenter, sound)
     return checked
 
 
-def _is_there(key: str, path: Path, findings: Findings) -> bool:
+def _is_there(key: str, path: Path, problems: Problems) -> bool:
     try:
         there = path.exists()
     except (OSError, ValueError, RuntimeError) as error:
@@ -79,27 +79,27 @@ def _is_there(key: str, path: Path, findings: Findings) -> bool:
     else:
         why = f"{path}: no such file or folder{near_path(path)}"
     if not there and is_credential(path):
-        findings.warn(key, f"{path}: only the service itself sees it, while it runs: this key is not checked")
+        problems.warn(key, f"{path}: only the service itself sees it, while it runs: this key is not checked")
     elif not there:
-        findings.error(key, f"{why}: check the path")
+        problems.error(key, f"{why}: check the path")
     return there
 
 
-def _look_at_tables(config: Config, sound: Set[str], paths: dict[str, Path], findings: Findings) -> None:
-    check_units(config, sound, findings)
-    check_network(config, sound, findings)
+def _look_at_tables(config: Config, sound: Set[str], paths: dict[str, Path], problems: Problems) -> None:
+    check_units(config, sound, problems)
+    check_network(config, sound, problems)
     if "camera" in sound and ("camera.path" in paths or not hasattr(config.camera, "path")):
-        check_camera(config, sound, findings)
+        check_camera(config, sound, problems)
     if "plc_table" in sound and config.has_plc:
-        check_serial_device(config, findings)
+        check_serial_device(config, problems)
     if "station" in sound:
-        check_state_dir(config.station.state_dir, findings)
+        check_state_dir(config.station.state_dir, problems)
     if {"station", "journal"} <= sound:
-        check_room(config, findings, "archive" in sound)
+        check_room(config, problems, "archive" in sound)
     if {"station", "publisher", "metrics", "plc_table", "camera"} <= sound:
-        check_neighbours(config, findings)
+        check_neighbours(config, problems)
     if "reject" in sound and config.reject.fail_open:
-        findings.warn(
+        problems.warn(
             "reject.fail_open",
             f"FAIL OPEN: reject.reject_coil = {config.reject.reject_coil} is energised to reject: a dead wire, valve "
             "or station lets every part pass; wire the arm energise-to-pass (pass_coil)",
@@ -108,30 +108,30 @@ def _look_at_tables(config: Config, sound: Set[str], paths: dict[str, Path], fin
 
 def _open_model(checked: Checked, sound: Set[str]) -> None:
     """Self-tested, where it can be run here."""
-    config, findings = checked.config, checked.findings
-    opened = Findings(findings.file)
+    config, problems = checked.config, checked.problems
+    opened = Problems(problems.file)
     with opened.at("model.path"):
         configured = config.model.path
         path = ModelStore(config.station.state_dir, configured).in_use() if "station" in sound else configured
         checked.model_path, checked.segmenter = path, open_segmenter(config, path)
     for problem in opened.found:
         key = "model.provider" if problem.text.startswith("provider") else "model.path"
-        findings.error("model.tiling" if "model.tiling" in problem.text else key, problem.text)
+        problems.error("model.tiling" if "model.tiling" in problem.text else key, problem.text)
 
 
-def _open_clients(config: Config, paths: dict[str, Path], findings: Findings) -> Clients | None:
+def _open_clients(config: Config, paths: dict[str, Path], problems: Problems) -> Clients | None:
     """Those who get in; None where nobody needs a key, or where that cannot be told."""
     if station_key := paths.get("publisher.station_key"):
-        with findings.at("publisher.station_key"):
+        with problems.at("publisher.station_key"):
             load_pair(station_key)
     clients: Clients | None = None
     if folder := paths.get("publisher.client_keys"):
-        with findings.at("publisher.client_keys"):
+        with problems.at("publisher.client_keys"):
             clients = Clients(folder)
     if clients is not None and not len(clients):
-        findings.warn("publisher.client_keys", "no client's key lies there: nobody gets in; add NAME.key files")
+        problems.warn("publisher.client_keys", "no client's key lies there: nobody gets in; add NAME.key files")
     elif clients is not None and not clients.operators and config.trigger.mode == "software":
-        findings.warn(
+        problems.warn(
             "publisher.client_keys",
             "no operator's key lies there, and trigger.mode = 'software' needs one: put the keys of those who may "
             "command into its folder operators",
@@ -139,33 +139,33 @@ def _open_clients(config: Config, paths: dict[str, Path], findings: Findings) ->
     return clients
 
 
-def _open_view(checked: Checked, findings: Findings) -> None:
+def _open_view(checked: Checked, problems: Problems) -> None:
     config = checked.config
-    with findings.at("calibration.file" if config.calibration.file else "view"):
+    with problems.at("calibration.file" if config.calibration.file else "view"):
         checked.view = open_view(config)
         checked.calibration = checked.view.calibration(config.calibration)
-    if checked.view and not any(found.is_error and found.key.startswith("camera") for found in findings.found):
-        with findings.at("camera"):
+    if checked.view and not any(found.is_error and found.key.startswith("camera") for found in problems.found):
+        with problems.at("camera"):
             check_first_picture(config.camera, checked.view)
 
 
 def _look_at_model(checked: Checked, segmenter: Segmenter, sound: Set[str]) -> None:
     """What the other tables and the recipes ask of the model."""
-    config, findings, contract = checked.config, checked.findings, segmenter.contract
+    config, problems, contract = checked.config, checked.problems, segmenter.contract
     size_px = _size_px(checked)
     for file, recipe in checked.recipes:
-        check_rules(file, recipe, contract, findings)
+        check_rules(file, recipe, contract, problems)
         if size_px and checked.calibration:
-            check_sizes(file, recipe, config, contract, size_px, checked.calibration, findings)
+            check_sizes(file, recipe, config, contract, size_px, checked.calibration, problems)
     if "reject" in sound:
         for name in config.reject.lane_coils:
             if name not in (known := (*contract.defect_classes, *NOT_CLASSES)):
-                findings.error(f"reject.lane_coils.{name}", unknown("class", f"reject.lane_coils.{name}", known))
+                problems.error(f"reject.lane_coils.{name}", unknown("class", f"reject.lane_coils.{name}", known))
     if checked.view:
         checked.tiles = tile_plan(config, segmenter, checked.view)
     if {"trigger", "plc_table"} <= sound:
         runs = len(checked.tiles.batches) if checked.tiles else 1
-        check_times(config, runs * _fastest_ms(segmenter), findings)
+        check_times(config, runs * _fastest_ms(segmenter), problems)
 
 
 def _fastest_ms(segmenter: Segmenter) -> float:

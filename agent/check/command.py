@@ -34,6 +34,6 @@ def check(
                 raise
             print_json(config, [getattr(error, "problem", Problem(config, 1, "", str(error)))])
             sys.exit(ConfigError.exit_code)
-        print_json(config, checked.findings.sorted()) if as_json else print_report(checked)
-        if checked.findings.errors:
+        print_json(config, checked.problems.sorted()) if as_json else print_report(checked)
+        if checked.problems.errors:
             sys.exit(ConfigError.exit_code)

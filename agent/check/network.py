@@ -9,7 +9,7 @@ from collections.abc import Set
 from contextlib import closing
 from pathlib import Path
 
-from agent.check.findings import Findings
+from agent.check.problems import Problems
 from agent.config import Config
 from agent.results.exposure import exposed, figures_exposed
 
@@ -18,45 +18,45 @@ DROP_INS = Path("/etc/systemd/system")
 CAPABILITY = "CAP_NET_BIND_SERVICE"
 
 
-def check_network(config: Config, sound: Set[str], findings: Findings) -> None:
+def check_network(config: Config, sound: Set[str], problems: Problems) -> None:
     """Warnings, all of them: the network is not asked."""
     if "plc_table" in sound and config.has_plc:
-        _check_plc(config, findings)
+        _check_plc(config, problems)
     if "publisher" in sound and (warning := exposed(config.publisher)):
-        findings.warn("publisher.control" if "control = " in warning else "publisher", warning)
+        problems.warn("publisher.control" if "control = " in warning else "publisher", warning)
     if "metrics" in sound and config.metrics and (warning := figures_exposed(config.metrics)):
-        findings.warn("metrics.endpoint", warning)
+        problems.warn("metrics.endpoint", warning)
     if {"publisher", "metrics", "plc_table", "camera"} <= sound:
         for key, host, port in config.listening():
-            _check_ours(key, host, port, findings)
+            _check_ours(key, host, port, problems)
 
 
-def _check_plc(config: Config, findings: Findings) -> None:
+def _check_plc(config: Config, problems: Problems) -> None:
     plc = config.plc
     if plc.transport == "rtu":
         return
     address = _as_ip(plc.host)
     if address and address.is_global:
-        findings.warn(
+        problems.warn(
             "plc.host", f"{plc.host} is a public address, and Modbus knows no password: use a network of its own"
         )
     if address and address.is_unspecified and plc.role == "client":
-        findings.error("plc.host", f"{plc.host} is no PLC's address: give the one it has, or set plc.role = 'server'")
+        problems.error("plc.host", f"{plc.host} is no PLC's address: give the one it has, or set plc.role = 'server'")
     if address and address.is_unspecified and plc.role == "server":
-        findings.warn(
+        problems.warn(
             "plc.host", f"{plc.host} listens on every network, and Modbus knows no password: give the address of the "
             "network card that leads to the PLC"
         )  # fmt: skip
 
 
-def _check_ours(key: str, host: str, port: int, findings: Findings) -> None:
+def _check_ours(key: str, host: str, port: int, problems: Problems) -> None:
     if port < _lowest_free() and not _may_have_low_ports():
-        findings.warn(
+        problems.warn(
             key, f"port {port} is below {_lowest_free()}, which takes {CAPABILITY}: the unit's drop-in gives it "
             "(docs/install.md); or choose a higher port"
         )  # fmt: skip
     if (address := _as_ip(host)) and not _is_here(address):
-        findings.warn(key, f"{host} is no address of this computer: give one of its own, or 127.0.0.1")
+        problems.warn(key, f"{host} is no address of this computer: give one of its own, or 127.0.0.1")
 
 
 def _is_here(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

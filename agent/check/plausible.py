@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import NamedTuple
 
-from agent.check.findings import Findings
+from agent.check.problems import Problems
 from agent.config import Config
 
 
@@ -36,7 +36,7 @@ _USUAL = {
 """Beyond these no line was ever seen; 0 is always meant."""
 
 
-def check_units(config: Config, sound: Set[str], findings: Findings) -> None:
+def check_units(config: Config, sound: Set[str], problems: Problems) -> None:
     """Warn of each written value that a factor of a thousand would make a usual one."""
     for key, usual in _USUAL.items():
         name, _, own = key.partition(".")
@@ -47,4 +47,4 @@ def check_units(config: Config, sound: Set[str], findings: Findings) -> None:
             continue
         meant = value * 1000 if value < usual.least else value / 1000
         if usual.least <= meant <= usual.most:
-            findings.warn(key, f"{value:g} {usual.unit} is hardly meant: the key is in {usual.unit}; write {meant:g}?")
+            problems.warn(key, f"{value:g} {usual.unit} is hardly meant: the key is in {usual.unit}; write {meant:g}?")

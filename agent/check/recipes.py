@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent.check.findings import Findings
+from agent.check.problems import Problems
 from agent.complaint import unknown
 from agent.config import Config
 from agent.judge import Calibration
@@ -19,46 +19,46 @@ from agent.toml import TomlFile
 Read = list[tuple[TomlFile, Recipe]]
 
 
-def read_recipes(paths: dict[str, Path], findings: Findings) -> Read:
+def read_recipes(paths: dict[str, Path], problems: Problems) -> Read:
     """Those that are sound by themselves. `paths`: by their key, all of them there."""
     read: Read = []
     for key, path in paths.items():
-        with findings.at(key):
+        with problems.at(key):
             file = TomlFile(path, "recipe")
             try:
                 read.append((file, file.validated(Recipe)))
             except ValidationError as error:
                 for problem in file.mistakes(Recipe, error):
-                    findings.add(problem)
-    _check_jobs(read, findings)
+                    problems.add(problem)
+    _check_jobs(read, problems)
     return read
 
 
-def _check_jobs(read: Read, findings: Findings) -> None:
+def _check_jobs(read: Read, problems: Problems) -> None:
     taken: dict[int, TomlFile] = {}
     for file, recipe in read:
         first = taken.setdefault(recipe.job, file)
         if first.path.resolve() == file.path.resolve() and first is not file:
-            findings.error("other_recipes", f"{file.path} is named twice: name it once")
+            problems.error("other_recipes", f"{file.path} is named twice: name it once")
         elif first is not file:
-            findings.error("job", f"job = {recipe.job} is that of {first.path} already: give it its own", file)
+            problems.error("job", f"job = {recipe.job} is that of {first.path} already: give it its own", file)
 
 
-def check_rules(file: TomlFile, recipe: Recipe, contract: ModelContract, findings: Findings) -> None:
+def check_rules(file: TomlFile, recipe: Recipe, contract: ModelContract, problems: Problems) -> None:
     """Every class of the model has its rule, and no other has; something can be rejected."""
     for name in recipe.classes:
         if name not in contract.defect_classes:
             complaint = unknown("class", f"classes.{name}", contract.defect_classes)
-            findings.error(f"classes.{name}", f"{complaint}: the model does not find it", file)
+            problems.error(f"classes.{name}", f"{complaint}: the model does not find it", file)
     for name in contract.defect_classes:
         if name not in recipe.classes:
-            findings.error(
+            problems.error(
                 "classes", f"no rule for the model's class '{name}': its defects would pass; add [classes.{name}]", file
             )
     if all(rule.action is Action.IGNORE for rule in recipe.classes.values()):
-        findings.warn("classes", "every class has action = 'ignore': no part is ever rejected", file)
+        problems.warn("classes", "every class has action = 'ignore': no part is ever rejected", file)
     if not recipe.frame.notices_blur:
-        findings.warn(
+        problems.warn(
             "frame.min_sharpness",
             f"recipe {recipe.name}: frame.min_sharpness = {recipe.frame.min_sharpness:g} notices no blur: set half "
             "of what `linegate camera live` shows of good parts",
@@ -66,14 +66,14 @@ def check_rules(file: TomlFile, recipe: Recipe, contract: ModelContract, finding
         )
     for name, rule in recipe.classes.items():
         if rule.min_score == 0:
-            findings.warn(
+            problems.warn(
                 f"classes.{name}.min_score", "0 takes every pixel of the class for a defect: leave it out", file
             )
 
 
 def check_sizes(
     file: TomlFile, recipe: Recipe, config: Config, contract: ModelContract, size_px: tuple[int, int],
-    calibration: Calibration, findings: Findings,
+    calibration: Calibration, problems: Problems,
 ) -> None:  # fmt: skip
     """No rule asks for more than the view holds, or for less than the model can see. `size_px`: width, height."""
     width_px, height_px = size_px
@@ -82,13 +82,13 @@ def check_sizes(
     pixel_mm2 = calibration.x_mm_per_px * calibration.y_mm_per_px / scale**2
     for name, rule in recipe.classes.items():
         for key, complaint in _never(rule, width_mm, height_mm):
-            findings.warn(f"classes.{name}.{key}", f"{complaint}: no defect can ever count; make it smaller", file)
+            problems.warn(f"classes.{name}.{key}", f"{complaint}: no defect can ever count; make it smaller", file)
         if rule.zones and not any(_in_view(zone_corners, size_px, calibration) for zone_corners in _zones(rule)):
-            findings.warn(
+            problems.warn(
                 f"classes.{name}.zones", "none lies in the view, in the robot's millimetres: no defect can count", file
             )
         if 0 < rule.min_area_mm2 < pixel_mm2:
-            findings.warn(
+            problems.warn(
                 f"classes.{name}.min_area_mm2",
                 f"{rule.min_area_mm2:g} mm² is less than one pixel of the image as the model sees it, {pixel_mm2:.3g} "
                 "mm²: such a defect may not be seen; cut the image into patches ([model] tiling) or inspect less of it",

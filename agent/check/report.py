@@ -20,16 +20,16 @@ NO_PLC = "none: verdicts go to subscribers and journal; no arm, no heartbeat"
 
 def print_report(checked: Checked) -> None:
     """For people; colours where they can be seen."""
-    console, findings = Console(highlight=False, soft_wrap=True), checked.findings
-    if not findings.errors:
-        console.print(f"{findings.file.path}: good", style="green", markup=False)
+    console, problems = Console(highlight=False, soft_wrap=True), checked.problems
+    if not problems.errors:
+        console.print(f"{problems.file.path}: good", style="green", markup=False)
         for name, text in _station(checked):
             console.print(f"  {name:<8} {text}", markup=False)
-    for problem in findings.sorted():
+    for problem in problems.sorted():
         console.print(Text(str(_near(problem)), style="red" if problem.is_error else "yellow"))
-    if findings.found:
-        counts = _count(findings.errors, "error"), _count(findings.warnings, "warning")
-        console.print(", ".join(filter(None, counts)), style="bold red" if findings.errors else "bold yellow")
+    if problems.found:
+        counts = _count(problems.errors, "error"), _count(problems.warnings, "warning")
+        console.print(", ".join(filter(None, counts)), style="bold red" if problems.errors else "bold yellow")
 
 
 def print_json(file: Path, problems: list[Problem]) -> None:

@@ -7,38 +7,38 @@ from pathlib import Path
 
 from pydantic import ValidationError, create_model
 
-from agent.check.findings import Findings
+from agent.check.problems import Problems
 from agent.config import Config
 from agent.toml import Strict
 
 
-def read_config(findings: Findings) -> tuple[Config, Set[str]]:
+def read_config(problems: Problems) -> tuple[Config, Set[str]]:
     """The config with its sound tables, and their field names; the others must not be touched."""
-    file = findings.file
+    file = problems.file
     try:
         return file.validated(Config), set(Config.model_fields)
     except ValidationError as error:
         broken = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
         for problem in file.mistakes(Config, error):
-            findings.add(problem)
-    config, sound = _sound_tables(findings, broken)
+            problems.add(problem)
+    config, sound = _sound_tables(problems, broken)
     for text in config.disagreements(sound):
-        findings.add(file.about(text))
+        problems.add(file.about(text))
     return config, sound
 
 
-def _sound_tables(findings: Findings, broken: Set[str]) -> tuple[Config, set[str]]:
+def _sound_tables(problems: Problems, broken: Set[str]) -> tuple[Config, set[str]]:
     """Each table on its own; nothing is known of how they go together."""
     fields = Config.model_fields.items()
-    written = {name for name, field in fields if (field.alias or name) in findings.file.values}
+    written = {name for name, field in fields if (field.alias or name) in problems.file.values}
     values = {}
     for name, field in fields:
         key = field.alias or name
         if key in broken:
             continue
         alone = create_model(name, __base__=Strict, **{name: (field.annotation, field)})  # type: ignore[call-overload]
-        given = {key: findings.file.values[key]} if key in findings.file.values else {}
-        values[name] = getattr(findings.file.validated(alone, given), name)
+        given = {key: problems.file.values[key]} if key in problems.file.values else {}
+        values[name] = getattr(problems.file.validated(alone, given), name)
     return Config.model_construct(_fields_set=written, **values), set(values)
 
 

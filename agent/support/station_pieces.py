@@ -40,7 +40,7 @@ def check(case: Case) -> str:
     """Every mistake of a file that no station could have."""
     if case.readable is not None:
         return "the station's file can be used\n"
-    return "".join(f"{problem}\n" for problem in check_config(case.path).findings.sorted())
+    return "".join(f"{problem}\n" for problem in check_config(case.path).problems.sorted())
 
 
 def effective_config(case: Case) -> str:

@@ -71,7 +71,7 @@ def test_the_agent_runs_without_torch(tmp_path: Path) -> None:
             if module.name != "agent.__main__":
                 importlib.import_module(module.name)
         assert "site-packages" in str(shipped("config/demo.toml"))
-        assert not check_config(shipped("config/demo.toml")).findings.errors
+        assert not check_config(shipped("config/demo.toml")).problems.errors
         from agent.plc.map.table import print_map
         print_map("fb", "words")
         """

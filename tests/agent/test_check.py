@@ -12,7 +12,7 @@ import pytest
 from agent.agent_epoch import state_dir_alone
 from agent.check import folders, neighbours, network
 from agent.check.check import Checked, check_config
-from agent.check.findings import Findings
+from agent.check.problems import Problems
 from agent.check.report import print_report
 from agent.check.times import check_times
 from agent.config import load_config
@@ -64,7 +64,7 @@ def told(checked: Checked, severity: str = "") -> list[str]:
     """Each problem as LINE'S TEXT | key: message, without what stands after the key."""
     return [
         f"{problem.file.read_text().splitlines()[problem.line - 1].split('#')[0].strip()} | {problem.message}"
-        for problem in checked.findings.sorted()
+        for problem in checked.problems.sorted()
         if severity in ("", "error" if problem.is_error else "warning")
     ]
 
@@ -147,7 +147,7 @@ def test_an_error_stands_where_it_was_made(station: Callable[..., Checked], edit
 def test_a_recipe_s_errors_stand_in_the_recipe(station: Callable[..., Checked], edit: Edit, complaint: str) -> None:
     checked = station(recipe=(edit,))
     assert any(re.search(complaint, line) for line in told(checked, "error")), told(checked)
-    assert {problem.file.name for problem in checked.findings.found if problem.is_error} == {"magnetic_tile.toml"}
+    assert {problem.file.name for problem in checked.problems.found if problem.is_error} == {"magnetic_tile.toml"}
 
 
 @pytest.mark.parametrize(
@@ -232,19 +232,19 @@ def test_the_installed_model_is_the_one_that_is_looked_at(station: Callable[...,
 
 
 def test_where_a_station_writes(tmp_path: Path) -> None:
-    findings = Findings(TomlFile(ROOT / "config" / "line.toml", "config"))
+    problems = Problems(TomlFile(ROOT / "config" / "line.toml", "config"))
     mounts, disk = tmp_path / "root" / "proc" / "self" / "mountinfo", tmp_path / "Größe 2"
     mounts.parent.mkdir(parents=True)
     disk.mkdir()
     point = str(disk.resolve()).replace(" ", r"\040")
     for kind, words in (("tmpfs", "it is memory"), ("nfs4", "it is on the network"), ("ext4", "")):
         mounts.write_text(f"1 0 8:1 / / rw - ext4 /dev/x rw\n2 1 0:9 / {point} rw shared:1 - {kind} x rw\n")
-        findings.found.clear()
-        folders.check_state_dir(disk / "a" / "state", findings, tmp_path / "root")
-        assert [words in problem.text for problem in findings.found] == [True] * bool(words)
+        problems.found.clear()
+        folders.check_state_dir(disk / "a" / "state", problems, tmp_path / "root")
+        assert [words in problem.text for problem in problems.found] == [True] * bool(words)
     (tmp_path / "file").write_text("")
-    folders.check_state_dir(tmp_path / "file" / "state", findings)
-    assert findings.errors == 1
+    folders.check_state_dir(tmp_path / "file" / "state", problems)
+    assert problems.errors == 1
 
 
 def test_record_and_images_that_do_not_fit_their_disk(station: Callable[..., Checked], tmp_path: Path,
@@ -280,11 +280,11 @@ def test_a_low_port_needs_leave(monkeypatch: pytest.MonkeyPatch, station: Callab
 
 def test_a_model_that_is_too_slow_for_the_line() -> None:
     config = load_config(ROOT / "config" / "line.toml")
-    findings = Findings(TomlFile(ROOT / "config" / "line.toml", "config"))
-    check_times(config, 199.0, findings)
-    assert not findings.found
-    check_times(config, 201.0, findings)
-    assert "trigger.min_pitch_ms = 200 is shorter than the least that the model takes" in findings.found[0].text
+    problems = Problems(TomlFile(ROOT / "config" / "line.toml", "config"))
+    check_times(config, 199.0, problems)
+    assert not problems.found
+    check_times(config, 201.0, problems)
+    assert "trigger.min_pitch_ms = 200 is shorter than the least that the model takes" in problems.found[0].text
 
 
 def test_it_asks_nothing_of_a_station_that_runs(station: Callable[..., Checked], tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def refused(folder: Path, spoil: Iterator[tuple[str, Callable[[], object]]], che
 def knows(path: Path) -> bool:
     """Does `linegate check` tell of an error in this station's files?"""
     try:
-        return check_config(path).findings.errors > 0
+        return check_config(path).problems.errors > 0
     except ConfigError:
         return True
 

@@ -11,7 +11,7 @@ from agent.problem import Problem
 from agent.toml import NotToml, TomlFile
 
 
-class Findings:
+class Problems:
     """Everything that was found so far; each with its place in `file` or in another file that it names."""
 
     def __init__(self, file: TomlFile) -> None:
