@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.cameras.open_camera import ordered_size
 from agent.check.cameras import check_camera, check_serial_device
+from agent.check.first_picture import check_first_picture
 from agent.check.folders import check_room, check_state_dir
 from agent.check.neighbours import check_neighbours
 from agent.check.network import check_network
@@ -16,10 +17,10 @@ from agent.check.plausible import check_units
 from agent.check.problems import Problems
 from agent.check.recipes import Read, check_rules, check_sizes, read_recipes
 from agent.check.sound import read_config, written_paths
+from agent.check.tiling_cost import tile_plan
 from agent.check.times import check_times
 from agent.complaint import near_path, unknown
 from agent.config import Config
-from agent.first_picture import check_first_picture
 from agent.inspection import Image
 from agent.inspector import open_segmenter
 from agent.judge import Calibration
@@ -29,7 +30,6 @@ from agent.plc.arm.open_arm import NOT_CLASSES
 from agent.results.clients import Clients
 from agent.segmenter import Segmenter
 from agent.tiling import TilePlan
-from agent.tiling_cost import tile_plan
 from agent.toml import TomlFile
 from agent.view import View, open_view
 

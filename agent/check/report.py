@@ -11,9 +11,9 @@ from rich.text import Text
 
 from agent.archive.kept_images import archive_folder
 from agent.check.check import Checked
+from agent.check.tiling_cost import tiling_cost
 from agent.config import Config
 from agent.problem import Problem
-from agent.tiling_cost import tiling_cost
 
 NO_PLC = "none: verdicts go to subscribers and journal; no arm, no heartbeat"
 

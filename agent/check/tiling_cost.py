@@ -1,4 +1,4 @@
-"""What tiling costs a station, as far as it is known without a frame: `linegate check` says it."""
+"""What tiling costs a station, as far as it is known without a frame."""
 
 from __future__ import annotations
 
