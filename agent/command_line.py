@@ -1,4 +1,4 @@
-"""Every command of `linegate`, its arguments and its help."""
+"""The commands of `linegate` put together; those that have no package of their own stand here."""
 
 from __future__ import annotations
 
