@@ -68,6 +68,8 @@ class ModelContract(_Frozen):
     opset: int
     producers: dict[str, str]
     golden: tuple[GoldenSample, ...] = Field(min_length=1)
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of the whole file, as agent.model_digest has it; the last field, as it is looked for from the end."""
 
     @property
     def defect_classes(self) -> tuple[str, ...]:

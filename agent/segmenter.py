@@ -28,6 +28,7 @@ from agent.model_contract import (
     Provider,
     parse_contract,
 )
+from agent.model_digest import require_unchanged
 from agent.preprocess import letterbox
 from agent.tiling import TilePlan, require_overlap
 
@@ -40,16 +41,17 @@ class Segmenter:
     """One model on one provider. An object that exists is usable: everything is checked in the constructor.
 
     `path`: the ONNX file. `threads`: CPU threads of a run. `tiling`: None = an image larger than the model's input
-    is shrunk into it. Raises ConfigError when the file is no model, carries no contract, has other tensors than its
-    contract says, the provider is not active, or patches of this model cannot overlap as asked.
+    is shrunk into it. Raises ConfigError when the file is no model, was changed since its export, carries no contract,
+    has other tensors than its contract says, the provider is not active, or patches of this model cannot overlap as
+    asked.
     """
 
     def __init__(
         self, path: Path, provider: Provider = "cpu", threads: int = 2, tiling: TilingConfig | None = None
     ) -> None:
-        self.sha256 = _sha256(path)
+        self.sha256 = _unchanged(path)
         self._session = _open_session(path, provider, threads)
-        self.contract: ModelContract = parse_contract(_metadata(self._session, path), f"model {path}")
+        self.contract = parse_contract(self._session.get_modelmeta().custom_metadata_map, f"model {path}")
         self.provider = provider
         spec = self.contract.input
         _check_tensors(self._session, self.contract, path)
@@ -169,12 +171,14 @@ class Segmenter:
         return binding
 
 
-def _sha256(path: Path) -> str:
+def _unchanged(path: Path) -> str:
+    """The sha256 of the file, which is as it was exported."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"model {path}: {error.strerror}: check [model] path") from error
+    require_unchanged(content, f"model {path}")
+    return hashlib.sha256(content).hexdigest()
 
 
 def _open_session(path: Path, provider: Provider, threads: int) -> ort.InferenceSession:
@@ -208,13 +212,6 @@ def _options(threads: int) -> ort.SessionOptions:
     # a spinning pool starves the PLC link's thread between two parts
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
-
-
-def _metadata(session: ort.InferenceSession, path: Path) -> dict[str, str]:
-    try:
-        return dict(session.get_modelmeta().custom_metadata_map)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"model {path}: damaged: its metadata is no text: copy the file again") from error
 
 
 def _check_tensors(session: ort.InferenceSession, contract: ModelContract, path: Path) -> None:

@@ -10,6 +10,7 @@ import onnx
 
 from agent.errors import ConfigError, exit_on_error
 from agent.model_contract import BACKGROUND, METADATA_KEY, ModelContract
+from agent.model_digest import UNSTAMPED, stamped
 from export.golden import Answered, choose, golden_sample
 from export.graph import to_onnx
 from export.provenance import data_md5, git_commit, producers
@@ -53,6 +54,7 @@ def contract(
         opset=params.opset,
         producers=producers(),
         golden=tuple(golden_sample(one, thresholds, params.golden_tolerance_px) for one in chosen),
+        digest=UNSTAMPED,
     )
 
 
@@ -61,7 +63,7 @@ def write_model(model: SegmentationModel, described: ModelContract, path: Path) 
     proto.metadata_props.add(key=METADATA_KEY, value=described.model_dump_json())
     onnx.checker.check_model(proto)
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(proto.SerializeToString())
+    path.write_bytes(stamped(proto.SerializeToString()))
 
 
 def candidates(params: Params, segmenter: TorchSegmenter) -> list[Answered]:

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from agent.model_contract import VALID
 from tests.hanging_model import HANGS_AT_GREY, write_hanging_model
+from tests.tiny_model import write_stamped
 
 NAN_AT_GREY, INFINITE_AT_GREY, TOO_LARGE_AT_GREY, FAILS_AT_GREY = 81, 82, 83, 84
 GREYS = {
@@ -68,8 +69,7 @@ def write_faulty_model(path: Path) -> Path:
         "one_flag": np.array([False]),
     }
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    onnx.save(model, str(path))
-    return path
+    return write_stamped(model, path)
 
 
 def _chosen(at_grey: str, then: str, otherwise: str, result: str) -> list[onnx.NodeProto]:

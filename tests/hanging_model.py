@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from agent.model_contract import INPUT, VALID
-from tests.tiny_model import write_tiny_model
+from tests.tiny_model import write_stamped, write_tiny_model
 
 HANGS_AT_GREY = 77
 FOR_EVER = 1 << 50
@@ -43,8 +43,7 @@ def write_hanging_model(path: Path) -> Path:
         "none_yet": np.zeros(1, np.int64),
     }
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    onnx.save(model, str(path))
-    return path
+    return write_stamped(model, path)
 
 
 def counting() -> onnx.GraphProto:

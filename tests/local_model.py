@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from agent.model_contract import CLASS_MAP, INPUT, METADATA_KEY, SCORE_MAP, VALID
-from tests.tiny_model import tiny_contract
+from tests.tiny_model import tiny_contract, write_stamped
 
 KERNEL_PX = 5
 NOT_VALID_AT = 255
@@ -63,5 +62,4 @@ def write_local_model(path: Path, height_px: int, width_px: int, batch: int = 1)
     contract = contract.model_copy(update={"input": spec})
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
-    onnx.save(model, str(path))
-    return path
+    return write_stamped(model, path)

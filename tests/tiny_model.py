@@ -20,6 +20,7 @@ from agent.model_contract import (
     InputSpec,
     ModelContract,
 )
+from agent.model_digest import UNSTAMPED, stamped
 from agent.procedural import DEFECT_CLASSES
 
 SIDE_PX = 64
@@ -72,7 +73,12 @@ def write_tiny_model(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     helper.set_model_props(model, {METADATA_KEY: contract or tiny_contract(expected_px).model_dump_json()})
-    onnx.save(model, str(path))
+    return write_stamped(model, path)
+
+
+def write_stamped(model: onnx.ModelProto, path: Path) -> Path:
+    """As the export writes it."""
+    path.write_bytes(stamped(model.SerializeToString()))
     return path
 
 
@@ -92,4 +98,5 @@ def tiny_contract(expected_px: int | None = None) -> ModelContract:
         opset=18,
         producers={"onnx": onnx.__version__},
         golden=(GoldenSample(name="square", png_base64=png, areas_px=areas, tolerance_px=2),),
+        digest=UNSTAMPED,
     )

@@ -183,7 +183,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
         (["check", "/no/such/file.toml"], 78, "No such file"),
         (["demo", "--images", "/no/such/folder"], 78, "give the folder of the unpacked magnetic-tile data set"),
         (["model", "show", "/no/such/model.onnx"], 78, "No such file"),
-        (["model", "show", "/etc/hostname"], 78, "not a usable ONNX file"),
+        (["model", "show", "/etc/hostname"], 78, "no exported model"),
         (["plc", "sim", "--camera", "bogus"], 78, "choose another endpoint"),
         (["plc", "sim", "--serial", "/dev/ttyNone", "--parts", "1"], 78, "ttyNone at 115200 baud: no such device"),
         (["plc", "sim", "--serial", "/dev/ttyNone", "--role", "client"], 2, "--serial does not go with --role client"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,9 @@ import pytest
 
 from agent.errors import ConfigError, NoDecision
 from agent.inspection import Reason
-from agent.model_contract import METADATA_KEY, SCHEMA_VERSION
+from agent.model_contract import InputSpec
 from agent.segmenter import Segmenter
-from tests.tiny_model import SIDE_PX, tiny_contract, write_tiny_model
+from tests.tiny_model import SIDE_PX, tiny_contract, write_stamped, write_tiny_model
 
 
 def test_a_good_file_passes_its_self_test_and_sees_dark_pixels(tiny_model: Path) -> None:
@@ -47,37 +46,57 @@ def test_an_output_that_is_not_valid_is_no_decision(tmp_path: Path) -> None:
     assert caught.value.reason is Reason.OUTPUT_INVALID
 
 
-def without_contract(path: Path) -> None:
+def without_digest(path: Path) -> None:
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.save(model, path)
 
 
-def other_shape(path: Path) -> None:
+def without_contract(path: Path) -> None:
     model = onnx.load(path)
-    contract = tiny_contract().model_dump() | {"input": {"height_px": 32, "width_px": 64, "channels": 1}}
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(contract)})
-    onnx.save(model, path)
+    model.metadata_props[0].key = "another"
+    write_stamped(model, path)
+
+
+def other_shape(path: Path) -> None:
+    spec = InputSpec(height_px=32, width_px=64, channels=1)
+    write_tiny_model(path, contract=tiny_contract().model_copy(update={"input": spec}).model_dump_json())
 
 
 def newer_schema(path: Path) -> None:
+    contract = tiny_contract().model_dump_json().replace('"schema_version":1', '"schema_version":2,"something_new":1')
+    write_tiny_model(path, contract=contract)
+
+
+def newer_onnx(path: Path) -> None:
     model = onnx.load(path)
-    contract = tiny_contract().model_dump() | {"schema_version": SCHEMA_VERSION + 1, "something_new": 1}
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(contract)})
-    onnx.save(model, path)
+    model.ir_version = 999
+    write_stamped(model, path)
 
 
 def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-400])
 
 
+def another_weight(path: Path) -> None:
+    """It would still run, and pass its golden sample."""
+    write_tiny_model(path, dark_below=55)
+    model = onnx.load(path)
+    (limit,) = [one for one in model.graph.initializer if one.name == "limit"]
+    limit.raw_data = np.float32(56).tobytes()
+    onnx.save(model, path)
+
+
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
+        (without_digest, "no exported model, or not all of it"),
         (without_contract, "carries no Linegate contract"),
         (other_shape, "are not the contract's"),
-        (newer_schema, f"schema {SCHEMA_VERSION + 1}"),
-        (truncated, "not a usable ONNX file|carries no Linegate contract|contract not understood"),
+        (newer_schema, "schema 2"),
+        (newer_onnx, "not a usable ONNX file"),
+        (truncated, "no exported model, or not all of it"),
+        (another_weight, "the file has been changed since it was exported: copy it again or export it again"),
     ],
 )
 def test_a_damaged_or_foreign_file_is_refused_in_one_line(tmp_path: Path, damage: object, complaint: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from agent.model_contract import GoldenSample
+from agent.model_contract import GoldenSample, ModelContract
+from agent.model_digest import BEFORE_IT, UNSTAMPED, stamped
 from tests.tiny_model import tiny_contract, write_tiny_model
 
 Settings = dict[str, Any]
@@ -150,8 +151,15 @@ def spoilt_models(path: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     sound = write_tiny_model(path).read_bytes()
     for tenth in range(10):
         yield f"{tenth}/10 of it", lambda tenth=tenth: path.write_bytes(sound[: len(sound) * tenth // 10])  # type: ignore[misc]
-    yield "its tail is zeros", lambda: path.write_bytes(sound[:-500] + bytes(500))
-    yield "no contract", lambda: path.write_bytes(sound.replace(b"linegate", b"linegone"))
+    digest_at = sound.index(BEFORE_IT) + len(BEFORE_IT)
+    for what, content in {
+        "its tail is zeros": sound[:-500] + bytes(500),
+        "a byte more": sound + b"\0",
+        "a digest of zeros": sound[:digest_at] + UNSTAMPED.encode() + sound[digest_at + len(UNSTAMPED) :],
+        "no digest": sound.replace(BEFORE_IT, b'"digset":"'),
+        "no contract": stamped(sound.replace(b"linegate", b"linegone")),
+    }.items():
+        yield what, lambda content=content: path.write_bytes(content)  # type: ignore[misc]
     yield "not valid", lambda: write_tiny_model(path, valid=0)
     yield "other answers", lambda: write_tiny_model(path, expected_px=500)
     for what, contract in _contracts():
@@ -159,10 +167,16 @@ def spoilt_models(path: Path) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def _contracts() -> Iterator[tuple[str, str]]:
-    yield "no JSON", "{"
-    yield "a list", "[]"
+    """All of them with a place for the file's digest, so that it is the contract that is refused."""
     sound = tiny_contract()
     document = json.loads(sound.model_dump_json())
+    yield "no JSON", sound.model_dump_json().removesuffix("}")
+    yield "a list", f"[{sound.model_dump_json()}]"
+    for what, changed_document in _documents(sound, document):
+        yield what, json.dumps(changed_document, separators=(",", ":"))
+
+
+def _documents(sound: ModelContract, document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for key, value in {
         "schema_version": 2,
         "classes": ["background"],
@@ -171,22 +185,35 @@ def _contracts() -> Iterator[tuple[str, str]]:
         "opset": "new",
         "nonsense": 1,
     }.items():
-        yield f"{key} = {value}", json.dumps(document | {key: value})
+        yield f"{key} = {value}", document | {key: value}
     for name in document:
-        if name != "schema_version" and name != "precision":
-            yield f"no {name}", json.dumps({key: value for key, value in document.items() if key != name})
+        if name not in ("schema_version", "precision", "digest"):
+            yield f"no {name}", {key: value for key, value in document.items() if key != name}
     for key, size in (("height_px", 32), ("width_px", 128), ("channels", 3), ("batch", 2), ("height_px", 0)):
         spec = document["input"] | {key: size}
-        yield f"input.{key} = {size}", json.dumps(document | {"input": spec})
+        yield f"input.{key} = {size}", document | {"input": spec}
     for sample in (
         GoldenSample(name="torn", png_base64="QUJD", areas_px=sound.golden[0].areas_px, tolerance_px=2),
         GoldenSample(name="no base64", png_base64="%%%", areas_px=sound.golden[0].areas_px, tolerance_px=2),
         GoldenSample(name="other class", png_base64=sound.golden[0].png_base64, areas_px={"rust": 1}, tolerance_px=2),
     ):
-        yield f"golden: {sample.name}", json.dumps(document | {"golden": [sample.model_dump()]})
+        yield f"golden: {sample.name}", document | {"golden": [sample.model_dump()]}
+    elsewhere = {key: value for key, value in document.items() if key != "digest"}
+    yield "digest elsewhere", elsewhere | {"producers": {"digest": UNSTAMPED}}
+    yield "digest too long", document | {"digest": UNSTAMPED + "0"}
 
 
-def flipped(sound: bytes, chance: random.Random) -> bytes:
-    """One bit of it is another."""
-    place = chance.randrange(len(sound))
-    return sound[:place] + bytes([sound[place] ^ 1 << chance.randrange(8)]) + sound[place + 1 :]
+@contextmanager
+def flipped(path: Path, place: int, bit: int) -> Iterator[None]:
+    """One bit of the file is another meanwhile."""
+    _flip(path, place, bit)
+    yield
+    _flip(path, place, bit)
+
+
+def _flip(path: Path, place: int, bit: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(place)
+        (byte,) = file.read(1)
+        file.seek(place)
+        file.write(bytes([byte ^ 1 << bit]))

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from agent.model_contract import INPUT, VALID
 from tests.hanging_model import counting
-from tests.tiny_model import SIDE_PX, write_tiny_model
+from tests.tiny_model import SIDE_PX, write_stamped, write_tiny_model
 
 GOLDEN_GREY = 255
 
@@ -106,5 +106,4 @@ def _with_flag(path: Path, nodes: list[onnx.NodeProto], more: Mapping[str, np.nd
         "none_yet": np.zeros(1, np.int64),
     } | dict(more or {})
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    onnx.save(model, str(path))
-    return path
+    return write_stamped(model, path)

@@ -44,7 +44,7 @@ def other_classes(path: Path) -> Path:
 
 
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "truncated": (truncated, "not a usable ONNX file"),
+    "truncated": (truncated, "no exported model, or not all of it"),
     "other classes": (other_classes, "recipe 'magnetic_tile' and model disagree about class blowhole, pore"),
     "self-test": (
         lambda path: write_tiny_model(path, expected_px=140),
