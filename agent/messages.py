@@ -242,7 +242,10 @@ class ControlRequest(_Request):
 class ControlReply(_Header):
     """Its answer."""
 
-    schema_: str = _schema("insp.controlled/1.2")
+    schema_: str = _schema("insp.controlled/1.3")
+    line: str = ""
+    station: str = ""
+    """Whose answer it is; '' of stations before 1.3."""
     error: str = ""
     """Why it was refused; '' = done."""
     plc_epoch: int | None = None

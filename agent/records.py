@@ -61,7 +61,7 @@ class Records:
         publisher.record_reaches(*newest_ids(path))
         opened.enter_context(recorded_life(identity, journal.record))
         endpoints.report_to(journal.record)
-        self._control = ControlSocket(endpoints, journal.record)
+        self._control = ControlSocket(endpoints, journal.record, identity)
         opened.closes(self._control, BEFORE_ROWS_S)
 
     def serve(self, link: Link, install: Callable[[str, str], str]) -> None:

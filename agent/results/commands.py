@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,27 +62,27 @@ def watch(
 def challenge(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Tell the station that the next part is a known bad one.  Example: linegate challenge --who 'R. Diaz'"""
     with exit_on_error():
-        _give("challenge", who, control, station_key, key)
-        print("the next part to be inspected is a challenge: out of yield; judged good, it is rejected and an alarm")
+        text = "the next part to be inspected is a challenge: out of yield; judged good, it is rejected and an alarm"
+        _give("challenge", who, control, station_key, key, says=lambda _: text)
 
 
 def trigger(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Have a station with trigger.mode = "software" inspect a part now.  Example: linegate trigger --who 'R. Diaz'"""
     with exit_on_error():
-        made = _give("trigger", who, control, station_key, key)
-        print(f"part {made.part_id} accepted: its one result goes to subscribers and journal (linegate watch)")
+        text = "accepted: its one result goes to subscribers and journal (linegate watch)"
+        _give("trigger", who, control, station_key, key, says=lambda made: f"part {made.part_id} {text}")
 
 
 def pause(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Take a station out of service: no part is inspected, none passes.  Example: linegate pause --who 'R. Diaz'"""
     with exit_on_error():
-        print(_give("pause", who, control, station_key, key).detail)
+        _give("pause", who, control, station_key, key)
 
 
 def resume(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Put a paused station into service again.  Example: linegate resume --who 'R. Diaz'"""
     with exit_on_error():
-        print(_give("resume", who, control, station_key, key).detail)
+        _give("resume", who, control, station_key, key)
 
 
 def job(
@@ -93,7 +94,7 @@ def job(
 ) -> None:
     """Have parts judged by another recipe, where no PLC selects it.  Example: linegate job 3 --who 'R. Diaz'"""
     with exit_on_error():
-        print(_give("job", who, control, station_key, key, recipe).detail)
+        _give("job", who, control, station_key, key, recipe)
 
 
 def snapshot(
@@ -114,22 +115,25 @@ def snapshot(
 def clear(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """Clear the alarms of a station without a PLC.  Example: linegate clear --who 'R. Diaz'"""
     with exit_on_error():
-        print(_give("clear", who, control, station_key, key).detail)
+        _give("clear", who, control, station_key, key)
 
 
 def relearn(who: Who, control: Control = CONTROL, station_key: StationKey = None, key: Key = None) -> None:
     """All is as it should be now: the next parts say what is usual.  Example: linegate relearn --who 'R. Diaz'"""
     with exit_on_error():
-        print(_give("relearn", who, control, station_key, key).detail)
+        _give("relearn", who, control, station_key, key)
 
 
 def _give(
-    command: str, who: str, control: str, station_key: Path | None, key: Path | None, argument: str = ""
-) -> ControlReply:
+    command: str, who: str, control: str, station_key: Path | None, key: Path | None, argument: str = "",
+    says: Callable[[ControlReply], str] = lambda reply: reply.detail,
+) -> None:  # fmt: skip
+    """And print whose answer it is, and what it `says`."""
     from agent.keys import load_client_keys
-    from agent.subscriber.control_client import give_command
+    from agent.subscriber.control_client import give_command, said_by
 
-    return give_command(control, command, who, argument, load_client_keys(station_key, key))
+    reply = give_command(control, command, who, argument, load_client_keys(station_key, key))
+    print(said_by(reply, says(reply)))
 
 
 def keys_new(

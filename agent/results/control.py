@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from agent.complaint import not_understood
 from agent.errors import Fault
 from agent.event import LONGEST_TEXT, Event
+from agent.identity import Identity
 from agent.inspection import Trigger
 from agent.log.about import about
 from agent.log.happening import Happening
@@ -49,11 +50,11 @@ Command = Callable[[ControlRequest], Done]
 class ControlSocket:
     """Binds at once (ConfigError when the endpoint is taken) and serves in a thread of its own.
 
-    `record`: writes an event down without waiting for the disk.
+    `record`: writes an event down without waiting for the disk. `identity`: whose answers they are.
     """
 
-    def __init__(self, endpoints: Endpoints, record: Callable[[Event], None]) -> None:
-        self._endpoints, self._record = endpoints, record
+    def __init__(self, endpoints: Endpoints, record: Callable[[Event], None], identity: Identity) -> None:
+        self._endpoints, self._record, self._identity = endpoints, record, identity
         self._commands: Mapping[str, Command] = {}
         self._socket = endpoints.bind(zmq.ROUTER, "control")
         self._refused = RefusedCommands(self._write_down)
@@ -79,7 +80,7 @@ class ControlSocket:
         try:
             request = _understood(message)
         except Fault as error:
-            return [ControlReply(error=f"not understood: {error}").to_bytes()]
+            return [self._reply(f"not understood: {error}", Done()).to_bytes()]
         key, done, why_not = "", Done(), ""
         try:
             key = self._endpoints.client_of(message[0], "control")
@@ -87,11 +88,15 @@ class ControlSocket:
         except Fault as refused:
             why_not = str(refused)
         self._written(request, key, done.detail, why_not)
-        reply = ControlReply(error=why_not, detail=done.detail, parts=[part for part, _ in done.images])
+        return [self._reply(why_not, done).to_bytes(), *(data for _, data in done.images)]
+
+    def _reply(self, why_not: str, done: Done) -> ControlReply:
+        reply = ControlReply(line=self._identity.line, station=self._identity.station, error=why_not,
+                             detail=done.detail, parts=[part for part, _ in done.images])  # fmt: skip
         if done.trigger:
             made = done.trigger
             reply.plc_epoch, reply.trigger_seq, reply.part_id = made.plc_epoch, made.seq, made.part_id
-        return [reply.to_bytes(), *(data for _, data in done.images)]
+        return reply
 
     def _written(self, request: ControlRequest, key: str, detail: str, why_not: str) -> None:
         argument = f"{request.argument}: " if request.argument else ""

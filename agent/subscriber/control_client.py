@@ -41,7 +41,12 @@ def take_snapshot(endpoint: str, who: str, output: Path, keys: ClientKeys | None
         for part, data in zip(reply.parts, images, strict=True):
             files.enter_context(new_file("--output", paths[part.name])).write_bytes(data)
     written = " and ".join(str(paths[part.name]) for part in reply.parts)
-    return f"{written}: {reply.detail}"
+    return said_by(reply, f"{written}: {reply.detail}")
+
+
+def said_by(reply: ControlReply, text: str) -> str:
+    """Which station has answered, and this: there may be two on a computer."""
+    return f"{reply.line}/{reply.station}: {text}" if reply.station else text
 
 
 def _ask(endpoint: str, request: ControlRequest, keys: ClientKeys | None) -> tuple[ControlReply, *tuple[bytes, ...]]:

@@ -50,7 +50,7 @@ def test_a_pause_is_the_plcs_to_see_and_the_job_the_operators_where_the_plc_sele
         rows = line.rows()
         told = events(line.journal)
     assert cv2.imread(str(photo), cv2.IMREAD_GRAYSCALE).size > 1000
-    assert shown.startswith(f"{photo} and {photo.with_suffix('.mask.png')}: part ")
+    assert f": {photo} and {photo.with_suffix('.mask.png')}: part " in shown
     assert cv2.imread(str(photo.with_suffix(".mask.png"))) is not None
     assert {row["verdict"] for row in rows if row["job"] == 2} <= {"pass", "no_decision"}, "no class of it counts"
     assert sum(row["job"] == 2 and row["verdict"] == "pass" for row in rows) >= 3

@@ -22,6 +22,7 @@ from agent.results_config import PublisherConfig
 from agent.subscriber.control_client import give_command
 from tests.conftest import Linegate
 from tests.results.key_ring import KeyRing
+from tests.results.records import identity
 
 CHALLENGE = b'{"command": "challenge", "who": "R. Diaz"}'
 
@@ -34,7 +35,7 @@ class Station:
         self.done: list[str] = []
         self.written: list[Event] = []
         self._endpoints = Endpoints(config)
-        self._control = ControlSocket(self._endpoints, self.written.append)
+        self._control = ControlSocket(self._endpoints, self.written.append, identity())
         self._control.serve({"challenge": self._challenge, "pause": self._refuse})
 
     def _challenge(self, request: ControlRequest) -> Done:
@@ -59,6 +60,7 @@ def station() -> Iterator[Station]:
 def test_a_command_is_done_once_and_written_down(station: Station, linegate: Linegate) -> None:
     result = linegate("challenge", "--who", "R. Diaz", "--control", station.endpoint)
     assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("line1/cam1: the next part"), "there may be two stations on a computer"
     assert station.done == ["R. Diaz"]
     assert station.written == [Event("command", "challenge", "it comes", "R. Diaz")]
 
@@ -157,7 +159,7 @@ def test_a_silent_station_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_endpoint_in_use_is_refused(station: Station) -> None:
     with pytest.raises(ConfigError, match=r"publisher\.control = .*in use"):
-        ControlSocket(Endpoints(PublisherConfig(control=station.endpoint)), lambda _: None)
+        ControlSocket(Endpoints(PublisherConfig(control=station.endpoint)), lambda _: None, identity())
 
 
 @pytest.mark.parametrize(("wanted", "job"), [("1", 1), ("tile", 1), ("12", 12), ("brick", 12)])

@@ -21,7 +21,7 @@ from agent.results.newest_photo import NewestPhoto
 from agent.results.taken_commands import taken_commands
 from agent.standalone.link import StandaloneLink
 from tests.results.outlet import Outlet
-from tests.results.records import inspect
+from tests.results.records import identity, inspect
 
 PATIENCE_MS = 20_000
 LONGEST_BYTES = OPTIONS[zmq.MAXMSGSIZE]
@@ -93,7 +93,7 @@ def test_every_command_is_answered(tmp_path: Path) -> None:
     link = StandaloneLink(7, 1, 20_000, outlet.journal, Stages.of(100, 100).health, str)
     link.set_ready()
     told: list[Event] = []
-    control = ControlSocket(outlet.sockets, told.append)
+    control = ControlSocket(outlet.sockets, told.append, identity())
     recipes = {1: ("tile", "cd" * 32)}
     control.serve(taken_commands(link.operator, link.ask, lambda: recipes, NewestPhoto(), str, str.__add__))
 
