@@ -14,6 +14,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from agent.errors import ConfigError
+from agent.extras import how_to_install
 from agent.inspection import STAGES
 from agent.journal.history import Senseless, reading
 from agent.journal.rows import TOTAL_MS, WRITE_MS
@@ -44,10 +45,7 @@ def export_parquet(
     `station`: (line, name). `progress` hears how many there are so far. Raises UsageError, ConfigError or Fault.
     """
     if pa is None:
-        raise ConfigError(
-            "--parquet needs pyarrow, which is not installed: .venv/bin/uv pip install --constraint constraints.txt "
-            "--editable '.[parquet]' (without a checkout: pip install 'linegate[parquet]')"
-        )
+        raise ConfigError(f"--parquet needs pyarrow, which is not installed: {how_to_install('parquet')}")
     schema, written = _schema(), 0
     with (
         reading(journal_path) as journal,

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agent.errors import UsageError, in_words
+from agent.extras import how_to_install
 
 
 def read_model(file: Path) -> bytes:
@@ -22,7 +23,7 @@ def read_model(file: Path) -> bytes:
 def fetch_model(repository: str, file: Path, revision: str | None) -> bytes:
     """As `dvc get` has it: a folder or URL, a path in it, and a commit, tag or branch. Raises UsageError."""
     if find_spec("dvc") is None:
-        raise UsageError("--dvc: dvc is not installed: install linegate[dvc], or copy the file here and name it")
+        raise UsageError(f"--dvc: dvc is not installed: copy the file here and name it, or {how_to_install('dvc')}")
     with tempfile.TemporaryDirectory(prefix="linegate-") as folder:
         out = Path(folder) / "model.onnx"
         command = [sys.executable, "-m", "dvc", "get", repository, str(file), "--out", str(out)]

@@ -12,7 +12,7 @@ from installing.refused import BAD_ARGUMENTS, Refused
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = CHECKOUT / "constraints.txt"
-EXTRAS = ("aravis", "genicam", "cuda", "parquet")
+EXTRAS = ("aravis", "genicam", "cuda", "parquet", "dvc")
 
 
 @dataclass(frozen=True)

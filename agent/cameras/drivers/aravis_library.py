@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from agent.errors import CameraMissing, ConfigError
+from agent.extras import how_to_install
 
 try:
     import gi
@@ -32,9 +33,8 @@ def require_aravis() -> None:
     """Raise ConfigError when it is not installed."""
     if MISSING:
         raise ConfigError(
-            f"camera.driver = 'aravis': Aravis cannot be loaded ({MISSING}): in the checkout, "
-            ".ci/system-packages aravis (Debian's gir1.2-aravis-0.8 and more), then "
-            ".venv/bin/uv pip install --constraint constraints.txt --editable '.[aravis]'"
+            f"camera.driver = 'aravis': Aravis cannot be loaded ({MISSING}): it needs Debian's gir1.2-aravis-0.8 "
+            f"and more (.ci/system-packages aravis; systemd/install does that too), then {how_to_install('aravis')}"
         )
 
 

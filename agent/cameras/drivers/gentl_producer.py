@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import CameraMissing, ConfigError, LinegateError
+from agent.extras import how_to_install
 
 try:
     from genicam import genapi as genapi
@@ -148,10 +149,7 @@ def require_loadable(cti: Path) -> None:
     The binding would call into a library that is no producer, and crash: looked at before.
     """
     if MISSING:
-        raise ConfigError(
-            f"camera.driver = 'genicam': {MISSING}: in the checkout, "
-            ".venv/bin/uv pip install --constraint constraints.txt --editable '.[genicam]'"
-        )
+        raise ConfigError(f"camera.driver = 'genicam': {MISSING}: {how_to_install('genicam')}")
     if not cti.is_file():
         raise ConfigError(f"camera.cti = '{cti}': no such file: give the .cti of the camera vendor's software")
     try:
