@@ -33,6 +33,7 @@ install:
 # For the same Python as the one that runs it: wheels of C libraries are made for one version.
 wheels: .venv/uv
 	@rm -rf wheels
+	$(if $(findstring aravis,$(EXTRAS)),.ci/system-packages aravis)
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --constraint constraints.txt --wheel-dir wheels \
 		uv==$(UV_VERSION) .$(if $(EXTRAS),[$(EXTRAS)])
 	echo "== wheels: $$(ls wheels | wc -l) files, $$(du -sh wheels | cut -f1): systemd/install --wheels wheels"

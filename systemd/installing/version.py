@@ -87,11 +87,14 @@ def _install_uv(folder: Path, python: Path, pin: str, index: list[str]) -> None:
 
 
 def install_system_packages(source: Source, changes: Changes) -> None:
-    """Debian's packages that the wheels need, where they are missing."""
-    purposes = ["run", *(extra for extra in source.extras if extra == "aravis")]
-    script = CHECKOUT / ".ci" / "system-packages"
-    if missing := run(script, "--missing", *purposes).split():
-        changes.run(f"install Debian's {' '.join(missing)}", script, *purposes)
+    """Debian's packages that are missing. Raises Refused where there is no network to fetch them from."""
+    aravis = ["aravis-run" if source.wheels else "aravis"] if "aravis" in source.extras else []
+    script, purposes = CHECKOUT / ".ci" / "system-packages", ["run", *aravis]
+    missing = run(script, "--missing", *purposes).strip()
+    if missing and source.wheels:
+        raise Refused(f"missing: {missing}: Debian's packages: install them (docs/install.md, without network)")
+    if missing:
+        changes.run(f"install Debian's {missing}", script, *purposes)
 
 
 def require_good_configs(program: Program, version: str, changes: Changes) -> None:
