@@ -15,8 +15,11 @@ Config = Annotated[Path, typer.Argument(help="The station's TOML file.")]
 
 def model_install(
     config: Config,
-    model: Annotated[Path, typer.Argument(help="An exported .onnx file; with --dvc its path in that repository.")],
     who: Who,
+    model: Annotated[
+        Path | None, typer.Argument(help="An exported .onnx file; with --dvc its path in that repository.")
+    ] = None,
+    previous: Annotated[bool, typer.Option("--previous", help="No file: the model before the one in use.")] = False,
     dvc: Annotated[str | None, typer.Option(help="A DVC repository to take the file from: folder or URL.")] = None,
     rev: Annotated[str | None, typer.Option(help="With --dvc: its commit, tag or branch; default: the newest.")] = None,
     station_key: StationKey = None,
@@ -25,6 +28,7 @@ def model_install(
     """Swap a running station's model.  Example: linegate model install config/line.toml new.onnx --who 'R. Diaz'
 
     It is checked beside the old one and swapped in between two parts; if its first parts fail, the old one is back.
+    If it passes and is no good all the same: --previous.
     """
     with exit_on_error():
         from agent.keys import load_client_keys
@@ -33,7 +37,13 @@ def model_install(
 
         if rev and dvc is None:
             raise UsageError("--rev goes with --dvc: give the repository too")
-        content = read_model(model) if dvc is None else fetch_model(dvc, model, rev)
+        if previous and (model or dvc):
+            raise UsageError("--previous names the model by itself: give no file, and no --dvc")
+        if model is None and not previous:
+            raise UsageError("give the file of a model, or --previous for the one before the one in use")
+        content = None
+        if model:
+            content = read_model(model) if dvc is None else fetch_model(dvc, model, rev)
         print(install_model(config, content, who, load_client_keys(station_key, key)))
 
 
@@ -41,7 +51,7 @@ def model_history(
     config: Config,
     last: Annotated[int, typer.Option(min=1, max=10_000, help="So many entries.")] = 50,
 ) -> None:
-    """What became of each model that was tried, newest first.  Example: linegate model history config/line.toml"""
+    """The model in use, and what became of each that was tried.  Example: linegate model history config/line.toml"""
     with exit_on_error():
         from agent.model.history import print_history
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.config import Config, load_config
-from agent.errors import Fault, UsageError, in_words
+from agent.errors import ConfigError, Fault, UsageError, in_words
 from agent.keys import ClientKeys
 from agent.messages import EventMessage, ReplayRequest
 from agent.model.store import ModelStore, shortened
@@ -62,8 +62,11 @@ class Station:
             raise silence
 
 
-def install_model(path: Path, content: bytes, who: str, keys: ClientKeys | None) -> str:
-    """What came of it, for a person. Raises Fault when the station refuses it or it fails, UsageError, ConfigError."""
+def install_model(path: Path, content: bytes | None, who: str, keys: ClientKeys | None) -> str:
+    """What came of it, for a person. `content`: of the file; None: the model before the one in use.
+
+    Raises Fault when the station refuses it or it fails, UsageError, ConfigError.
+    """
     config = load_config(path)
     station = Station(config, keys)
     since = _newest_event(station)
@@ -81,17 +84,30 @@ def _newest_event(station: Station) -> int:
         ) from error
 
 
-def _stored(config: Config, content: bytes) -> str:
+def _stored(config: Config, content: bytes | None) -> str:
     state_dir = config.station.state_dir
+    store = ModelStore(state_dir, config.model.path)
     try:
         _become_owner(state_dir)
-        return ModelStore(state_dir, config.model.path).add(content)
+        return store.add(_previous(store) if content is None else content)
     except PermissionError as error:
         raise UsageError(
-            f"{state_dir}: permission denied: run this as the station's user (sudo -u linegate linegate …), or as root"
+            f"{state_dir}: permission denied: run this as root, or as the station's user "
+            "(as root: runuser -u linegate -- linegate …)"
         ) from error
     except OSError as error:
         raise Fault(f"{state_dir}: {in_words(error)}: the model file could not be put there") from error
+
+
+def _previous(store: ModelStore) -> bytes:
+    """Of the model before the one in use. Raises UsageError, OSError."""
+    installed = store.read()
+    if installed is None or installed.previous == installed.model:
+        raise UsageError("--previous: there is no model before the one in use (linegate model history): name a file")
+    try:
+        return store.path_of(installed.previous).read_bytes()
+    except ConfigError as error:
+        raise UsageError(f"--previous: model {installed.previous[:12]} is not here any more: name its file") from error
 
 
 def _become_owner(folder: Path) -> None:

@@ -28,6 +28,11 @@ ACCEPT = ["plc", "accept", "config/line.toml", "--report", "/tmp/no.md", "--engi
         (["pause", "--who", "R. Diaz", "--control", "tcp://127.0.0.1:0"], "'tcp://127.0.0.1:0' is no endpoint"),
         (["journal", "bakcup"], "see 'linegate journal --help'"),
         ([*ACCEPT, " "], "a name is needed"),
+        (["model", "install", "config/line.toml", "--who", "x"], "give the file of a model, or --previous"),
+        (
+            ["model", "install", "config/line.toml", "x.onnx", "--previous", "--who", "x"],
+            "--previous names the model by itself: give no file",
+        ),
         (["plc", "probe", ""], "give either the PLC's address or --config FILE"),
         (["plc", "probe", "127.0.0.1:502"], "the port goes to --port: linegate plc probe 127.0.0.1 --port 502"),
         (["plc", "sim", "--parts", "1", "--truth-log", "/nonexist/x"], "--truth-log /nonexist/x: no such file"),

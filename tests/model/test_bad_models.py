@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import Fault
+from agent.errors import Fault, UsageError
 from agent.journal.history import reading
 from agent.model.history import print_history
 from agent.model.install import install_model
@@ -18,6 +18,7 @@ from agent.subscriber import replay_client
 from agent.subscriber.control_client import give_command
 from tests.conftest import Linegate
 from tests.faults.sizes import sized
+from tests.faults.test_model_swap import sha256_of
 from tests.model import odd_models
 from tests.model.model_line import WHO, ModelLine
 from tests.tiny_model import tiny_contract, write_tiny_model
@@ -96,10 +97,17 @@ def test_bad_models_are_refused_or_rolled_back(
 def test_the_command_says_what_came_of_it_and_history_remembers(
     linegate: Linegate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def history(line: ModelLine) -> str:
+        monkeypatch.setenv("COLUMNS", "200")
+        print_history(line.config, 50)
+        return capsys.readouterr().out
+
     passing, rejecting = (tmp_path / f"{name}.onnx" for name in ("passing", "rejecting"))
     odd_models.write_passing(passing)
     odd_models.write_rejecting(rejecting)
     with ModelLine(passing, 600, 20) as line:
+        with pytest.raises(UsageError, match="there is no model before the one in use"):
+            install_model(line.config, None, WHO, None)
         done = linegate("model", "install", line.config, rejecting, "--who", WHO)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("installed: ")
@@ -108,14 +116,18 @@ def test_the_command_says_what_came_of_it_and_history_remembers(
             line.offer(rejecting)
         with pytest.raises(Fault, match=r"no model 'abc' in .*models: give its file to linegate model install"):
             give_command(line.endpoints["control"], "model", WHO, "abc")
+        new, old = sha256_of(rejecting)[:12], sha256_of(passing)[:12]
+        assert history(line).splitlines()[0] == f"in use: {new}, before it: {old}"
+        back = linegate("model", "install", line.config, "--previous", "--who", WHO)
+        assert back.stdout.startswith(f"installed: {old} in place of {new}"), back.stderr
+        assert history(line).splitlines()[0] == f"in use: {old}, before it: {new}"
         bad = linegate("model", "install", line.config, odd_models.write_invalid(passing), "--who", WHO)
         assert bad.returncode == 1
         assert bad.stderr.startswith("error: model rolled back: ")
         assert len(bad.stderr.splitlines()) == 1
         line.stop("station")
-        monkeypatch.setenv("COLUMNS", "200")
-        print_history(line.config, 50)
-        told = capsys.readouterr().out
+        told = history(line)
+        assert told.startswith(f"in use: {old}, before it: none\n"), "what failed is none to go back to"
         with reading(line.journal) as journal:
             journal.row_factory = None
             now = datetime.now(UTC)
