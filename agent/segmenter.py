@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -43,14 +44,15 @@ class Segmenter:
     `path`: the ONNX file. `threads`: CPU threads of a run. `tiling`: None = an image larger than the model's input
     is shrunk into it. Raises ConfigError when the file is no model, was changed since its export, carries no contract,
     has other tensors than its contract says, the provider is not active, or patches of this model cannot overlap as
-    asked.
+    asked; Fault when the GPU does not take it.
     """
 
     def __init__(
         self, path: Path, provider: Provider = "cpu", threads: int = 2, tiling: TilingConfig | None = None
     ) -> None:
-        self.sha256 = _unchanged(path)
-        self._session = _open_session(path, provider, threads)
+        content = _unchanged(path)
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        self._session = _open_session(content, path, provider, threads)
         self.contract = parse_contract(self._session.get_modelmeta().custom_metadata_map, f"model {path}")
         self.provider = provider
         spec = self.contract.input
@@ -171,18 +173,22 @@ class Segmenter:
         return binding
 
 
-def _unchanged(path: Path) -> str:
-    """The sha256 of the file, which is as it was exported."""
+def _unchanged(path: Path) -> bytes:
+    """The file, as it was exported: read once, so that what is looked at is what is run."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"model {path}: {error.strerror}: check [model] path") from error
     require_unchanged(content, f"model {path}")
-    return hashlib.sha256(content).hexdigest()
+    return content
 
 
-def _open_session(path: Path, provider: Provider, threads: int) -> ort.InferenceSession:
-    """A session on exactly the provider asked for: ONNX Runtime would fall back silently, we refuse."""
+def _open_session(content: bytes, path: Path, provider: Provider, threads: int) -> ort.InferenceSession:
+    """A session on exactly the provider asked for: ONNX Runtime would fall back silently, we refuse.
+
+    Where the provider's library is missing another one is active. Where the GPU is lost, or its memory taken, ONNX
+    Runtime raises what it raises for a bad file as well: which of the two it is the CPU tells.
+    """
     wanted = PROVIDERS[provider]
     ort.set_default_logger_severity(4)  # it would print its fallback story; our one line says what matters
     if wanted not in ort.get_available_providers():
@@ -191,8 +197,10 @@ def _open_session(path: Path, provider: Provider, threads: int) -> ort.Inference
             "install the 'cuda' extra or ask for provider = \"cpu\""
         )
     try:
-        session = ort.InferenceSession(str(path), _options(threads), providers=[wanted], enable_fallback=0)
+        session = _session(content, wanted, threads)
     except Exception as error:  # ORT raises a dozen unrelated types for a bad file
+        if provider != "cpu" and _runs_on_cpu(content, threads):
+            raise Fault(f"provider '{provider}' refuses the model ({_first_line(error)}): see nvidia-smi") from error
         raise ConfigError(f"model {path}: not a usable ONNX file ({_first_line(error)}): export it again") from error
     active = session.get_providers()
     if active[0] != wanted:
@@ -203,6 +211,20 @@ def _open_session(path: Path, provider: Provider, threads: int) -> ort.Inference
     return session
 
 
+def _session(content: bytes, provider: str, threads: int) -> ort.InferenceSession:
+    session = ort.InferenceSession(content, _options(threads), providers=[provider], enable_fallback=0)
+    session._model_bytes = None  # kept for a fallback that is none of ours
+    return session
+
+
+def _runs_on_cpu(content: bytes, threads: int) -> bool:
+    try:
+        _session(content, PROVIDERS["cpu"], threads)
+    except Exception:  # the same dozen
+        return False
+    return True
+
+
 def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -211,6 +233,8 @@ def _options(threads: int) -> ort.SessionOptions:
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     # a spinning pool starves the PLC link's thread between two parts
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # the file that was looked at is the whole model: no weights from beside it, or from the working directory
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     return options
 
 

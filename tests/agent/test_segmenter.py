@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import threading
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 
-from agent.errors import ConfigError, NoDecision
+from agent.errors import ConfigError, Fault, NoDecision
 from agent.inspection import Reason
 from agent.model_contract import InputSpec
 from agent.segmenter import Segmenter
+from tests.model.odd_models import write_heavy
 from tests.tiny_model import SIDE_PX, tiny_contract, write_stamped, write_tiny_model
 
 
@@ -114,3 +121,61 @@ def test_a_provider_that_is_not_active_is_refused_silently_but_for_our_line(
     with pytest.raises(ConfigError, match="provider 'cuda'"):
         Segmenter(tiny_model, provider="cuda")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "said", ["CUDA failure 100: no CUDA-capable device is detected", "CUDA failure 2: out of memory"]
+)
+def test_a_gpu_that_is_lost_at_a_start_is_a_fault_and_a_bad_file_is_not(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """Exit 1, and started again until it is back; of a bad file the GPU says no more than that it fails, too."""
+    on_cpu = ort.InferenceSession
+
+    def without_gpu(model: bytes, *options: Any, providers: list[str], **more: Any) -> ort.InferenceSession:
+        if providers != ["CPUExecutionProvider"]:
+            raise RuntimeError(f"{said} ; GPU=0\nexpr=cudaSetDevice(0)")
+        return on_cpu(model, *options, providers=providers, **more)
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", without_gpu)
+    with pytest.raises(Fault, match=rf"provider 'cuda' refuses the model \({said}.*nvidia-smi$"):
+        Segmenter(tiny_model, provider="cuda")
+    bad = write_tiny_model(tmp_path / "m.onnx")
+    newer_onnx(bad)
+    with pytest.raises(ConfigError, match="not a usable ONNX file"):
+        Segmenter(bad, provider="cuda")
+
+
+def test_the_bytes_that_are_looked_at_are_those_that_run(tiny_model: Path, tmp_path: Path) -> None:
+    """A file that is copied meanwhile is another one when it is read again; of a pipe there is one reading."""
+    os.mkfifo(once := tmp_path / "once.onnx")
+    writer = threading.Thread(target=lambda: once.write_bytes(tiny_model.read_bytes()), daemon=True)
+    writer.start()
+    segmenter = Segmenter(once)
+    segmenter.self_test()
+    assert segmenter.sha256 == hashlib.sha256(tiny_model.read_bytes()).hexdigest()
+
+
+def test_the_bytes_of_the_file_are_let_go(tmp_path: Path) -> None:
+    path = write_heavy(tmp_path / "heavy.onnx", passing=True, megabytes=20)
+    tracemalloc.start()
+    try:
+        segmenter = Segmenter(path)
+        assert tracemalloc.get_traced_memory()[0] < 5 * 2**20
+        assert tracemalloc.get_traced_memory()[1] > 20 * 2**20, "they were there"
+    finally:
+        tracemalloc.stop()
+    segmenter.self_test()
+
+
+def test_a_model_whose_weights_lie_in_another_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has looked at that one: it is not taken from beside the model, nor from the working directory."""
+    model = onnx.load(write_tiny_model(tmp_path / "m.onnx"))
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, location="weights.bin", size_threshold=99)
+    write_stamped(onnx.load(tmp_path / "m.onnx", load_external_data=False), tmp_path / "m.onnx")
+    assert (tmp_path / "weights.bin").stat().st_size
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="External data") as caught:
+        Segmenter(tmp_path / "m.onnx")
+    assert "\n" not in str(caught.value)
