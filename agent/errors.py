@@ -68,6 +68,12 @@ def in_words(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def first_line(error: BaseException) -> str:
+    """As much of what it says as one line holds; its name when it says nothing, as MemoryError does."""
+    said = str(error).strip()
+    return said.splitlines()[0][:160] if said else type(error).__name__
+
+
 def print_error(error: LinegateError) -> None:
     """One line on stderr."""
     print(f"error: {error}", file=sys.stderr)
