@@ -6,6 +6,7 @@ import gc
 import logging
 import sys
 import threading
+from collections.abc import Collection
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from agent.monitor.pulse import Pulse
 from agent.plc.facts import Facts
 from agent.plc.open_link import open_link
 from agent.realtime import SWITCH_INTERVAL_S, lock_memory, prefer
-from agent.records import Records
+from agent.records import BEFORE_ROWS_S, Records
 from agent.results.clients import load_access
 from agent.segmenter import Segmenter
 from agent.service import Watchdog, exit_when_a_thread_dies, notify, reload_on_hangup
@@ -85,7 +86,6 @@ def open_station(
     view, store = open_view(config), ModelStore(config.station.state_dir, config.model.path)
     with waiting.opening("the model", MODEL_LIMIT_S):
         changeover = Changeover(config, view, store, choose_model(store, config.model.path))
-    opened.push(changeover.ended)
     first = changeover.in_force.now
     load_access(config.publisher)  # bad keys keep it down before it waits for anything
     epoch = next_agent_epoch(config.station.state_dir)
@@ -98,6 +98,8 @@ def open_station(
     identity = Identity(config.station.line, config.station.name, epoch, first.setup, camera.simulated,
                         config.reject.fail_open)  # fmt: skip
     records = Records(config, identity, opened)
+    opened.push(changeover.ended)
+    opened.closes(changeover, BEFORE_ROWS_S)  # after the link: with nobody to inspect, the PLC must not see READY
     stages = open_stages(config)
     link: Link
     if config.has_plc:
@@ -109,15 +111,16 @@ def open_station(
         link = open_standalone(config, epoch, first.setup, camera, records.journal, stages.health, records.raised,
                                opened)  # fmt: skip
 
-    def announce(setup: Setup) -> None:
-        link.change_setup(setup)
+    def announce(setup: Setup) -> Collection[Setup | None]:
+        waited_for = link.change_setup(setup)
         identity.setup = setup
+        return waited_for
 
     records.journal.on_completed(changeover.allowance.heard)
     changeover.begin(announce, partial(allow_segment, stages), records.journal.record, records.raised)
-    opened.closes(changeover)
     records.serve(link, changeover.install)
     link.wait_for_triggers(waiting.say, stop)
+    changeover.parts_come()
     reload_on_hangup(changeover.reload)  # which ends with READY=1
     station = Station(camera, Succession(ordered_size(config.camera)), view, changeover.in_force.of, link, stages)
     return station, link, records.pulse

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import logging
 import re
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 
 from agent.config import Config
-from agent.errors import ConfigError, Fault, LinegateError, in_words
+from agent.errors import ConfigError, Fault, LinegateError, first_line, in_words
 from agent.event import Event
 from agent.inspector import Inspector, inspector_of, jobs_of, open_inspector, open_segmenter
 from agent.log.about import about
 from agent.log.happening import Happening
 from agent.memory import give_back
 from agent.model.allowance import Allowance
-from agent.model.choice import Choice
+from agent.model.choice import Choice, opening_is_over
 from agent.model.in_force import InForce
 from agent.model.recipes import exchange_recipes
 from agent.model.store import SHA256, Installed, ModelStore, shortened
@@ -48,13 +48,21 @@ class Changeover:
 
     def __init__(self, config: Config, view: View, store: ModelStore, choice: Choice) -> None:
         self._config, self._view, self._store, self._choice = config, view, store, choice
-        self._calibration = view.calibration(config.calibration)
         self.allowance = Allowance(config.trigger, config.has_plc)
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._trying = ""
         """The model that is being tried."""
-        first = open_inspector(config, choice.path, view)
-        previous = open_inspector(config, choice.previous, view) if choice.previous else None
+        self._reload_due = self._inspecting = False
+        self._shape: tuple[int, ...] | None = None
+        """Of the frames, where they are tiled: a model that was just swapped in has seen none."""
+        self._recording = threading.Lock()
+        """What is in force stays so until model.json says it."""
+        try:
+            self._calibration = view.calibration(config.calibration)
+            first = open_inspector(config, choice.path, view)
+            previous = open_inspector(config, choice.previous, view) if choice.previous else None
+        finally:
+            opening_is_over(store)
         if previous:
             allowed_ms, _ = self.allowance.strictest()
             first = first.with_model(OnTrial(first.segmenter, allowed_ms, self._trial_over))
@@ -63,7 +71,7 @@ class Changeover:
         self._raised = Raised()
         self._worker = Worker("changeover", self._work_forever)
 
-    def begin(self, announce: Callable[[Setup], None], turn_to: Callable[[Segmenter], None],
+    def begin(self, announce: Callable[[Setup], Collection[Setup | None]], turn_to: Callable[[Segmenter], None],
               tell: Callable[[Event], None], raised: Raised) -> None:  # fmt: skip
         """`announce`, `turn_to`: as InForce.begin has it. `tell` writes an event down."""
         self._tell, self._raised = tell, raised
@@ -76,7 +84,7 @@ class Changeover:
 
     def install(self, sha256: str, who: str) -> str:
         """Begin with it; what was done so far, for a person. Raises Fault when it cannot be begun."""
-        if not re.fullmatch(SHA256, sha256) or not self._store.stored(sha256).is_file():
+        if not re.fullmatch(SHA256, sha256) or not self._store.has(sha256):
             raise Fault(f"no model '{sha256[:64]}' in {self._store.folder}: give its file to linegate model install")
         if self._trying:
             raise Fault(f"model {self._trying[:12]} is being tried: wait until something has come of it")
@@ -87,26 +95,38 @@ class Changeover:
         return f"model {sha256[:12]} accepted: it is being tried"
 
     def reload(self) -> None:
-        """Read the recipes again; takes no time, in a signal handler too."""
-        self._work.put(lambda: exchange_recipes(self._config, self._calibration, self.in_force, self._tell))
+        """Read the recipes again, once for all who have asked; takes no time, in a signal handler too."""
+        self._reload_due = True
+        self._work.put(self._reload)
+
+    def parts_come(self) -> None:
+        """From now on a process that ends without `ended` has died of the model on trial. Raises LinegateError."""
+        self._inspecting = True
+        self._record()
 
     def close(self, within_s: float = CLOSE_S) -> None:
         """What is being tried is left."""
+        self._worker.ending.set()
         self._work.put(None)
         self._worker.close(within_s)
 
     def ended(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """The station ends; in good order the trial goes on with the next start."""
-        installed = self._store.read() if kind is None and self.in_force.fallback else None
-        if installed:
-            self._written(installed.model_copy(update={"running": False}))
+        self._inspecting = self._inspecting and kind is not None
+        self._recorded()
 
     # --- the thread ----------------------------------------------------------------------------------------------
 
     def _work_forever(self) -> None:
+        """At the end what has happened is still written down; nothing new is begun."""
         while (work := self._work.get()) is not None:
             work()
             del work  # with what it holds
+
+    def _reload(self) -> None:
+        if self._reload_due and not self._worker.ending.is_set():
+            self._reload_due = False
+            exchange_recipes(self._config, self._calibration, self.in_force, self._tell)
 
     def _install(self, sha256: str, who: str) -> None:
         try:
@@ -120,9 +140,11 @@ class Changeover:
 
     def _opened(self, sha256: str) -> tuple[Inspector, float]:
         """It is fit for use here; and the ms that a frame's runs may take. Raises LinegateError."""
-        path, shape = self._store.path_of(sha256), self.in_force.now.segmenter.frame_shape
+        path, shape = self._store.path_of(sha256), self.in_force.now.segmenter.frame_shape or self._shape
+        self._shape = shape
         allowed_ms, by = self.allowance.strictest()
-        _require_time(try_out(path, self._config.model, shape, self._worker.ending), allowed_ms, by)
+        took_ms = try_out(path, self._config.model, shape, self._worker.ending, self._reload)
+        _require_time(took_ms, allowed_ms, by)
         new = self._open(path)
         _require_time(new.segmenter.expected_ms(shape), allowed_ms, by)
         return new.with_model(OnTrial(new.segmenter, allowed_ms, self._trial_over)), allowed_ms
@@ -136,23 +158,34 @@ class Changeover:
         except LinegateError:
             raise
         except Exception as error:  # whatever the runtime raises: with two models on a GPU its memory may be too small
-            raise ConfigError(f"it cannot be opened beside the one in use: {str(error).splitlines()[0]}") from error
+            raise ConfigError(f"it cannot be opened beside the one in use: {first_line(error)}") from error
 
     def _swap(self, sha256: str, who: str, new: Inspector, allowed_ms: float) -> None:
-        proven = self.in_force.proven()
-        old, configured = proven.setup.model_sha256, self._store.configured()
-        try:
-            self._store.write(Installed(model=sha256, previous=old, configured=configured, on_trial=True, running=True))
-        except OSError as error:
-            raise Fault(f"a restart would not know of it: {in_words(error)}") from error
-        self.in_force.swap(new, proven)
+        proven = self._in_place_of_proven(sha256, new)
+        old, old_ms = proven.setup.model_sha256, proven.segmenter.bare_ms
         self._say(
             "swapped",
             f"{sha256} in place of {old}: a run takes {new.segmenter.bare_ms:.1f} ms, of the old one "
-            f"{proven.segmenter.bare_ms:.1f} ms; a part may take {allowed_ms:.1f} ms; on trial for {TRIAL_PARTS} parts",
+            f"{old_ms:.1f} ms; a part may take {allowed_ms:.1f} ms; on trial for {TRIAL_PARTS} parts",
             who,
         )
         self._clear()
+
+    def _in_place_of_proven(self, sha256: str, new: Inspector) -> Inspector:
+        configured = self._store.configured()
+        with self._recording:
+            while True:
+                if self._worker.ending.is_set():
+                    raise Fault("the station ends")
+                proven = self.in_force.proven()
+                old, running = proven.setup.model_sha256, self._inspecting
+                now = Installed(model=sha256, previous=old, configured=configured, on_trial=True, running=running)
+                try:
+                    self._store.write(now)
+                except OSError as error:
+                    raise Fault(f"a restart would not know of it: {in_words(error)}") from error
+                if self.in_force.swap(new, proven):
+                    return proven
 
     def _trial_over(self, model: OnTrial, why_not: str) -> None:
         """In the loop: the old model is back at once; what can wait is left to the thread."""
@@ -160,49 +193,61 @@ class Changeover:
             if changed := self.in_force.withdraw(model):
                 failed, now = (inspector.setup.model_sha256 for inspector in changed)
                 self._raised.add(Alarm.MODEL)
-                self._work.put(lambda: self._settled("rolled_back", f"{failed} → {now}: {why_not}", failed, now))
+                self._work.put(lambda: self._settled("rolled_back", f"{failed} → {now}: {why_not}"))
                 self._retire(changed[0])
         elif kept := self.in_force.end_trial(model):
-            sha256 = model.segmenter.sha256
-            why = f"{sha256}: its first {TRIAL_PARTS} parts were as they must be"
-            self._work.put(lambda: self._settled("kept", why, sha256, sha256))
+            why = f"{model.segmenter.sha256}: its first {TRIAL_PARTS} parts were as they must be"
+            self._work.put(lambda: self._settled("kept", why))
             self._retire(kept)
 
-    def _settled(self, what: str, detail: str, tried: str, sha256: str) -> None:
+    def _settled(self, what: str, detail: str) -> None:
         self._say(what, detail)
-        installed = self._store.read()
-        if installed and installed.model == tried:  # else the next one is on trial by now
-            self._written(installed.model_copy(update={"model": sha256, "on_trial": False, "running": False}))
+        self._recorded()
         self._clear()
 
-    def _written(self, installed: Installed) -> None:
+    def _recorded(self) -> None:
         try:
-            self._store.write(installed)
-        except OSError as error:
-            log.error("model.json: %s: a restart goes back to model %s", in_words(error), installed.previous[:12])
+            self._record()
+        except LinegateError as error:  # parts are inspected all the same
+            log.error("%s", error, extra=about(Happening.MODEL))
+
+    def _record(self) -> None:
+        """model.json says what is in force. Raises LinegateError: it cannot be read, or be written."""
+        with self._recording:
+            installed = self._store.read()
+            if installed is None:
+                return
+            now, fallback = self.in_force.standing()
+            on_trial = fallback is not None
+            stands = {"model": now.setup.model_sha256, "on_trial": on_trial, "running": on_trial and self._inspecting}
+            try:
+                if (recorded := installed.model_copy(update=stands)) != installed:
+                    self._store.write(recorded)
+            except OSError as error:
+                raise Fault(
+                    f"model.json: {in_words(error)}: a restart may take another model than the one in force"
+                ) from error
 
     def _clear(self) -> None:
-        installed = self._store.read()
-        keep = {installed.model, installed.previous} if installed else set()
         try:
-            self._store.clear(keep)
-        except OSError as error:
-            log.warning("old model files are still there: %s", in_words(error))
+            installed = self._store.read()
+            self._store.clear({installed.model, installed.previous} if installed else ())
+        except (OSError, ConfigError) as error:
+            log.warning("old model files are still there: %s", error, extra=about(Happening.MODEL))
 
     def _retire(self, inspector: Inspector) -> None:
         """It is freed in the thread, not between two parts."""
-        self._work.put(lambda: _forget(inspector))
+        self._work.put(lambda: self._forget(inspector))
         self._work.put(give_back)
+
+    def _forget(self, inspector: Inspector) -> None:
+        """As the last that knows of it: the loop may be about to let go."""
+        self._worker.ending.wait(LET_GO_S)
 
     def _say(self, what: str, detail: str, who: str = "") -> None:
         by = f" by {who}" if who else ""
         log.warning("model %s%s: %s", what.replace("_", " "), by, shortened(detail), extra=about(Happening.MODEL))
         self._tell(Event("model", what, detail, who))
-
-
-def _forget(inspector: Inspector) -> None:
-    """As the last that knows of it: the loop may be about to let go."""
-    time.sleep(LET_GO_S)
 
 
 def _require_time(took_ms: float, allowed_ms: float, by: str) -> None:

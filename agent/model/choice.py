@@ -27,7 +27,7 @@ class Choice:
 
 
 def choose_model(store: ModelStore, configured: Path) -> Choice:
-    """What stands on disk is brought up to date. Raises ConfigError.
+    """What stands on disk is brought up to date; call `opening_is_over` when that is so. Raises ConfigError.
 
     A model that is installed and not there, or changed, is none to do without: the station stays down.
     """
@@ -44,13 +44,21 @@ def choose_model(store: ModelStore, configured: Path) -> Choice:
     if installed.running:
         return _back(store, installed)
     paths = store.path_of(installed.model), store.path_of(installed.previous)
-    _write(store, installed.model_copy(update={"running": True}))
+    # whoever stops a station that is opening its model ends it as a crash would: only the second in a row is proof
+    _write(store, installed.model_copy(update={"opening": True, "running": installed.opening}))
     return Choice(*paths)
 
 
+def opening_is_over(store: ModelStore) -> None:
+    """It has opened, or an error says why not: the process has outlived it. Raises ConfigError."""
+    installed = store.read()
+    if installed and installed.opening:
+        _write(store, installed.model_copy(update={"opening": False, "running": False}))
+
+
 def _back(store: ModelStore, installed: Installed) -> Choice:
-    path = store.path_of(installed.previous)
-    _write(store, installed.model_copy(update={"model": installed.previous, "on_trial": False, "running": False}))
+    path, ended = store.path_of(installed.previous), {"on_trial": False, "running": False, "opening": False}
+    _write(store, installed.model_copy(update={"model": installed.previous, **ended}))
     why = f"{installed.model} → {installed.previous}: the process ended while the new one was on trial"
     return Choice(path, told=(_told("rolled_back", why),), rolled_back=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from agent.errors import NoDecision
 from agent.inspection import Reason, Trigger
@@ -22,7 +22,7 @@ class InForce:
 
     def __init__(self, now: Inspector, fallback: Inspector | None, retire: Callable[[Inspector], None]) -> None:
         self.now, self.fallback, self._retire = now, fallback, retire
-        self._announce: Callable[[Setup], None] = lambda _: None
+        self._announce: Callable[[Setup], Collection[Setup | None]] = lambda _: ()
         self._turn_to: Callable[[Segmenter], None] = lambda _: None
         self._inspectors: dict[Setup | None, Inspector] = {now.setup: now}
         """Oldest first."""
@@ -30,9 +30,12 @@ class InForce:
         """The newest that a part came for."""
         self._lock = threading.Lock()
 
-    def begin(self, announce: Callable[[Setup], None], turn_to: Callable[[Segmenter], None]) -> None:
-        """`announce` has the parts carry another setup from now on; at once, in any thread.
+    def begin(
+        self, announce: Callable[[Setup], Collection[Setup | None]], turn_to: Callable[[Segmenter], None]
+    ) -> None:
+        """`announce` has the parts carry another setup from now on, and says which ones those carry that are open.
 
+        At once, in any thread.
         `turn_to` is told, in the loop, before the first part for another segmenter than the last one's.
         """
         self._announce, self._turn_to = announce, turn_to
@@ -49,25 +52,35 @@ class InForce:
             self._retire_before(inspector)
         return inspector
 
-    def swap(self, new: Inspector, fallback: Inspector | None) -> None:
-        """The parts from now on are inspected by `new`, on trial where there is a fallback."""
+    def standing(self) -> tuple[Inspector, Inspector | None]:
+        """What is in force, and its fallback."""
         with self._lock:
-            self.fallback = fallback
-            self._put(new)
+            return self.now, self.fallback
 
-    def exchange(self, now: Inspector, new: Inspector, fallback: Inspector | None) -> bool:
-        """Other recipes, the same models. False: `now` is not in force any more, and nothing has changed."""
+    def proven(self) -> Inspector:
+        """The one in force, or the one that it is to prove as good as."""
+        now, fallback = self.standing()
+        return fallback or now
+
+    def swap(self, new: Inspector, proven: Inspector) -> bool:
+        """The parts from now on are inspected by `new`, on trial. False: another one is proven by now, and no swap."""
         with self._lock:
-            if self.now is not now:
+            if (self.fallback or self.now) is not proven:
+                return False
+            self.fallback = proven
+            self._put(new)
+            return True
+
+    def exchange(
+        self, standing: tuple[Inspector, Inspector | None], new: Inspector, fallback: Inspector | None
+    ) -> bool:
+        """Other recipes, the same models. False: it does not stand so any more, and nothing has changed."""
+        with self._lock:
+            if (self.now, self.fallback) != standing:
                 return False
             self.fallback = fallback
             self._put(new)
             return True
-
-    def proven(self) -> Inspector:
-        """The one in force, or the one that it is to prove as good as."""
-        with self._lock:
-            return self.fallback or self.now
 
     def end_trial(self, model: Segments) -> Inspector | None:
         """It has passed: the one that was kept for it. None: it was not in force any more."""
@@ -78,24 +91,28 @@ class InForce:
             return kept
 
     def withdraw(self, model: Segments) -> tuple[Inspector, Inspector] | None:
-        """It has failed: what was in force, and what is now. Parts that were announced for it get NO_DECISION.
+        """It has failed: its inspector, and what is in force now. Parts that were announced for it get NO_DECISION.
 
-        None: it was not in force any more.
+        Parts may have waited for it when another one came: that one goes on. None: it has gone before.
         """
         with self._lock:
-            failed, fallback = self.now, self.fallback
-            if failed.model is not model or fallback is None:
+            failed = [of for of in self._inspectors.values() if of.model is model]
+            if not failed:
                 return None
-            self._inspectors = {s: i for s, i in self._inspectors.items() if i.model is not model}
-            self.fallback = None
-            self._put(fallback)
+            self._inspectors = {setup: of for setup, of in self._inspectors.items() if of.model is not model}
             self._newest = None
-            return failed, fallback
+            if self.now.model is model:
+                back, self.fallback = self.fallback, None
+                assert back is not None, "it was on trial"
+                self._put(back)
+            return failed[-1], self.now
 
     def _put(self, inspector: Inspector) -> None:
         self._inspectors.pop(inspector.setup, None)  # to the end
         self._inspectors[inspector.setup] = self.now = inspector
-        self._announce(inspector.setup)
+        waited_for = {inspector.setup, *self._announce(inspector.setup)}
+        for setup in self._inspectors.keys() - waited_for:  # on a line that stands no part comes to retire them
+            self._retire(self._inspectors.pop(setup))
 
     def _retire_before(self, inspector: Inspector) -> None:
         """Parts come in the order in which they were announced: nobody will ask for an older one."""

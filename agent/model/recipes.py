@@ -41,7 +41,7 @@ def _exchange(config: Config, calibration: Calibration, in_force: InForce) -> st
     """What is new, "" = nothing is. Raises ConfigError."""
     recipes = load_recipes(config.recipe, config.other_recipes)
     while True:
-        now, fallback = in_force.now, in_force.fallback
+        now, fallback = in_force.standing()
         known = {job: of.recipe for job, of in now.jobs.items()}
         if list(recipes) != list(known):
             raise ConfigError(
@@ -53,7 +53,7 @@ def _exchange(config: Config, calibration: Calibration, in_force: InForce) -> st
             return ""
         new = _with_recipes(now, recipes.values(), calibration)
         kept = fallback and _with_recipes(fallback, recipes.values(), calibration)
-        if in_force.exchange(now, new, kept):  # else a model has come or gone meanwhile: they must fit that one
+        if in_force.exchange((now, fallback), new, kept):  # else a model has come, gone or passed: they must fit that
             return ", ".join(
                 f"{job} '{recipes[job].name}' {recipes[job].sha256[:12]} in place of {known[job].sha256[:12]}"
                 for job in changed

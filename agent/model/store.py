@@ -7,8 +7,8 @@ lies in `state_dir`/models, and model.json beside it says which is in use. A res
 from __future__ import annotations
 
 import hashlib
-import os
 import re
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -16,12 +16,18 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from agent.errors import ConfigError, in_words
+from agent.errors import ConfigError, Fault, in_words
 from agent.lasting_file import write_lasting
 from agent.toml import Strict
 
 SHA256 = r"^[0-9a-f]{64}$"
 Sha256 = Annotated[str, Field(pattern=SHA256)]
+YOUNG_S = 3600.0
+"""A file that came so lately may be one that the station is just about to be told of."""
+
+
+class Unseen(ConfigError):
+    """model.json is there, or may be, and not for this user's eyes: nobody can say from here which model is in use."""
 
 
 class Installed(Strict):
@@ -35,7 +41,9 @@ class Installed(Strict):
     """The file that [model] path named then: with another one there, the config decides again."""
     on_trial: bool
     running: bool
-    """A process is at it; found so at a start, that one has died."""
+    """Parts are inspected by it on trial; found so at a start, that process has died."""
+    opening: bool = False
+    """It is being opened on trial; found so at a start, that process has died, or somebody has stopped it."""
 
 
 class ModelStore:
@@ -45,11 +53,16 @@ class ModelStore:
         self.folder, self._state, self._configured = state_dir / "models", state_dir / "model.json", configured
 
     def read(self) -> Installed | None:
-        """None: the config's model is in use. ConfigError when the file makes no sense."""
+        """None: the config's model is in use. ConfigError when the file makes no sense, Unseen when it is another's."""
         try:
             return Installed.model_validate_json(self._state.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError as error:
+            raise Unseen(
+                f"{self._state}: permission denied: which model is in use cannot be seen by this user: run it as the "
+                "station's user (runuser -u linegate -- linegate …), whose file it must be (chown)"
+            ) from error
         except (OSError, ValidationError) as error:
             why = str(error).splitlines()[0]
             raise ConfigError(f"{self._state}: {why}: remove it, then [model] path decides again") from error
@@ -59,7 +72,7 @@ class ModelStore:
         if installed is None:
             self._state.unlink(missing_ok=True)
         else:
-            write_lasting(self._state, installed.model_dump_json() + "\n")
+            write_lasting(self._state, installed.model_dump_json(exclude_defaults=True) + "\n")
 
     def add(self, content: bytes) -> str:
         """Its sha256: it is there now, whole. Raises OSError."""
@@ -71,6 +84,14 @@ class ModelStore:
     def stored(self, sha256: str) -> Path:
         """Where an installed file lies."""
         return self.folder / f"{sha256}.onnx"
+
+    def has(self, sha256: str) -> bool:
+        """Does it lie there? Raises Fault when nobody can tell."""
+        path = self.stored(sha256)
+        try:
+            return path.is_file()
+        except OSError as error:
+            raise Fault(f"model {path}: {in_words(error)}: see that the station may read its state_dir") from error
 
     def configured(self) -> str:
         """The sha256 of the config's model as it is now. Raises ConfigError."""
@@ -87,22 +108,21 @@ class ModelStore:
         return path
 
     def in_use(self) -> Path:
-        """What a start would take: the installed file, where that holds and this user may see it; else the config's.
+        """What a start would take: the installed file, where that holds; else the config's.
 
         Raises ConfigError as `read` and `path_of` do.
         """
-        if not os.access(self._state.parent, os.R_OK | os.X_OK):
-            return self._configured
         installed = self.read()
         if installed is None or installed.configured != self.configured():
             return self._configured
         return self.path_of(installed.model)
 
     def clear(self, keep: Iterable[str]) -> None:
-        """Delete all but these. Raises OSError."""
-        kept = {self.stored(sha256).name for sha256 in keep}
+        """Delete all but these, and but those that are YOUNG_S old at most. Raises OSError."""
+        kept, old_s = {self.stored(sha256).name for sha256 in keep}, time.time() - YOUNG_S
         for path in self.folder.glob("*.onnx*") if self.folder.is_dir() else ():
-            if path.name not in kept and re.match(SHA256, path.name.split(".", 1)[0]):
+            ours = re.match(SHA256, path.name.split(".", 1)[0])
+            if ours and path.name not in kept and path.stat().st_mtime < old_s:
                 path.unlink()
 
 

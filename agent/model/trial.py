@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.errors import NoDecision
+from agent.errors import NoDecision, first_line
 from agent.inspection import Image, Reason
 from agent.judge import Segmentation
 from agent.segmenter import Segmenter
@@ -32,7 +32,7 @@ class OnTrial:
             self._end(str(error))
             raise
         except Exception as error:  # whatever the runtime raises: the old model goes on without a restart
-            why = f"inference failed: {str(error).splitlines()[0][:160] or type(error).__name__}"
+            why = f"inference failed: {first_line(error)}"
             self._end(why)
             raise NoDecision(Reason.INFERENCE_ERROR, why) from error
         self._count(found.run_ms)

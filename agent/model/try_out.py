@@ -1,7 +1,8 @@
 """A model file is tried out in a process of its own: one that crashes ONNX Runtime takes no station with it.
 
 `python -m agent.model.try_out` is that process: what to try comes on stdin, what came of it goes to stdout, as JSON.
-It gives way to the station: what the computer has left over decides how long it takes, so the shortest time counts.
+It gives way to the station: what the computer has left over decides how long it takes, so the shortest time counts;
+and where memory runs out it is the first to go.
 """
 
 from __future__ import annotations
@@ -13,21 +14,27 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from agent.config import ModelConfig
-from agent.errors import ConfigError, Fault, LinegateError, in_words
+from agent.errors import ConfigError, Fault, LinegateError, first_line, in_words
 
 NICENESS = 19
+FIRST_TO_GO = 1000
+"""Of /proc/PID/oom_score_adj."""
 ROUNDS = 3
 LIMIT_S = 120.0
 """A CUDA provider has its libraries to load."""
 LOOK_S = 0.1
 
 
-def try_out(path: Path, model: ModelConfig, shape: tuple[int, ...] | None, ending: threading.Event) -> float:
+def try_out(path: Path, model: ModelConfig, shape: tuple[int, ...] | None, ending: threading.Event,
+            meanwhile: Callable[[], None]) -> float:  # fmt: skip
     """Golden self-test; the ms that the runs for a frame of `shape` take here at best.
 
+    `meanwhile` is called every LOOK_S: what takes no time need not wait for the end of it.
     Raises ConfigError with the reason when the file is not fit for use, Fault when `ending` is set first.
     """
     asked = {"model": model.model_copy(update={"path": path}).model_dump(mode="json"), "shape": shape}
@@ -41,7 +48,7 @@ def try_out(path: Path, model: ModelConfig, shape: tuple[int, ...] | None, endin
     except OSError as error:
         raise Fault(f"no process to try it out in: {in_words(error)}") from error
     with child:
-        output = _heard(child, json.dumps(asked), ending)
+        output = _heard(child, json.dumps(asked), ending, meanwhile)
     if child.returncode < 0:
         raise ConfigError(
             f"it killed the process that tried it out ({signal.Signals(-child.returncode).name}): do not use it"
@@ -55,13 +62,14 @@ def try_out(path: Path, model: ModelConfig, shape: tuple[int, ...] | None, endin
     return float(answer["run_ms"])
 
 
-def _heard(child: subprocess.Popen[str], asked: str, ending: threading.Event) -> str:
+def _heard(child: subprocess.Popen[str], asked: str, ending: threading.Event, meanwhile: Callable[[], None]) -> str:
     end_s, given = time.monotonic() + LIMIT_S, asked
     while True:
         try:
             return child.communicate(given, timeout=LOOK_S)[0]
         except subprocess.TimeoutExpired:
             given = ""  # communicate() goes on where it was
+        meanwhile()
         if ending.is_set() or time.monotonic() > end_s:
             child.kill()
             child.communicate()
@@ -75,6 +83,8 @@ def main() -> None:
     if os.sched_getscheduler(0) != os.SCHED_OTHER:  # the station may run in real time
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     os.nice(NICENESS)
+    with suppress(OSError):  # where it may not: the kernel takes the largest
+        Path("/proc/self/oom_score_adj").write_text(f"{FIRST_TO_GO}\n")
     asked = json.load(sys.stdin)
     shape = asked["shape"] and tuple(asked["shape"])
     try:
@@ -84,7 +94,7 @@ def main() -> None:
     except LinegateError as error:
         answer = {"error": str(error)}
     except Exception as error:  # whatever the runtime raises
-        answer = {"error": f"model {asked['model']['path']}: {str(error).splitlines()[0][:160]}"}
+        answer = {"error": f"model {asked['model']['path']}: {first_line(error)}"}
     json.dump(answer, sys.stdout)
 
 

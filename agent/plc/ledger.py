@@ -16,6 +16,7 @@ from agent.plc.counters import Counters
 from agent.plc.decision import MS, Closed, Decision, Situation
 from agent.plc.part import Part
 from agent.plc.register_map import Alarm, Status, names_of
+from agent.setup import Setup
 
 OUTCOME_PATIENCE_MS = 1000
 """After the decision point the PLC's word on the part must come within this, else it closes as unknown."""
@@ -211,6 +212,10 @@ class Ledger:
     def undecided(self) -> set[tuple[int, int]]:
         """Keys of the parts with a verdict of which the PLC is yet to say what became."""
         return {key for key, part in self.parts.items() if part.decision is not None and part.action is None}
+
+    def setups(self) -> set[Setup | None]:
+        """What the open parts were announced for."""
+        return {part.trigger.setup for part in self.parts.values() if part.decision is None}
 
     def lose_step(self) -> None:
         """Camera and PLC count differently."""

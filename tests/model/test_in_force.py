@@ -30,16 +30,20 @@ class World:
     def __init__(self, fallback: Fake | None = None) -> None:
         self.first, self.retired, self.turned = Fake("first"), [], []
         self.in_force = InForce(cast(Inspector, self.first), cast(Any, fallback), self.retired.append)
-        self.setup = self.first.setup
+        self.setup, self.waiting = self.first.setup, list[Setup]()
         self.in_force.begin(self.announce, self.turned.append)
 
-    def announce(self, setup: Setup) -> None:
+    def announce(self, setup: Setup) -> list[Setup]:
         self.setup = setup
+        return self.waiting
 
     def part(self) -> Trigger:
+        self.waiting.append(self.setup)
         return Trigger(1, 1, 1, 0, 0, 0, 0, setup=self.setup)
 
     def by(self, part: Trigger) -> str:
+        assert part.setup
+        self.waiting.remove(part.setup)
         return cast(Fake, self.in_force.of(part)).name
 
 
@@ -71,19 +75,45 @@ def test_other_recipes_go_on_with_the_trial_and_back_with_its_end() -> None:
     again = Fake("second, other recipes", second.model, second.segmenter)
     first_again = Fake("first, other recipes", world.first.model, world.first.segmenter)
     exchange = world.in_force.exchange
-    assert exchange(cast(Inspector, second), cast(Inspector, again), cast(Inspector, first_again))
-    assert not exchange(cast(Inspector, second), cast(Inspector, second), None), "it is not in force any more"
+    standing = world.in_force.standing()
+    assert exchange(standing, cast(Inspector, again), cast(Inspector, first_again))
+    assert not exchange(standing, cast(Inspector, second), None), "it is not in force any more"
     world.in_force.withdraw(cast(Any, second.model))
     assert world.by(world.part()) == "first, other recipes"
 
 
-def test_a_model_that_was_replaced_on_trial_can_neither_pass_nor_fail() -> None:
+def test_a_trial_that_ends_while_something_is_prepared_is_not_undone_by_it() -> None:
     world, second, third = World(), Fake("second"), Fake("third")
     world.in_force.swap(cast(Inspector, second), cast(Inspector, world.first))
-    waiting = world.part()
+    standing = world.in_force.standing()
+    assert world.in_force.end_trial(cast(Any, second.model)) is world.first
+    again = Fake("second, other recipes", second.model, second.segmenter)
+    assert not world.in_force.exchange(standing, cast(Inspector, again), cast(Inspector, world.first))
+    assert not world.in_force.swap(cast(Inspector, third), cast(Inspector, world.first)), "the second is proven now"
+    assert world.in_force.standing() == (second, None)
+
+
+def test_a_model_that_was_replaced_on_trial_cannot_pass_but_fail() -> None:
+    world, second, third = World(), Fake("second"), Fake("third")
+    world.in_force.swap(cast(Inspector, second), cast(Inspector, world.first))
+    waiting, failing = world.part(), world.part()
     world.in_force.swap(cast(Inspector, third), world.in_force.proven())
+    assert world.by(waiting) == "second"
     assert world.in_force.end_trial(cast(Any, second.model)) is None
-    assert world.in_force.withdraw(cast(Any, second.model)) is None
-    assert (world.by(waiting), world.by(world.part())) == ("second", "third")
+    assert world.in_force.withdraw(cast(Any, second.model)) == (second, third)
+    with pytest.raises(NoDecision):
+        world.by(failing)
+    assert world.by(world.part()) == "third"
+    assert world.in_force.withdraw(cast(Any, second.model)) is None, "once"
     assert world.in_force.end_trial(cast(Any, third.model)) is world.first, "the last that was proven"
     assert world.in_force.fallback is None
+
+
+def test_on_a_line_that_stands_models_do_not_pile_up() -> None:
+    world, second, third = World(), Fake("second"), Fake("third")
+    waiting = world.part()
+    world.in_force.swap(cast(Inspector, second), cast(Inspector, world.first))
+    assert world.retired == [], "a part waits for it"
+    world.in_force.swap(cast(Inspector, third), cast(Inspector, world.first))
+    assert world.retired == [second], "no part has come, and none will"
+    assert [world.by(part) for part in (waiting, world.part())] == ["first", "third"]

@@ -3,19 +3,24 @@ that names another file. And recipes that are read again."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, Fault
 from agent.messages import ResultMessage
-from agent.model.choice import Choice, choose_model
-from agent.model.store import Installed, ModelStore
+from agent.model.choice import Choice, choose_model, opening_is_over
+from agent.model.store import YOUNG_S, Installed, ModelStore
 from agent.subscriber.control_client import give_command
-from tests.cameras.standalone_station import StandaloneStation
+from tests.cameras.standalone_station import START_S, StandaloneStation
 from tests.conftest import ROOT
 from tests.faults.test_model_swap import recipe_text, sha256_of
 from tests.model.model_line import WHO
@@ -51,6 +56,19 @@ class OneAtATime(StandaloneStation):
         give_command(self.endpoints["control"], "model", WHO, sha256)
         self.wait(lambda: "model swapped" in self.said())
 
+    @contextmanager
+    def without_photos(self) -> Iterator[None]:
+        """The camera's folder is none that it has."""
+        before = self.config.read_text()
+        self.config.write_text(before.replace("sample_tiles", "no_tiles"))
+        yield
+        self.config.write_text(before)
+
+    def ends(self) -> int:
+        """Started, it ends by itself: its exit code."""
+        command = [sys.executable, "-m", "agent", "run", str(self.config)]
+        return subprocess.run(command, cwd=ROOT, check=False, timeout=START_S).returncode
+
     def reload(self, said: str) -> None:
         """SIGHUP, until it has said what came of it."""
         assert self._process
@@ -73,9 +91,11 @@ def test_a_trial_outlives_a_stop_but_not_a_death(station: OneAtATime) -> None:
     station.swap()
     assert station.inspected().verdict == "reject"
     assert station.stop() == 0
+    with station.without_photos():
+        assert station.ends() == 78
     station.start()
     seen = station.inspected()
-    assert (seen.verdict, seen.model_sha256) == ("reject", other), "a stop in good order is no failure"
+    assert (seen.verdict, seen.model_sha256) == ("reject", other), "neither stop nor vain start is a failure of its own"
     station.kill()
     station.start()
     assert "model rolled back" in station.said()
@@ -144,11 +164,19 @@ def test_what_was_installed_is_used_until_the_config_names_another_file(store: M
 
 def test_a_trial_goes_on_or_back(store: ModelStore, tmp_path: Path) -> None:
     first, second = (store.stored(sha256_of(tmp_path / name)) for name in ("first", "second"))
-    store.write(installed(tmp_path, on_trial=True))
-    assert choose_model(store, tmp_path / "own") == Choice(second, first)
+    store.write(installed(tmp_path, on_trial=True, running=True))
     choice = choose_model(store, tmp_path / "own")
-    assert (choice.path, choice.rolled_back) == (first, True), "the process that went on with it has died"
+    assert (choice.path, choice.rolled_back) == (first, True), "the process that inspected by it has died"
     assert choose_model(store, tmp_path / "own") == Choice(first)
+    assert store.read() == installed(tmp_path).model_copy(update={"model": sha256_of(tmp_path / "first")})
+
+    store.write(installed(tmp_path, on_trial=True))
+    for _ in range(3):
+        assert choose_model(store, tmp_path / "own") == Choice(second, first)
+        opening_is_over(store)
+    assert choose_model(store, tmp_path / "own") == Choice(second, first)
+    assert choose_model(store, tmp_path / "own") == Choice(second, first), "it may have been stopped in opening it"
+    assert choose_model(store, tmp_path / "own").path == first, "twice in a row it was not"
 
 
 @pytest.mark.parametrize(
@@ -172,6 +200,14 @@ def test_a_record_that_makes_no_sense_keeps_the_station_down(store: ModelStore, 
 
 def test_files_that_nobody_needs_are_cleared_away_and_no_others(store: ModelStore, tmp_path: Path) -> None:
     (store.folder / "notes.onnx").write_text("somebody's")
-    second = sha256_of(tmp_path / "second")
+    first, second, new = sha256_of(tmp_path / "first"), sha256_of(tmp_path / "second"), store.add(b"just offered")
+    for sha256 in (first, second):
+        os.utime(store.stored(sha256), times=(0, time.time() - YOUNG_S - 1))
     store.clear([second])
-    assert {path.name for path in store.folder.iterdir()} == {"notes.onnx", f"{second}.onnx"}
+    assert {path.name for path in store.folder.iterdir()} == {"notes.onnx", f"{second}.onnx", f"{new}.onnx"}
+
+
+def test_a_folder_that_cannot_be_read_is_a_fault_of_the_one_command(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / ("x" * 300), tmp_path / "own")
+    with pytest.raises(Fault, match="file name too long: see that the station may read its state_dir"):
+        store.has("0" * 64)
