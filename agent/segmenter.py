@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime as ort
 
 from agent.config import TilingConfig
-from agent.errors import ConfigError, Fault, NoDecision
+from agent.errors import ConfigError, Fault, NoDecision, first_line
 from agent.inspection import Image, Reason
 from agent.judge import Segmentation
 from agent.model_contract import (
@@ -113,7 +113,7 @@ class Segmenter:
             raise ConfigError(f"model self-test: {refusal}: export the model again") from refusal
         except RuntimeError as error:
             kind = ConfigError if self.provider == "cpu" else Fault  # a GPU may be held by a process that is ending
-            raise kind(f"model self-test: it does not run ({_first_line(error)}): export the model again") from error
+            raise kind(f"model self-test: it does not run ({first_line(error)}): export the model again") from error
         self.bare_ms = statistics.median(segmentation.run_ms for segmentation in found)
         for sample, segmentation in zip(self.contract.golden, found, strict=True):
             areas_px = self._areas_px(segmentation)
@@ -200,8 +200,8 @@ def _open_session(content: bytes, path: Path, provider: Provider, threads: int) 
         session = _session(content, wanted, threads)
     except Exception as error:  # ORT raises a dozen unrelated types for a bad file
         if provider != "cpu" and _runs_on_cpu(content, threads):
-            raise Fault(f"provider '{provider}' refuses the model ({_first_line(error)}): see nvidia-smi") from error
-        raise ConfigError(f"model {path}: not a usable ONNX file ({_first_line(error)}): export it again") from error
+            raise Fault(f"provider '{provider}' refuses the model ({first_line(error)}): see nvidia-smi") from error
+        raise ConfigError(f"model {path}: not a usable ONNX file ({first_line(error)}): export it again") from error
     active = session.get_providers()
     if active[0] != wanted:
         raise ConfigError(
@@ -257,7 +257,3 @@ def _decode(sample: GoldenSample) -> Image:
     if image is None:
         raise ConfigError(f"golden sample '{sample.name}' is not an image: export the model again")
     return np.asarray(image, np.uint8)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:160]
