@@ -1,8 +1,10 @@
 """Is every stage making progress? The PLC's heartbeat and systemd's watchdog advance only while it is so.
 
 Idle is not hung: a stage is judged only while it is busy. Over its budget by more than GRACE_MS the
-heartbeat falls silent; EXIT_MS after that the process is ended, and systemd starts a clean one. So it is when this
-computer has slept: CLOCK_MONOTONIC stood still while the belt went on, and no deadline of a part is true any more.
+heartbeat falls silent; EXIT_MS after that the process is ended, and systemd starts a clean one. Whoever looks late
+(the process was stopped, a virtual machine was moved) finds all others late, too, and gives them EXIT_MS, once. The
+process ends as well when this computer has slept: CLOCK_MONOTONIC stood still while the belt went on, and no deadline
+of a part is true any more.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ IDLE_MS = 100
 """So long the loop waits for a part before it looks round."""
 DELIVER_MS = 250
 """Judge, journal row and the hand-over to the link: some ms; a slow disk is waited for `journal.wait_ms` at most."""
+LATE_LOOK_NS = 1_000_000_000
+READINGS = 5
 
 
 @dataclass
@@ -55,12 +59,15 @@ class Stage:
         return (now_ns - begun_ns) / 1e6 - self.budget_ms if begun_ns else 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Health:
     """All stages of a station."""
 
     stages: tuple[Stage, ...]
-    _slept_ns: int = field(default_factory=lambda: slept_ns())
+    _slept_ns: int = field(default_factory=lambda: slept_before_ns())
+    _looked_ns: int = 0
+    _spared_ns: int = 0
+    """When a stage that hangs was found by a late look; 0 = it was not."""
 
     def worst(self, now_ns: int) -> tuple[Stage, float]:
         """The stage most over its budget, and by how many ms."""
@@ -76,20 +83,18 @@ class Health:
         return stage if over_ms > GRACE_MS + EXIT_MS else None
 
     def end_if_hung(self, now_ns: int) -> None:
-        """End the process, for a clean restart, when a stage hangs: called by the link's thread, which does not.
+        """End the process, for a clean restart, when a stage hangs: called by the link's thread alone, which does not.
 
         And when the computer has slept.
         """
-        slept_ms = (slept_ns() - self._slept_ns) / 1e6
-        if slept_ms > SLEPT_MS:
-            log.critical(
-                "this computer slept for %.0f ms: exit for a clean restart; forbid it: systemctl mask sleep.target",
-                slept_ms,
-                extra=about(Happening.COMPUTER_SLEPT),
-            )
-            end_process()
+        self.end_if_slept()
+        late, self._looked_ns = now_ns - self._looked_ns > LATE_LOOK_NS, now_ns
         hung = self.hung(now_ns)
-        if hung is not None:
+        if hung is None:
+            self._spared_ns = 0
+        elif late and not self._spared_ns:
+            self._spared_ns = now_ns
+        elif now_ns - self._spared_ns >= EXIT_MS * 1e6:
             log.critical(
                 "stage '%s' hangs over its budget of %.0f ms: exit for a clean restart",
                 hung.name,
@@ -98,10 +103,26 @@ class Health:
             )
             end_process()
 
+    def end_if_slept(self) -> None:
+        """End the process when the computer has slept since this was made; in any thread."""
+        slept_ms = (slept_ns() - self._slept_ns) / 1e6
+        if slept_ms > SLEPT_MS:
+            log.critical(
+                "this computer slept for %.0f ms: exit for a clean restart; forbid it: systemctl mask sleep.target",
+                slept_ms,
+                extra=about(Happening.COMPUTER_SLEPT),
+            )
+            end_process()
+
 
 def slept_ns() -> int:
     """For how long this computer has been suspended since it was switched on; read in this order never too much."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
+
+
+def slept_before_ns() -> int:
+    """The same, never too little: a thread that is held up between the two clocks must not count as a sleep later."""
+    return min(-time.monotonic_ns() + time.clock_gettime_ns(time.CLOCK_BOOTTIME) for _ in range(READINGS))
 
 
 @dataclass(frozen=True)

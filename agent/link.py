@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from agent.errors import Fault
 from agent.health import IDLE_MS
 from agent.inspection import Trigger
 from agent.operators_hand import OperatorsHand
@@ -20,9 +21,10 @@ IDLE_S = IDLE_MS / 1000
 def each_in_time(
     waiting: SimpleQueue[Trigger], begin: Callable[[Trigger], bool], stop: threading.Event
 ) -> Iterator[Trigger | None]:
-    """Every part in `waiting`, until `stop`, that `begin` says is still open; None when there was none for IDLE_S.
+    """Every part in `waiting`, until `stop`, that `begin` says is still open; None in place of one that is not.
 
-    A part whose deadline has passed while it waited is not begun: that time belongs to the next.
+    A part whose deadline has passed while it waited is not begun: that time belongs to the next. None as well when
+    there was none for IDLE_S: whoever waits shows that it does not hang.
     """
     while not stop.is_set():
         try:
@@ -30,8 +32,17 @@ def each_in_time(
         except Empty:
             yield None
             continue
-        if begin(trigger):
-            yield trigger
+        yield trigger if begin(trigger) else None
+
+
+def late_again(progressing: bool, late: bool) -> bool:
+    """Is the link's thread late at this look? Raises Fault when it was so at the one before: it hangs.
+
+    (A process that was stopped and goes on finds it late, once.)
+    """
+    if late and not progressing:
+        raise Fault("the link's thread hangs: exit for a clean restart")
+    return not progressing
 
 
 class Link(Protocol):
@@ -40,7 +51,10 @@ class Link(Protocol):
     operator: OperatorsHand
 
     def wait_for_triggers(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
-        """Block until parts can be announced; `waiting` is told why not, about once a second. False: `stop` came."""
+        """Block until parts can be announced; `waiting` is told why not, about once a second. False: `stop` came.
+
+        Raises Fault when the link's thread hangs.
+        """
         ...
 
     def set_ready(self) -> None:

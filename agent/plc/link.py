@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from agent.health import Health
 from agent.inspection import Reason, Trigger
 from agent.journal.journal import Journal
-from agent.link import IDLE_S, each_in_time
+from agent.link import IDLE_S, each_in_time, late_again
 from agent.operator_orders import OperatorOrders
 from agent.operators_hand import OperatorsHand
 from agent.part_id_latch import PartIdLatch
@@ -71,11 +71,12 @@ class PlcLink:
 
     def wait_for_triggers(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
         """Block until the PLC's map has been read; `waiting` is told why not, about once a second."""
-        said_s = 0.0
+        said_s, late = 0.0, False
         while not self._seen_map.wait(IDLE_S):
             if stop.is_set():
                 return False
             if time.monotonic() - said_s >= 1.0:
+                late = late_again(self.progressing(), late)
                 waiting(self._log.trouble or "PLC: connecting")
                 said_s = time.monotonic()
         return True
@@ -144,8 +145,7 @@ class PlcLink:
     def close(self, within_s: float = DRAIN_S + CLOSE_S) -> None:
         """Let the PLC decide the parts already settled, show it OFFLINE, then end the thread."""
         end_s = time.monotonic() + within_s
-        drained_s = min(time.monotonic() + DRAIN_S, end_s)
-        settled = self._undecided()
+        drained_s, settled = min(time.monotonic() + DRAIN_S, end_s), self._undecided()
         while self._worker.alive and settled & self._undecided() and time.monotonic() < drained_s:
             time.sleep(0.01)
         self._ready = False

@@ -17,7 +17,7 @@ from agent.errors import Fault
 from agent.health import Health
 from agent.inspection import PlcAction, Reason, Trigger
 from agent.journal.journal import Journal
-from agent.link import each_in_time
+from agent.link import each_in_time, late_again
 from agent.operator_orders import OperatorOrders
 from agent.operators_hand import OperatorsHand
 from agent.plc.decision import Closed, Decision, Situation
@@ -110,9 +110,10 @@ class StandaloneLink:
 
     def wait_for_triggers(self, waiting: Callable[[str], None], stop: threading.Event) -> bool:
         """Block until parts can be seen; `waiting` is told why not yet, about once a second."""
-        said_s = 0.0
+        said_s, late = 0.0, False
         while trouble := self._blind():
             if time.monotonic() - said_s >= WAITING_S:
+                late = late_again(self.progressing(), late)
                 waiting(trouble)
                 said_s = time.monotonic()
             if stop.wait(TICK_S):
@@ -139,7 +140,7 @@ class StandaloneLink:
     def deliver(self, decision: Decision) -> bool:
         """Settle, journal, complete. False: the deadline has settled it before; this verdict is only recorded."""
         key = decision.trigger.key
-        self._health.end_if_hung(time.monotonic_ns())  # a sleep that nobody has noticed yet: no deadline is true
+        self._health.end_if_slept()  # nobody may have noticed yet: no deadline is true
         with self._lock:
             self._expire(decision.settled_ns)
             settled = self._ledger.settle(decision)

@@ -113,6 +113,7 @@ def test_a_part_whose_deadline_passes_while_it_waits_is_not_begun(hurried: Line)
     time.sleep(1.2 * SHORT_MS / 1000)
     hurried.judge(first)
     announced(hurried)
+    assert hurried.next() is None, "the loop comes round for the second: it does not hang"
     third = hurried.next()
     assert third
     assert third.seq == 3
