@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ settings.register_profile("same", derandomize=True, **_QUIET)
 settings.register_profile("explore", derandomize=False, max_examples=1000, **_QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
-FIRST = ("tests/cameras", "tests/export", "tests/faults", "tests/plc")
-"""The longest files lie there: begun last, one of them would run on beside idle processes."""
+FIRST = ("tests/export", "tests/cameras", "tests/faults", "tests/plc")
+"""The longest tests lie there, the longest of all first: begun last, one of them would run on beside idle processes."""
 ONE_AT_A_TIME = "pytestmark = pytest.mark.gige"
 
 
@@ -62,6 +63,25 @@ class OnePort(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OnePort:
     """With -n."""
     return OnePort(config, log)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_found() -> Iterator[None]:
+    """A command silences what its process logs; here that is the tests' own process, and the next one listens."""
+    disabled, levels = logging.root.manager.disable, _levels()
+    yield
+    if logging.root.manager.disable != disabled:
+        logging.disable(disabled)
+    for name, level in _levels().items():
+        if level != levels.get(name, logging.NOTSET):
+            logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+
+
+def _levels() -> dict[str, int]:
+    """Of the loggers that commands and tests quieten."""
+    loggers = logging.root.manager.loggerDict.items()
+    return {name: logger.level for name, logger in loggers
+            if isinstance(logger, logging.Logger) and name.startswith(("agent", "asyncio", "pymodbus"))}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

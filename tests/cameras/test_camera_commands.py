@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import signal
@@ -92,7 +91,6 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     interval_s = sys.getswitchinterval()
     yield Run(capsys, monkeypatch)
     sys.setswitchinterval(interval_s)
-    logging.getLogger("agent.cameras.drivers").setLevel(logging.NOTSET)
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

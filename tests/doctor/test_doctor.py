@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import socket
 import sys
@@ -47,7 +46,6 @@ def doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     interval_s = sys.getswitchinterval()
     yield run
     sys.setswitchinterval(interval_s)
-    logging.getLogger("agent").setLevel(logging.NOTSET)
 
 
 def test_a_good_station_is_told_in_json(tiny_model: Path, tmp_path: Path, doctor: Doctor) -> None:
