@@ -3,8 +3,10 @@
 #
 #   unshare --net --mount --pid --fork --mount-proc --kill-child world.sh FOLDER ROOT COMMAND…
 #
-# Disks are this computer's with a layer in memory over them: what a command writes goes with the namespaces.
+# Disks are this computer's without Linegate, with a layer in memory over them: what a command writes goes with the
+# namespaces.
 set -euo pipefail
+source "$(dirname "$0")/../service/hidden.sh"
 folder=$1 root=$2
 shift 2
 
@@ -14,11 +16,14 @@ for address in 192.168.10.20/32 192.168.10.1/24 192.168.30.10/32 192.168.30.1/24
 done
 mkdir "$folder/disk"
 mount -t tmpfs tmpfs "$folder/disk"
+hidden=$folder/disk/hidden
+mkdir "$hidden"
+hide "$hidden"
 layer=0
 for place in /etc /opt /var/lib "$root"; do
     layers=$folder/disk/$((++layer))
-    mkdir -p "$layers/upper" "$layers/work"
-    mount -t overlay -o "lowerdir=$place,upperdir=$layers/upper,workdir=$layers/work" overlay "$place"
+    mkdir -p "$layers/upper" "$layers/work" "$hidden$place"
+    mount -t overlay -o "lowerdir=$hidden$place:$place,upperdir=$layers/upper,workdir=$layers/work" overlay "$place"
 done
 mkdir -p /etc/linegate /var/lib/linegate /opt/vendor
 cp -r "$root/config/recipes" "$root/config/line.toml" /etc/linegate

@@ -3,10 +3,11 @@
 #
 #   unshare --mount --propagation private boot.sh FOLDER
 #
-# Its disk is this computer's with a layer in memory over it: what it writes there goes with it. FOLDER
-# (tests/service/machine.py fills it) has an empty `disk`, and in `shared`, a line each, what of this computer
+# Its disk is this computer's without Linegate, with a layer in memory over it: what it writes there goes with it.
+# FOLDER (tests/service/machine.py fills it) has an empty `disk`, and in `shared`, a line each, what of this computer
 # it sees as it is, FROM TO; and `units`, all that systemd is to find.
 set -euo pipefail
+source "$(dirname "$0")/hidden.sh"
 added=0
 
 outside() {
@@ -52,6 +53,7 @@ inside() {
 build_disk() {
     mount -t tmpfs tmpfs "$1"
     mkdir "$1"/{upper,work,root}
+    hide "$1/upper"
     cd "$1"
     mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root
     cd root

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.service.disk import Computer, Computers, checkout, why_not
+from tests.service.disk import SCRIPT, UV, Computer, Computers, checkout, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
@@ -64,6 +65,20 @@ def _add_station(computer: Computer, model: Path) -> None:
 def installed(computers: Computers, request: pytest.FixtureRequest) -> Iterator[Computer]:
     with computers.start(request.node.name, "installed") as computer:
         yield computer
+
+
+INSTALLED_HERE = """
+mount -t tmpfs tmpfs "$1"
+mount -t tmpfs tmpfs /var/lib
+mkdir -p /var/lib/linegate/line1 "$1/layers"
+exec "$2" "$1/layers" bare - "$3" "$1" ls -A /var/lib
+"""
+
+
+def test_what_is_installed_on_this_computer_is_not_there(tmp_path: Path) -> None:
+    """Nor could it be harmed: see disk.sh."""
+    command = ["unshare", "--mount", "bash", "-euc", INSTALLED_HERE, "-", tmp_path, SCRIPT, UV]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""
 
 
 def _version(computer: Computer, link: str = "current") -> str:
