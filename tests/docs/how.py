@@ -45,9 +45,6 @@ BEFORE = {
 }
 """What a person does with hands."""
 
-ENDS_WITH: dict[str, int] = {}
-"""Commands that are there to show a refusal."""
-
 SETS_UP = "it sets up an environment, from a package index"
 TRAINS = "it trains"
 HANDS = "it asks for hands at the PLC"

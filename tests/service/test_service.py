@@ -17,6 +17,7 @@ import pytest
 from agent.local_line import LineOptions
 from agent.log.happening import Happening
 from agent.plc.register_map import Status
+from agent.subscriber.control_client import give_command
 from tests.faults.plc_memory import HeartbeatWatch, PlcMemory
 from tests.faults.sizes import sized
 from tests.faults.slow_subscribers import bad_peers
@@ -104,7 +105,11 @@ def test_stop_leaves_the_plc_offline(machine: Machine, line: ServiceLine, memory
     """Also while images wait for the archive, and for subscribers who do not read them."""
     frozen = bad_peers(line.endpoints, never_reads=2, frozen=2)
     with frozen, HeartbeatWatch(line.settings["plc"]["port"]) as watch:
-        took_s = line.stop_station()
+        begun_s = time.monotonic()
+        machine.systemctl("stop", "--no-block", line.unit)
+        machine.run("systemctl", "kill", "--signal=TERM", line.unit)  # once more: somebody is impatient
+        line.stop_station()
+        took_s = time.monotonic() - begun_s
         assert not Status(memory.agent("STATUS")) & (Status.ONLINE | Status.READY)
         assert took_s < STOP_LIMIT_S
         time.sleep(STILL_S)
@@ -159,6 +164,8 @@ def test_reload_reads_the_recipe_again_without_a_stop(machine: Machine, line: Se
     recipe.write_text(recipe.read_text().replace('"magnetic_tile"', '"tile_2"'))
     machine.systemctl("reload", line.unit)
     wait_until(lambda: line.rows()[-1]["recipe"] == "tile_2", "parts are judged by it")
+    give_command(line.endpoints["control"], "job", "R. Diaz", "1")
+    assert json.loads((line.journal.parent / "operator.json").read_text())["job"] == 1, "a restart obeys it too"
     assert machine.main_pid(line.unit) == pid
 
 
