@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 UNIT = ROOT / "systemd" / "linegate@.service"
 DROP_INS = {path.stem: path for path in (ROOT / "systemd" / "drop-ins").glob("*.conf")}
-BARE, ALL, LIMIT = 13, 20, 20
+BARE, ALL = 13, 20
 """What may stand open, in tenths of systemd's measure, of 10: the unit alone, and with all of its drop-ins."""
 MAY_COST = {"low-port": 4, "gpu": 3, "serial": 3, "usb-camera": 3, "realtime": 4}
 """What one of them adds at most; any other nothing."""
@@ -43,7 +43,6 @@ def test_systemd_finds_it_in_order_and_closed(names: list[str], tmp_path: Path) 
     unit = _installed(tmp_path, names)
     verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stderr) == (0, "")
-    assert allowed <= LIMIT
     command = ["systemd-analyze", "security", "--offline=true", f"--threshold={allowed}", unit]
     exposed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert exposed.returncode == 0, exposed.stdout[-200:] + exposed.stderr

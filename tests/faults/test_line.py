@@ -237,4 +237,4 @@ def test_a_corrupt_model_stops_the_station(linegate: Linegate, tmp_path: Path, t
     config = tmp_path / "station.toml"
     config.write_text(to_toml(folder_station(tmp_path, corrupt)))
     one_error_line(linegate("run", config), "no exported model, or not all of it")
-    assert not (tmp_path / "state").exists(), "a station that cannot run must not use up an agent epoch"
+    assert not (tmp_path / "state" / "agent_epoch").exists(), "a station that cannot run must not use up an agent epoch"
