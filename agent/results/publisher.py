@@ -6,6 +6,7 @@ images are left out first, then the oldest messages, never a row of the journal.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -114,9 +115,9 @@ class Publisher:
         poller.register(self._socket, zmq.POLLIN)
         status, taken_s, sent_s = self._beat(), 0.0, 0.0
         while not self._worker.ending.is_set():
-            poller.poll(100)
+            poller.poll(0 if self._queue else 100)
             self._subscriptions.take()
-            self._send_queued()
+            self._send_queued(taken_s + STATUS_S)
             now_s = time.monotonic()
             greet = now_s - sent_s >= GREETING_S and self._subscriptions.any_new(self._topics["status"])
             if now_s - taken_s >= STATUS_S:  # whoever comes and goes all the time must not hear the same one for ever
@@ -125,22 +126,28 @@ class Publisher:
                 continue
             self._socket.send_multipart([self._topics["status"], status.model_copy(update=self._reach()).to_bytes()])
             sent_s = now_s
-        self._send_queued()
+        self._send_queued(math.inf)
         self._socket.close()
 
-    def _send_queued(self) -> None:
+    def _send_queued(self, until_s: float) -> None:
+        """One message at least; what does not get its turn until then waits, for the pulse cannot."""
         with suppress(BlockingIOError):  # nothing rang: the poll timed out or the other socket woke us
             os.eventfd_read(self._bell)
         while self._queue:
-            with self._lock:
-                message, seen = self._queue.popleft()
-                self._queued_bytes -= _nbytes(seen)
-            if isinstance(message, EventMessage):
-                self._socket.send_multipart([self._topics["event"], message.to_bytes()])
-                continue
-            payload = self._images.encode(seen) if seen and self._subscriptions.include(self._topics["result"]) else []
-            header = message.model_copy(update={"parts": [part for part, _ in payload]})
-            self._socket.send_multipart([self._topics["result"], header.to_bytes(), *(frame for _, frame in payload)])
+            self._send_next()
+            if time.monotonic() >= until_s:
+                return
+
+    def _send_next(self) -> None:
+        with self._lock:
+            message, seen = self._queue.popleft()
+            self._queued_bytes -= _nbytes(seen)
+        if isinstance(message, EventMessage):
+            self._socket.send_multipart([self._topics["event"], message.to_bytes()])
+            return
+        payload = self._images.encode(seen) if seen and self._subscriptions.include(self._topics["result"]) else []
+        header = message.model_copy(update={"parts": [part for part, _ in payload]})
+        self._socket.send_multipart([self._topics["result"], header.to_bytes(), *(frame for _, frame in payload)])
 
     def _reach(self) -> dict[str, Any]:
         """How far the record goes, now."""

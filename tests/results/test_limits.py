@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import islice
@@ -233,6 +234,33 @@ def test_then_the_oldest_messages_and_counts_them(
 
 
 # --- the pulse -------------------------------------------------------------------------------------------------------
+
+
+def test_the_pulse_comes_though_there_is_always_more_to_send(
+    outlet: Outlet, live: zmq.Socket[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part is completed while the photo of the one before is encoded, and so on: the queue is never empty."""
+    inspect_pictured(outlet, 1)
+    (message,), (_, ended) = heard(live, 1), pictured(1)
+    encode, over = outlet.publisher._images.encode, threading.Event()
+
+    def encode_meanwhile(seen: Inspection) -> Payload:
+        if not over.is_set():
+            outlet.publisher.publish(message, ended)
+        return encode(seen)
+
+    monkeypatch.setattr(outlet.publisher._images, "encode", encode_meanwhile)
+    outlet.publisher.publish(message, ended)
+    pulses, results, end_s = 0, 0, time.monotonic() + PATIENCE_S
+    try:
+        while pulses < 2:
+            assert live.poll(PATIENCE_S * 1000), "nothing comes any more"
+            head = live.recv_multipart()[0]
+            pulses, results = pulses + head.endswith(b"/status/"), results + head.endswith(b"/result/")
+            assert time.monotonic() < end_s, "no pulse comes, only results"
+    finally:
+        over.set()
+    assert results > 10, "parts go on beside it"
 
 
 def test_whoever_comes_is_told_at_once_how_the_station_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
