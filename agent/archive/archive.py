@@ -6,7 +6,6 @@ A disk that fails holds images back; when too many wait, further ones are lost, 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from agent.config import Config
 from agent.ending import Ending
 from agent.errors import in_words
 from agent.event import Event
+from agent.give_way import thread_gives_way
 from agent.identity import Identity
 from agent.inspection import Inspection, Verdict
 from agent.journal.journal import Journal
@@ -46,8 +46,6 @@ RETRY_S = 0.5
 IDLE_S = 1.0
 SCAN_PAUSE_S = 0.002
 """The deadline path is in the same interpreter."""
-NICENESS = 10
-"""Encoding gives way to the deadline path."""
 TOO_SLOW = "images come faster than the disk takes them"
 NOT_THERE = "the journal's disk is too slow: its rows go without images"
 
@@ -132,7 +130,7 @@ class Archive:
     # --- the archive's thread ----------------------------------------------------------------------------------
 
     def _keep_forever(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread_gives_way()
         scan = self._scan()
         while True:
             taken = self._next(next(scan, IDLE_S))

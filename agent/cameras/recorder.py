@@ -6,7 +6,6 @@ What cannot be stored in time is lost to the recording, never to the station.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import deque
 from dataclasses import replace
@@ -18,6 +17,7 @@ from agent.cameras import Driver
 from agent.cameras.inbox import Inbox
 from agent.cameras.recording import RecordingWriter
 from agent.errors import Fault, LinegateError, UsageError, in_words
+from agent.give_way import thread_gives_way
 from agent.inspection import Frame
 
 log = logging.getLogger(__name__)
@@ -26,8 +26,6 @@ WAITING_FRAMES = 32
 """Held in memory until they are stored."""
 WAITING_NOTES = 10_000
 CLOSE_S = 5.0
-NICENESS = 10
-"""Encoding gives way to the deadline path."""
 NO_PIXELS = np.zeros((0, 0), np.uint8)
 
 
@@ -84,7 +82,7 @@ class Recorder:
         log.info("recording: %d frames stored in %s, %d lost", self.stored, self._folder, self.lost)
 
     def _store_forever(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread_gives_way()
         try:
             while (waiting := self._next()) is not None:
                 self._store(*waiting)

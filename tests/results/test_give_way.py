@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from agent.archive.command import collect
 from agent.errors import ConfigError
-from agent.give_way import NICENESS
+from agent.give_way import NICENESS, thread_gives_way
 from agent.journal.backup import run_backup
 from agent.journal.check import run_check
 from agent.journal.export import run_export
@@ -36,3 +37,13 @@ def test_a_command_gives_way_before_it_reads(
     with pytest.raises((ConfigError, SystemExit)):
         command(tmp_path / "none.toml")
     assert asked == [NICENESS]
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, NICENESS), (NICENESS + 5, NICENESS + 5)])
+def test_a_thread_gives_way_and_never_asks_for_more(before: int, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit with Nice=15: the kernel would refuse it 10."""
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "getpriority", lambda _, thread: before)
+    monkeypatch.setattr(os, "setpriority", lambda _, thread, niceness: asked.append((thread, niceness)))
+    thread_gives_way()
+    assert asked == [(threading.get_native_id(), after)]
