@@ -14,7 +14,7 @@ UNIT = ROOT / "systemd" / "linegate@.service"
 DROP_INS = {path.stem: path for path in (ROOT / "systemd" / "drop-ins").glob("*.conf")}
 BARE, ALL = 13, 20
 """What may stand open, in tenths of systemd's measure, of 10: the unit alone, and with all of its drop-ins."""
-MAY_COST = {"low-port": 4, "gpu": 3, "serial": 3, "usb-camera": 3, "realtime": 4}
+MAY_COST = {"low-port": 4, "gpu": 3, "serial": 3, "usb-camera": 3, "realtime": 4, "no-user-namespace": 2}
 """What one of them adds at most; any other nothing."""
 
 
@@ -34,6 +34,12 @@ def test_a_drop_in_opens_its_devices_and_no_others(drop_in: str, node: str) -> N
     assert "DevicePolicy=closed" in lines
     assert f"DeviceAllow={node} rw" in lines
     assert "PrivateDevices=yes" in UNIT.read_text().splitlines(), "whoever needs none sees none"
+
+
+def test_a_model_that_is_tried_out_and_takes_all_memory_does_not_stop_the_station() -> None:
+    """By default systemd stops a unit of which the kernel kills any process; the station's own end is a restart."""
+    lines = UNIT.read_text().splitlines()
+    assert {"MemoryMax=2G", "OOMPolicy=continue", "Restart=always"} <= set(lines)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
