@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agent.doctor.looking import NotKnown
+from agent.doctor.looking import NotKnown, looked, read
 from agent.doctor.subject import Subject
 from agent.finding import Finding, doubtful, right, unknown, wrong
 
@@ -24,6 +24,8 @@ def examine_service(subject: Subject) -> Iterator[Finding]:
         yield unknown("service", f"not known: {why}")
         return
     yield from judge_service(subject.unit, found, subject.running, subject.path)
+    if found.get("LoadState") == "loaded":
+        yield looked("user namespace", lambda: check_user_namespace(subject.root, found))
 
 
 def judge_service(unit: str, found: Mapping[str, str], running: bool, config: Path) -> Iterator[Finding]:
@@ -42,6 +44,16 @@ def judge_service(unit: str, found: Mapping[str, str], running: bool, config: Pa
     yield _judge_state(unit, found, running)
     yield _judge_watchdog(found)
     yield _judge_restart(found)
+
+
+def check_user_namespace(root: Path, found: Mapping[str, str]) -> Finding:
+    """What the unit wants, this computer must allow. `root`: of proc."""
+    wanted, most = found.get("PrivateUsers", "?"), read(root / "proc/sys/user/max_user_namespaces")
+    text = f"PrivateUsers={wanted}, user.max_user_namespaces = {most}"
+    if wanted == "yes" and most == "0":
+        return wrong("user namespace", text, "the service ends with 217/USER before it begins: systemd/install --with "
+                     "no-user-namespace")  # fmt: skip
+    return right("user namespace", text)
 
 
 def _judge_enabled(unit: str, found: Mapping[str, str]) -> Finding:

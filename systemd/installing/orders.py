@@ -9,8 +9,9 @@ from installing.changes import Changes
 from installing.instances import restart, running, stop_all
 from installing.places import CACHE, COMMAND, CONFIG, STATE, USER, Program
 from installing.refused import Refused
-from installing.service_files import parse_with, remove_service_files, write_service_files
+from installing.service_files import installed_drop_ins, parse_with, remove_service_files, write_service_files
 from installing.source import CHECKOUT, Source
+from installing.user_namespaces import require_user_namespaces
 from installing.version import (
     build,
     install_system_packages,
@@ -25,7 +26,9 @@ RECIPE = "recipes/magnetic_tile.toml"
 
 def install(program: Program, source: Source, drop_ins: list[str], changes: Changes) -> None:
     """This version, beside the one that runs; then the switch. Raises Refused: the old one runs as before."""
-    wanted = parse_with(drop_ins, CHECKOUT / "systemd" / "drop-ins")
+    sources = CHECKOUT / "systemd" / "drop-ins"
+    wanted = parse_with(drop_ins, sources)
+    require_user_namespaces([*wanted, *installed_drop_ins()], sources)
     install_system_packages(source, changes)
     _make_user(changes)
     build(program, source, changes)

@@ -26,7 +26,7 @@ from agent.doctor.processor import (
 from agent.doctor.real_time import check_real_time
 from agent.doctor.record import examine_record
 from agent.doctor.running import holder_of
-from agent.doctor.service import judge_service
+from agent.doctor.service import check_user_namespace, judge_service
 from agent.doctor.ticks import times_of
 from agent.doctor.time_sync import examine_time, judge_clock
 from agent.doctor.versions import examine_versions, judge_libraries, versions_tested
@@ -250,3 +250,15 @@ def test_the_service_is_judged(changed: dict[str, str], subject_: str, level: Le
     assert told[subject_].level is level
     if not changed:
         assert {finding.level for finding in told.values()} == {Level.RIGHT}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "most", "level"), [("yes", "96365", Level.RIGHT), ("yes", "0", Level.WRONG), ("no", "0", Level.RIGHT)]
+)
+def test_a_unit_that_wants_a_user_namespace_must_be_allowed_one(
+    wanted: str, most: str, level: Level, tmp_path: Path
+) -> None:
+    root = tree(tmp_path, {"proc/sys/user/max_user_namespaces": most})
+    told = check_user_namespace(root, {"PrivateUsers": wanted})
+    assert told.level is level
+    assert level is Level.RIGHT or told.remedy.endswith("systemd/install --with no-user-namespace")

@@ -178,6 +178,21 @@ def test_uninstall_leaves_the_data_and_purge_nothing(installed: Computer, new: P
     assert "linegate" not in installed.path("/etc/passwd").read_text() + installed.path("/etc/group").read_text()
 
 
+def test_a_computer_without_user_namespaces_needs_a_drop_in_and_is_told_so(installed: Computer, old: Path) -> None:
+    none = installed.path("/run/none")
+    none.write_text("0\n")
+    installed.run("mount", "--bind", "/run/none", "/proc/sys/user/max_user_namespaces")
+    shutil.rmtree(installed.path("/etc/systemd/system/linegate@line1.service.d"))  # realtime does without, too
+    before = installed.state()
+    refused = installed.install(old)
+    assert (refused.returncode, refused.stderr.count("\n"), installed.state()) == (1, 1, before)
+    assert "user.max_user_namespaces = 0" in refused.stderr
+    assert "systemd/install --with no-user-namespace" in refused.stderr
+    done = installed.install(old, "--with", "no-user-namespace")
+    assert done.returncode == 0, done.stderr
+    assert installed.install(old).stdout == "nothing to do\n"
+
+
 def _linegate(computer: Computer) -> set[str]:
     return {f"/{path}" for path in computer.state() if "linegate" in path}
 
