@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agent.camera_config import ConfigPath
 from agent.default_endpoints import CONTROL, REPLAY, RESULTS
+from agent.health import DELIVER_MS
 from agent.toml import Milliseconds, Strict
 
 GB = 1e9
@@ -37,12 +38,21 @@ class PublisherConfig(Strict):
         return self
 
 
+def _in_delivery(wait_ms: float) -> float:
+    if wait_ms > DELIVER_MS:
+        raise ValueError(
+            f"should be at most {DELIVER_MS}: a station that waits longer for a row counts as hung, and its heartbeat "
+            "falls silent; the row is written all the same when the wait is over"
+        )
+    return wait_ms
+
+
 class JournalConfig(Strict):
     """The record of every trigger."""
 
     required: bool = False
     """True: a verdict whose row is not on disk in time becomes NO_DECISION."""
-    wait_ms: Milliseconds = 2.0
+    wait_ms: Annotated[Milliseconds, AfterValidator(_in_delivery)] = 2.0
     keep_days: int = Field(default=730, ge=1)
     """So many days on which parts were recorded stay; the rows of older ones go."""
     max_gb: float = Field(default=10.0, gt=0)

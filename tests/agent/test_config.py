@@ -71,6 +71,7 @@ ARAVIS = 'driver = "aravis"\ndevice = "x"\n'
         ),
         ("[plc]", "[shifts]\nstarts = {}\n[plc]", "'shifts.starts': should have at least 1 item (found {})"),
         ("[plc]", "[shifts]\nstarts = 3\n[plc]", "'shifts.starts': should be a table (found 3)"),
+        ("[plc]", "[journal]\nwait_ms = 251\n[plc]", "'journal.wait_ms': should be at most 250: a station that waits"),
         ("[plc]", "[plc", "not valid TOML"),
         ("min_pitch_ms = 50", "min_pitch_ms = 20", "parts could be confused"),
         ('mode = "hardware"', 'mode = "announced"', "it can do 'every_frame', 'hardware'"),

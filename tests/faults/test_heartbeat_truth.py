@@ -2,19 +2,21 @@
 
 camera   the photo to come is a FIFO: cv2.imread waits for it as for a device that has died
 model    the graph holds a loop without end: session.run does not come back
-loop     another program holds the journal locked and the station is set to wait for its row: `deliver` does not return
+loop     another program holds the journal locked and the station waits for its row too long: `deliver` does not return
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 from typing import Any
 
 import cv2
@@ -25,6 +27,7 @@ from agent.health import DELIVER_MS, EXIT_MS, GRACE_MS, IDLE_MS
 from agent.local_line import DECIDE_MS, LineOptions, to_toml
 from agent.open_station import SEGMENT_BUDGET_MS
 from agent.procedural import render_tile
+from tests.conftest import ROOT
 from tests.faults.observed_line import ObservedLine
 from tests.faults.plc_memory import HeartbeatWatch
 from tests.faults.report import Finding, Report
@@ -50,9 +53,17 @@ class FolderLine(ObservedLine):
     """The station photographs one file over and over; the belt only brings triggers."""
 
     def __init__(self, model: Path, photo: Path) -> None:
-        changes = {"journal": {"wait_ms": 5000}}
-        super().__init__(LineOptions(seconds=60, rate_per_s=RATE_PER_S, model=model), changes)
+        super().__init__(LineOptions(seconds=60, rate_per_s=RATE_PER_S, model=model))
         self.photo = photo
+
+    def start(self, name: str, arguments: list[str]) -> Popen[bytes]:
+        if name != "station":
+            return super().start(name, arguments)
+        command = [sys.executable, "-m", "tests.faults.patient_station", str(self.config)]
+        with self.log(name).open("ab") as log:
+            process = Popen(command, stdin=DEVNULL, stdout=log, stderr=log, cwd=ROOT)
+        self._processes[name] = self.processes[name] = process
+        return process
 
     def _simulator_arguments(self, settings: dict[str, Any]) -> list[str]:
         return [*super()._simulator_arguments(settings), "--blank"]

@@ -39,7 +39,7 @@ class MonitoredStation:
             "calibration": {"x_mm_per_px": 0.1, "y_mm_per_px": 0.1},
             "model": {"path": str(ROOT / "models/magnetic_tile.onnx"), "provider": "cpu"},
             "publisher": self.endpoints,
-            "journal": {"wait_ms": 5000},
+            "journal": {"wait_ms": 250},
         }
         path = folder / "station.toml"
         path.write_text(to_toml(settings | tables))
