@@ -11,6 +11,7 @@ from agent.cameras.open_camera import ordered_size
 from agent.check.cameras import check_camera, check_serial_device
 from agent.check.first_picture import check_first_picture
 from agent.check.folders import check_room, check_state_dir
+from agent.check.memory import check_memory
 from agent.check.neighbours import check_neighbours
 from agent.check.network import check_network
 from agent.check.plausible import check_units
@@ -96,6 +97,7 @@ def _look_at_tables(config: Config, sound: Set[str], paths: dict[str, Path], pro
         check_state_dir(config.station.state_dir, problems)
     if {"station", "journal"} <= sound:
         check_room(config, problems, "archive" in sound)
+    check_memory(config, sound, problems)
     if {"station", "publisher", "metrics", "plc_table", "camera"} <= sound:
         check_neighbours(config, problems)
     if "reject" in sound and config.reject.fail_open:

@@ -12,10 +12,11 @@ import pytest
 from agent.agent_epoch import state_dir_alone
 from agent.check import folders, neighbours, network
 from agent.check.check import Checked, check_config
+from agent.check.memory import check_memory
 from agent.check.problems import Problems
 from agent.check.report import print_report
 from agent.check.times import check_times
-from agent.config import load_config
+from agent.config import Config, load_config
 from agent.doctor.model import examine_model
 from agent.doctor.permissions import examine_permissions
 from agent.errors import ConfigError
@@ -175,6 +176,28 @@ def test_what_is_doubtful_is_a_warning(
 ) -> None:
     checked = station(*edits, recipe=recipe)
     assert any(re.search(complaint, line) for line in told(checked, "warning")), told(checked)
+
+
+def test_large_photos_of_a_stream_may_want_more_memory_than_the_unit_allows(tmp_path: Path) -> None:
+    """Unless a drop-in of this station allows it."""
+    text, path = (ROOT / "config" / "presence.toml").read_text(), tmp_path / "line1.toml"
+    film = 'driver = "folder"\npath = "sample_belt.mp4" '
+    assert film in text
+
+    def warned(height_px: int, width_px: int) -> list[str]:
+        camera = f'driver = "opencv"\nsource = "/dev/video99"\nheight_px = {height_px}\nwidth_px = {width_px} '
+        path.write_text(text.replace(film, camera))
+        problems = Problems(TomlFile(path, "config"))
+        check_memory(load_config(path), set(Config.model_fields), problems, tmp_path)
+        return [problem.message for problem in problems.found]
+
+    assert not warned(1024, 1280)
+    (told,) = warned(3000, 4096)
+    assert "2.9 GB, and its unit allows 2 GB: MemoryMax=3G by systemctl edit linegate@line1.service" in told
+    own = tmp_path / "linegate@line1.service.d"
+    own.mkdir()
+    (own / "override.conf").write_text("[Service]\nMemoryMax=3G\n")
+    assert not warned(3000, 4096)
 
 
 def test_a_rule_s_zone_that_touches_the_view_is_no_news(station: Callable[..., Checked]) -> None:
