@@ -62,11 +62,15 @@ def near_path(path: Path) -> str:
     return next((f" (did you mean '{other.name}'?)" for other in others if [other.stem] == close), "")
 
 
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """The one of `known` that a misspelt `name` is nearest to; "": none is near. `name` may be dotted."""
+    return next(iter(difflib.get_close_matches(name.rpartition(".")[2], list(known), n=1)), "")
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """ "unknown key 'model.pat' (did you mean 'path'?)". `name` may be dotted; `known`: what its table may have."""
-    known = list(known)
-    close = difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
-    return f"unknown {what} '{name}'" + (f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(known)})")
+    close = nearest_name(name, known := list(known))
+    return f"unknown {what} '{name}'" + (f" (did you mean '{close}'?)" if close else f" (known: {', '.join(known)})")
 
 
 def not_understood(error: ValidationError, request: type[BaseModel]) -> str:

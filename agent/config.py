@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.addresses import wrong_endpoints, wrong_host
 from agent.camera_config import Camera, ConfigPath, SimulatedCamera, TriggerConfig, ViewConfig, wrong_company
@@ -28,7 +29,15 @@ from agent.toml_mistakes import Mistakes
 
 HOST_PORT = ("metrics.endpoint", "plc.port")
 """Among a station's addresses those that are no ZeroMQ endpoints."""
-NamePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+def _part_of_topic(name: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9_-]+", name):
+        raise ValueError("should be letters, digits, - and _ alone")
+    return name
+
+
+NamePart = Annotated[str, AfterValidator(_part_of_topic)]
 
 
 class StationConfig(Strict):

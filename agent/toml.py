@@ -18,6 +18,7 @@ from agent.errors import ConfigError
 from agent.problem import Problem, in_one_line
 from agent.toml_mistakes import mistakes
 from agent.toml_places import Key, places
+from agent.toml_syntax import syntax_mistake
 
 Model = TypeVar("Model", bound=BaseModel)
 Milliseconds = Annotated[float, Field(gt=0, le=60_000)]
@@ -56,13 +57,10 @@ class TomlFile:
         except UnicodeDecodeError as error:
             raise ConfigError(f"{kind} {path}: not UTF-8 text: save it as UTF-8 TOML") from error
         except tomllib.TOMLDecodeError as error:
-            raise NotToml(kind, Problem(path, self._line_of(error), "", f"not valid TOML: {error}")) from error
+            line, mistake = syntax_mistake(self._text, error)
+            raise NotToml(kind, Problem(path, line, "", mistake)) from error
         except RecursionError as error:
             raise ConfigError(f"{kind} {path}: not valid TOML: nested too deeply: write it as tables") from error
-
-    def _line_of(self, error: tomllib.TOMLDecodeError) -> int:
-        told = re.search(r"at line (\d+)", str(error))
-        return int(told[1]) if told else self._text.rstrip().count("\n") + 1  # "at end of document"
 
     @cached_property
     def _places(self) -> dict[Key, int]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from agent.complaint import mistake_in_words, unknown, unknown_choice
+from agent.complaint import mistake_in_words, nearest_name, unknown, unknown_choice
 from agent.toml_places import Key
 
 
@@ -23,15 +23,32 @@ class Mistakes(ValueError):
 
 def mistakes(model: type[BaseModel], error: ValidationError) -> Iterator[tuple[Key, str]]:
     """Key and text of each; a text about a whole table names its keys itself, and comes with none: ()."""
-    for problem in error.errors():
-        key, known = _place(model, problem["loc"])
+    placed = [(problem, *_place(model, problem["loc"])) for problem in error.errors()]
+    strangers = [(key, known) for problem, key, known in placed if problem["type"] == "extra_forbidden"]
+    misplaced = {key for key, _ in strangers if _is_outer(model, key)}
+    meant = {(key[-1],) for key in misplaced} | {_meant(key, known) for key, known in strangers}
+    for problem, key, known in placed:
         cause = problem.get("ctx", {}).get("error")
         if isinstance(cause, Mistakes):
             yield from (((), text) for text in cause.texts)
         elif problem["type"] == "value_error" and isinstance(problem["input"], dict):
             yield (), mistake_in_words(problem)
-        else:
-            yield _describe(problem, key, known)
+        elif key in misplaced:
+            yield key, f"unknown key '{'.'.join(map(str, key))}': it belongs above the first [table] of the file"
+        elif problem["type"] != "missing" or key not in meant:
+            yield _describe(problem, key, list(known))
+
+
+def _is_outer(model: type[BaseModel], key: Key) -> bool:
+    """Is it in a table, and one of the file itself?"""
+    field = _fields(model).get(str(key[-1]))
+    return len(key) > 1 and field is not None and not _models_in(field.annotation)
+
+
+def _meant(key: Key, known: dict[str, FieldInfo]) -> Key:
+    """What an unknown key is misspelt for: that this is missing need not be told, too. No table is taken for one."""
+    name = nearest_name(str(key[-1]), known)
+    return (*key[:-1], name) if name and not _models_in(known[name].annotation) else key
 
 
 def _describe(problem: Any, key: Key, known: list[str]) -> tuple[Key, str]:
@@ -58,7 +75,7 @@ def _describe_kind(key: Key, context: dict[str, str], found: Any) -> tuple[Key, 
     return key, unknown_choice(name, found[key[-1]], re.findall(r"'([^']*)'", context.get("expected_tags", "")))
 
 
-def _place(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[Key, list[str]]:
+def _place(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[Key, dict[str, FieldInfo]]:
     """The key at `location` of the model tree as the file has it, and the keys that its table may have.
 
     A union's tag, which pydantic puts into a location, is no key; dict keys and list indices are stepped over.
@@ -74,7 +91,7 @@ def _place(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[Key, list
         nested = _models_in(field.annotation) if field else []
         if field and nested and number + 1 < len(location):
             known, union = _fields(nested[0]), _Union(nested, str(field.discriminator or ""))
-    return tuple(key), list(known)
+    return tuple(key), known
 
 
 class _Union(NamedTuple):
