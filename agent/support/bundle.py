@@ -25,7 +25,7 @@ PIECE_BYTES = 10_000_000
 PIECES = (
     Piece("config/station.toml", "the station's file as it was written", station_pieces.config_text),
     Piece("config/effective.json", "the same with all defaults", station_pieces.effective_config),
-    Piece("config/check.txt", "what linegate check says of a file that cannot be used", station_pieces.check),
+    Piece("config/check.txt", "what linegate check says", computer_pieces.check),
     Piece("config/recipes.toml", "recipes and calibration", station_pieces.recipes),
     Piece("config/operator.json", "what an operator has ordered until further notice", station_pieces.operator_orders),
     Piece("model.json", "what the model file says of itself", station_pieces.model_contract),
@@ -33,6 +33,7 @@ PIECES = (
     Piece("computer.txt", "system, processor, memory, disks, network, GPU", computer_pieces.computer),
     Piece("service.txt", "unit, drop-ins, properties and status by systemd", computer_pieces.unit),
     Piece("logs.txt", "what the service has logged", computer_pieces.logs),
+    Piece("errors.json", "the errors among them, with tracebacks and all fields", computer_pieces.errors),
     Piece("kernel.txt", "the kernel's newest messages", computer_pieces.kernel_log),
     Piece("doctor.json", "linegate doctor --json", computer_pieces.doctor),
     Piece("journal.json", "parts by day, verdict and reason; latencies; newest events; integrity",

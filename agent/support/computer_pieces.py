@@ -1,8 +1,9 @@
-"""What the computer says: versions, service, logs, hardware, and the doctor's findings."""
+"""What the computer says: versions, service, logs, hardware, and what check and doctor find."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import platform
 import signal
@@ -10,15 +11,17 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from agent.doctor.examined import Examined
 from agent.doctor.looking import NotKnown, answer, peek
 from agent.doctor.text import Paper
 from agent.support.case import Case
 
-DOCTOR_S = 150.0
-"""It takes some 15 s; a PLC that comes by itself is waited for, and a camera's library may hang."""
+LOOK_S = 150.0
+"""The doctor takes some 15 s; a PLC that comes by itself is waited for, and a camera's library may hang."""
 LOG_LINES = 50_000
+ERRORS = 500
 KERNEL_LINES = 2_000
 LOGS_S = 30.0
 FILES = (
@@ -71,6 +74,24 @@ def logs(case: Case) -> str:
     return said
 
 
+def errors(case: Case) -> str:
+    """Of the service's log the errors with all their fields: TRACEBACK, THREADS."""
+    said = answer("journalctl", "--no-pager", "--quiet", "-o", "json", "--all", "-p", "err", "-u", case.unit,
+                  f"--since=-{case.hours}h", f"--lines={ERRORS}", within_s=LOGS_S)  # fmt: skip
+    entries = [json.loads(line) for line in said.splitlines()]
+    if not entries:
+        raise NotKnown(f"systemd has no error of {case.unit} in the last {case.hours} h that this user may read")
+    fields = [{name: case.secrets.blotted(_text(value)) for name, value in entry.items()} for entry in entries]
+    return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+
+
+def _text(value: Any) -> str:
+    """A field as journalctl's JSON has it: text, several of one name, or bytes where it is not printable."""
+    if isinstance(value, list) and all(isinstance(byte, int) for byte in value):
+        return bytes(value).decode(errors="replace")
+    return "\n".join(map(_text, value)) if isinstance(value, list) else str(value)
+
+
 def kernel_log(case: Case) -> str:
     """Disk errors, network ports and USB devices that come and go."""
     try:
@@ -79,25 +100,35 @@ def kernel_log(case: Case) -> str:
         return answer("dmesg", within_s=LOGS_S)
 
 
+def check(case: Case) -> str:
+    """What `linegate check` prints. Raises NotKnown."""
+    return _looked(case, "check", good=(0, 78))
+
+
 def doctor(case: Case) -> str:
-    """Its findings as JSON. In a process of its own: a camera's library may hang or crash. Raises NotKnown."""
+    """Its findings as JSON. Raises NotKnown."""
     case.config  # noqa: B018 - without one there is nothing to look at
-    command = [sys.executable, "-m", "agent", "doctor", str(case.path.resolve()), "--json"]
+    return _looked(case, "doctor", "--json", good=(0, 1))
+
+
+def _looked(case: Case, by: str, *options: str, good: tuple[int, ...]) -> str:
+    """In a process of its own: a camera's library may hang or crash."""
+    command = [sys.executable, "-m", "agent", by, str(case.path.resolve()), *options]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     try:
-        said, complaint = process.communicate(timeout=DOCTOR_S)
+        said, complaint = process.communicate(timeout=LOOK_S)
     except subprocess.TimeoutExpired as error:
-        raise NotKnown(f"the doctor has not come to an end within {DOCTOR_S:g} s: camera or PLC may hang") from error
+        raise NotKnown(f"linegate {by} has not ended within {LOOK_S:g} s: camera or PLC may hang") from error
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-    if process.returncode not in (0, 1) or not said.strip():
+    if process.returncode not in good or not said.strip():
         last = (complaint.strip() or f"exit {process.returncode}").splitlines()[-1]
-        raise NotKnown(f"the doctor has ended early: {last.removeprefix('error: ')}")
+        raise NotKnown(f"linegate {by} says: {last.removeprefix('error: ')}")
     return said
 
 

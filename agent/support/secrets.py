@@ -18,9 +18,10 @@ LEAST_CHARACTERS = 4
 _USERINFO = re.compile(r"(?<=://)[^\s/\"'<>]+(?=@)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 _ASSIGNED = re.compile(
-    r"""(?i)(["']?[\w.-]*(?:pass(?:word|wd|phrase)?|(?<!key_)secret(?:[-_]?key)?|token|api[-_]?key)["']?\s*[=:]\s*)"""
-    r"""("[^"\n]*"|'[^'\n]*'|[^\s"',;&}\])]+)"""
+    r"""(?i)(["']?[\w.-]*(?:pass(?:word|wd|phrase)?|(?<!key_)secret(?:[-_]?key)?|token|api[-_]?key)\\?["']?\s*[=:]\s*)"""
+    r"""(\\"[^"\n]*\\"|"[^"\n]*"|'[^'\n]*'|(?:\\(?!")|[^\s"',;&}\])\\])+)"""
 )
+"""Within JSON's texts a quote is \\"."""
 _CREDENTIAL = re.compile(r"(?m)^(\s*SetCredential(?:Encrypted)?=[^:\n]*:)(?:.*\\\n)*.*$")
 _ENVIRONMENT = re.compile(r"(?m)^(\s*Environment=)((?:.*\\\n)*.*)$")
 """With the lines that go on after a backslash."""
@@ -46,7 +47,7 @@ class Secrets:
 
 
 def _blot_value(found: re.Match[str]) -> str:
-    mark = found[2][0] if found[2][0] in "\"'" else ""
+    mark = next(mark for mark in ('\\"', '"', "'", "") if found[2].startswith(mark))
     return f"{found[1]}{mark}{BLOT}{mark}"
 
 

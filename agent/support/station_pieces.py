@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agent.check.check import check_config
 from agent.doctor.looking import NotKnown
 from agent.doctor.station import scraped
 from agent.journal.damage import find_damage
@@ -34,13 +33,6 @@ MOST_FILES = 200_000
 def config_text(case: Case) -> str:
     """As it was written."""
     return case.path.read_text(encoding="utf-8", errors="replace")
-
-
-def check(case: Case) -> str:
-    """Every mistake of a file that no station could have."""
-    if case.readable is not None:
-        return "the station's file can be used\n"
-    return "".join(f"{problem}\n" for problem in check_config(case.path).problems.sorted())
 
 
 def effective_config(case: Case) -> str:

@@ -19,7 +19,7 @@ from agent.event import Event
 from agent.finding import Level
 from agent.keys import load_pair, write_new_keys
 from agent.local_line import free_port
-from agent.support import station_pieces
+from agent.support import computer_pieces, station_pieces
 from agent.support.bundle import run_support_bundle
 from agent.support.case import open_case
 from agent.support.secrets import Secrets
@@ -47,7 +47,7 @@ def members(bundle: Path) -> dict[str, bytes]:
 def test_no_secret_is_in_it_and_what_is_missing_is_named(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The PLC is dead, the camera out of reach, and no program of systemd is here."""
+    """The PLC is dead, the camera out of reach, and no program of systemd is here but a log's of errors."""
     _, secret = write_new_keys("cam1", tmp_path / "keys")
     _, other = write_new_keys("operator", tmp_path / "keys")
     (tmp_path / "clients").mkdir()
@@ -63,6 +63,13 @@ def test_no_secret_is_in_it_and_what_is_missing_is_named(
         journal.record(Event("note", "key", load_pair(secret).secret.decode()))
     programs = tmp_path / "bin"
     programs.mkdir()
+    trace = (
+        f'File "a.py", line 3, in b\n  open("rtsp://admin:{PASSWORD}@h/")\n  password = "p@ss/wörd-9"\n' + "x" * 5000
+    )
+    entry = {"PRIORITY": "3", "TRACEBACK": trace, "RAW": list(f"\x1b rtsp://admin:{PASSWORD}@h/".encode())}
+    (programs / "journalctl").write_text('#!/bin/sh\ncase "$*" in *json*err*) exec /bin/cat "$0.json"; esac; exit 1\n')
+    (programs / "journalctl").chmod(0o755)
+    (programs / "journalctl.json").write_text(f"{json.dumps(entry)}\n")
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.chdir(tmp_path)
     run_support_bundle(path, None, 24)
@@ -88,6 +95,10 @@ def test_no_secret_is_in_it_and_what_is_missing_is_named(
     assert len(found["model.json"]) < 20_000, "it holds pictures"
     examined = Examined.model_validate_json(found["doctor.json"])
     assert examined.counts[Level.WRONG] >= 2
+    (error,) = json.loads(found["errors.json"])
+    assert error["TRACEBACK"].startswith('File "a.py", line 3, in b\n  open("rtsp://***@h/")\n')
+    assert error["RAW"] == "\x1b rtsp://***@h/"
+    assert b"line1/bench1" in found["config/check.txt"]
     assert b" red, " in found["doctor.txt"]
 
     read_me = found["README.txt"].decode()
@@ -110,8 +121,8 @@ def test_a_file_that_is_no_config_is_a_case_too(
     assert not any(b"geheim" in content for content in found.values())
     assert "not valid TOML" in found["README.txt"].decode()
     path.write_text(station(tmp_path, tiny_model, station={"nmae": "x"}, trigger={"perod_ms": 5}).read_text())
-    told = station_pieces.check(open_case(path, 24))
-    assert [key in told for key in ("station.nmae", "trigger.perod_ms")] == [True, True]
+    told = computer_pieces.check(open_case(path, 24))
+    assert [key in told for key in ("station.nmae", "trigger.perod_ms", "2 errors")] == [True, True, True]
     with pytest.raises(ConfigError, match="check the path"):
         run_support_bundle(tmp_path / "none.toml", None, 24)
     with pytest.raises(UsageError, match="exists"):
@@ -155,6 +166,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
         ("http://h/x?token=abc&y=1", "http://h/x?token=***&y=1"),
         ('{"api_key": "k", "n": 1}', '{"api_key": "***", "n": 1}'),
         ('secret-key = "zz"', 'secret-key = "***"'),
+        ('["password = \\"a b\\", c"]', '["password = \\"***\\", c"]'),
+        ('["{\\"api_key\\": \\"k\\"}"]', '["{\\"api_key\\": \\"***\\"}"]'),
+        ('["said \\"token=a\\\\b\\""]', '["said \\"token=***\\""]'),
         ("12 tokens: 5, key = 3", "12 tokens: 5, key = 3"),
     ],
 )
