@@ -21,10 +21,14 @@ SWITCH_INTERVAL_S = 0.0005
 REMEDY = "install the drop-in systemd/drop-ins/realtime.conf (docs/install.md), or leave the key out"
 
 
+MOST = 80
+"""As the drop-in's LimitRTPRIO: above it are the kernel's own threads, which the link needs."""
+
+
 class RealtimeConfig(Strict):
     """What a kernel or an administrator has to permit."""
 
-    link_priority: int = Field(default=0, ge=0, le=99)
+    link_priority: int = Field(default=0, ge=0, le=MOST)
     """SCHED_FIFO for the thread that exchanges with the PLC; 0 = it is scheduled like the rest."""
     lock_memory: bool = False
     """Nothing of the process is ever paged out."""
