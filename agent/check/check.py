@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.cameras.open_camera import ordered_size
 from agent.check.cameras import check_camera, check_serial_device
+from agent.check.confinement import kept_away
 from agent.check.first_picture import check_first_picture
 from agent.check.folders import check_room, check_state_dir
 from agent.check.memory import check_memory
@@ -26,7 +27,7 @@ from agent.inspection import Image
 from agent.inspector import open_segmenter
 from agent.judge import Calibration
 from agent.keys import is_credential, load_pair
-from agent.model.store import ModelStore
+from agent.model.store import ModelStore, Unseen
 from agent.plc.arm.open_arm import NOT_CLASSES
 from agent.results.clients import Clients
 from agent.segmenter import Segmenter
@@ -97,6 +98,8 @@ def _look_at_tables(config: Config, sound: Set[str], paths: dict[str, Path], pro
         check_state_dir(config.station.state_dir, problems)
     if {"station", "journal"} <= sound:
         check_room(config, problems, "archive" in sound)
+    for key, seen, remedy in kept_away(config, sound, problems.file.path):
+        problems.warn(key, f"{seen}: {remedy}")
     check_memory(config, sound, problems)
     if {"station", "publisher", "metrics", "plc_table", "camera"} <= sound:
         check_neighbours(config, problems)
@@ -114,7 +117,11 @@ def _open_model(checked: Checked, sound: Set[str]) -> None:
     opened = Problems(problems.file)
     with opened.at("model.path"):
         configured = config.model.path
-        path = ModelStore(config.station.state_dir, configured).in_use() if "station" in sound else configured
+        try:
+            path = ModelStore(config.station.state_dir, configured).in_use() if "station" in sound else configured
+        except Unseen as error:
+            problems.warn("model.path", f"{error}; recipes are not held against the model until then")
+            return
         checked.model_path, checked.segmenter = path, open_segmenter(config, path)
     for problem in opened.found:
         key = "model.provider" if problem.text.startswith("provider") else "model.path"

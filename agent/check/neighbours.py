@@ -13,10 +13,15 @@ STATIONS = Path("/etc/linegate")
 """Each file in it is a station that systemd may run beside the others."""
 
 
+def is_of_the_service(station: Path) -> bool:
+    """Is it a file that systemd starts a station from?"""
+    return station.resolve().parent == STATIONS.resolve()
+
+
 def check_neighbours(config: Config, problems: Problems) -> None:
     """Only among files in the folder of the service: elsewhere two files may be one station twice."""
     own = problems.file.path.resolve()
-    if own.parent != STATIONS.resolve():
+    if not is_of_the_service(own):
         return
     for path in sorted(own.parent.glob("*.toml")):
         try:

@@ -6,8 +6,9 @@ import ipaddress
 import os
 import socket
 from collections.abc import Set
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from agent.check.problems import Problems
 from agent.config import Config
@@ -22,6 +23,8 @@ def check_network(config: Config, sound: Set[str], problems: Problems) -> None:
     """Warnings, all of them: the network is not asked."""
     if "plc_table" in sound and config.has_plc:
         _check_plc(config, problems)
+        if "camera" in sound and (camera := _camera_host(config)) and camera == config.plc.host:
+            problems.warn("plc.host", f"{camera} is the camera's address too: each device has one of its own")
     if "publisher" in sound and (warning := exposed(config.publisher)):
         problems.warn("publisher.control" if "control = " in warning else "publisher", warning)
     if "metrics" in sound and config.metrics and (warning := figures_exposed(config.metrics)):
@@ -47,6 +50,15 @@ def _check_plc(config: Config, problems: Problems) -> None:
             "plc.host", f"{plc.host} listens on every network, and Modbus knows no password: give the address of the "
             "network card that leads to the PLC"
         )  # fmt: skip
+
+
+def _camera_host(config: Config) -> str:
+    """Of a URL, or what a GenICam camera is called by; "" where it is none, or this computer's own."""
+    source, host = getattr(config.camera, "source", ""), getattr(config.camera, "device", "")
+    with suppress(ValueError):
+        host = urlsplit(source).hostname or host
+    address = _as_ip(host)
+    return "" if host == "localhost" or (address and address.is_loopback) else host
 
 
 def _check_ours(key: str, host: str, port: int, problems: Problems) -> None:

@@ -14,6 +14,7 @@ from agent.check.check import Checked
 from agent.check.tiling_cost import tiling_cost
 from agent.config import Config
 from agent.problem import Problem
+from agent.shipped import where_pages_lie
 
 NO_PLC = "none: verdicts go to subscribers and journal; no arm, no heartbeat"
 
@@ -27,6 +28,8 @@ def print_report(checked: Checked) -> None:
             console.print(f"  {name:<8} {text}", markup=False)
     for problem in problems.sorted():
         console.print(Text(str(_near(problem)), style="red" if problem.is_error else "yellow"))
+    if pages := where_pages_lie(problem.text for problem in problems.found):
+        console.print(Text(pages, "dim"))
     if problems.found:
         counts = _count(problems.errors, "error"), _count(problems.warnings, "warning")
         console.print(", ".join(filter(None, counts)), style="bold red" if problems.errors else "bold yellow")

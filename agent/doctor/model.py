@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
-from agent.doctor.looking import answer, looked
+from agent.doctor.looking import NotKnown, answer, looked
 from agent.doctor.placement import judge_placement, node_placement
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError
 from agent.finding import Finding, doubtful, right, unknown, wrong
-from agent.model.store import ModelStore
+from agent.journal.history import reading
+from agent.model.store import ModelStore, Unseen
 from agent.segmenter import Segmenter
 from agent.spread import Spread
 
 RUNS_S = 1.0
 LEAST_RUNS, MOST_RUNS = 30, 300
 """So many say what 99 of 100 take, without the doctor taking long for a slow model."""
+NAMED = {
+    "start": re.compile("model ([0-9a-f]{12})"),
+    "swapped": re.compile("^([0-9a-f]{12})"),
+    "rolled_back": re.compile("→ ([0-9a-f]{12})"),
+}
+"""Where each of these events names the model that is in use from then on."""
 SHARE_OF_PITCH = 0.5
 """Of the time between two parts: photo, judgement and PLC need the rest."""
 
@@ -26,11 +35,15 @@ def examine_model(subject: Subject) -> Iterator[Finding]:
     """Left out while the station runs: it has tested itself, and a second model would take its processor or GPU."""
     if subject.running:
         yield unknown("model", "skipped: the station runs, and has tested its model at its start: see station")
+        yield looked("in use", lambda: _check_in_use(subject.config.station.journal))
         return
     wanted = subject.config.model
     try:
         path = ModelStore(subject.config.station.state_dir, wanted.path).in_use()
         segmenter = Segmenter(path, wanted.provider, wanted.threads, wanted.tiling)
+    except Unseen as error:
+        yield unknown("model", f"not known: {error}")
+        return
     except ConfigError as error:
         yield wrong("model", str(error), "nothing of the model can be looked at before that is mended")
         return
@@ -44,6 +57,22 @@ def examine_model(subject: Subject) -> Iterator[Finding]:
     yield right("self-test", f"{len(segmenter.contract.golden)} golden samples within tolerance")
     yield _check_run_time(subject, segmenter)
     yield _check_threads(subject) if wanted.provider == "cpu" else looked("GPU", _check_gpu)
+
+
+def _check_in_use(journal: Path) -> Finding:
+    """What the running station inspects by: the newest start or swap tells of it."""
+    try:
+        with reading(journal) as db:
+            newest = db.execute(
+                "SELECT utc, what, detail FROM events WHERE kind = 'start' OR (kind = 'model' AND what IN "
+                "('swapped', 'rolled_back')) ORDER BY event_id DESC LIMIT 1"
+            ).fetchone()
+    except ConfigError as error:
+        raise NotKnown(str(error)) from error
+    named = NAMED[newest["what"]].search(newest["detail"]) if newest else None
+    if named is None:
+        raise NotKnown("the journal tells of no start")
+    return right("in use", f"{named[1]} since {newest['utc'][:19]} UTC ({newest['what'].replace('_', ' ')})")
 
 
 def _check_run_time(subject: Subject, segmenter: Segmenter) -> Finding:

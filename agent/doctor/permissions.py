@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.accounts import group_name, user_name
 from agent.camera_config import OpencvCamera
+from agent.check.confinement import kept_away
 from agent.config import Config
 from agent.doctor.looking import NotKnown, looked
 from agent.doctor.real_time import check_real_time
@@ -34,6 +35,8 @@ def examine_permissions(subject: Subject) -> Iterator[Finding]:
     yield check_keys(config)
     for device in _devices(config):
         yield looked(f"device {device}", partial(check_device, device))
+    for key, seen, remedy in kept_away(config, set(Config.model_fields), subject.path):
+        yield doubtful(key, seen, remedy)
     yield looked("real time", partial(check_real_time, subject))
 
 
@@ -45,8 +48,9 @@ def _check_user(subject: Subject) -> Finding:
     except NotKnown:
         return right("user", f"{text}; no service says as whom the station runs")
     if me != its:
-        return unknown("user", f"{text}, the service runs as {its}: what that one may open is not seen",
-                       f"once more as that one: runuser -u {its} -- linegate doctor {subject.path}")  # fmt: skip
+        remedy = f"run it once more as the station's user: runuser -u {its} -- linegate doctor {subject.path}"
+        remedy += "" if os.geteuid() else "; root is refused nothing"
+        return unknown("user", f"{text}, the service runs as {its}: what that one may open is not seen", remedy)
     return right("user", f"{text}, as the service")
 
 

@@ -41,7 +41,7 @@ def judge_service(unit: str, found: Mapping[str, str], running: bool, config: Pa
     if str(config.resolve()) not in found.get("ExecStart", ""):
         yield doubtful("its file", f"{unit} starts from another file than {config}", "look at the file that it names")
     yield _judge_enabled(unit, found)
-    yield _judge_state(unit, found, running)
+    yield _judge_state(unit, found, running, config)
     yield _judge_watchdog(found)
     yield _judge_restart(found)
 
@@ -63,16 +63,16 @@ def _judge_enabled(unit: str, found: Mapping[str, str]) -> Finding:
     return right("at boot", state)
 
 
-def _judge_state(unit: str, found: Mapping[str, str], running: bool) -> Finding:
+def _judge_state(unit: str, found: Mapping[str, str], running: bool, config: Path) -> Finding:
     state, text = found.get("ActiveState", ""), f"{found.get('ActiveState')} ({found.get('SubState')})"
     if said := found.get("StatusText"):
         text += f": {said}"
     text += f"; {found.get('NRestarts', '?')} restarts since it was started by hand"
     if state == "failed":
         code = found.get("ExecMainStatus")
-        remedy = "its file, recipe or model is bad" if code == BAD_CONFIG else f"journalctl -u {unit} says why"
-        return wrong("state", f"{text}; ended by {found.get('Result')}, exit {code}", f"{remedy}; then systemctl "
-                     f"reset-failed {unit}")  # fmt: skip
+        by = f"linegate check {config} says what" if code == BAD_CONFIG else f"journalctl -u {unit} says why"
+        return wrong("state", f"{text}; ended by {found.get('Result')}, exit {code}",
+                     f"{by}; then systemctl start {unit}")  # fmt: skip
     if state != "active" and running:
         return doubtful("state", f"{text}, but the station runs", "somebody has started it by hand: it ends with him")
     return right("state", text)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from agent.doctor.examined import COLOURS, Examined, Group
 from agent.findings_table import findings_table
+from agent.shipped import where_pages_lie
 
 FILE_WIDTH = 160
 """Of what goes into a file or a pipe: nobody folds it there."""
@@ -30,6 +31,8 @@ class Paper:
         self._console.print(Padding.indent(findings_table(group.findings), 2))
 
     def end(self, examined: Examined) -> None:
-        """How many of which colour."""
+        """Where the pages are that it has named; how many findings of which colour."""
+        if pages := where_pages_lie(finding.remedy for group in examined.groups for finding in group.findings):
+            self._console.print(Text(pages, "dim"), soft_wrap=True)
         told = ", ".join(f"{examined.counts[level]} {colour}" for level, colour in COLOURS.items())
         self._console.print(Text(told, "green" if examined.good else "red"))

@@ -248,6 +248,8 @@ GOOD_UNIT = {"LoadState": "loaded", "ActiveState": "active", "SubState": "runnin
 def test_the_service_is_judged(changed: dict[str, str], subject_: str, level: Level) -> None:
     told = {f.subject: f for f in judge_service("linegate@x.service", GOOD_UNIT | changed, True, Path("/x.toml"))}
     assert told[subject_].level is level
+    if changed.get("ExecMainStatus"):
+        assert told["state"].remedy == "linegate check /x.toml says what; then systemctl start linegate@x.service"
     if not changed:
         assert {finding.level for finding in told.values()} == {Level.RIGHT}
 

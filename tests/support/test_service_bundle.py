@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -32,6 +34,7 @@ def test_a_running_service_is_told_of_whole(machine: Machine, tiny_model: Path, 
         path.read_text().replace(str(tiny_model), "/etc/linegate/tiny.onnx").replace(str(ROOT), "/opt/linegate/source")
     )
     (machine.etc / "bench1.toml").write_text(text.replace(str(tmp_path / "state"), "/var/lib/linegate/bench1"))
+    assert machine.run("systemctl", "start", "linegate@bench1").returncode == 1, "its model is not there yet"
     shutil.copy(tiny_model, machine.etc / "tiny.onnx")
     machine.systemctl("start", "linegate@bench1")
     pid = machine.show("linegate@bench1", "MainPID")["MainPID"]
@@ -41,6 +44,9 @@ def test_a_running_service_is_told_of_whole(machine: Machine, tiny_model: Path, 
     with tarfile.open(machine.state / "bundle.tar.gz") as bundle:
         texts = {member.name.split("/", 1)[1]: bundle.extractfile(member).read().decode() for member in bundle}  # type: ignore[union-attr]
     assert "READY" in texts["logs.txt"]
+    (error,) = [entry for entry in json.loads(texts["errors.json"]) if "EVENT" in entry]
+    assert (error["EVENT"], "tiny.onnx" in error["MESSAGE"]) == ("bad_config", True)
+    assert "/etc/linegate/bench1.toml: good" in texts["config/check.txt"]
     assert "ExecStart=/opt/linegate/bin/linegate run" in texts["service.txt"]
     assert "Active: active (running)" in texts["service.txt"]
     examined = Examined.model_validate_json(texts["doctor.json"])
@@ -50,8 +56,11 @@ def test_a_running_service_is_told_of_whole(machine: Machine, tiny_model: Path, 
     assert "STATUS STANDALONE READY" in told["station", "status"].seen
     assert_right(told["service", "state"], "active (running)")
     assert_right(told["service", "watchdog"], "5s")
+    sha256 = hashlib.sha256(tiny_model.read_bytes()).hexdigest()
+    assert_right(told["model", "in use"], sha256[:12])
     assert told["service", "at boot"].remedy == "systemctl enable linegate@bench1.service"
     assert "runuser -u linegate -- linegate doctor" in told["permissions", "user"].remedy
+    assert told["permissions", "user"].remedy.endswith("root is refused nothing")
 
 
 def assert_right(finding: Finding, seen: str) -> None:
