@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from agent.log.about import about
 from agent.log.happening import Happening
 from agent.log.last_words import end_process, where_all_are
+from agent.results_config import MOST_WAIT_MS
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ EXIT_MS = 1000
 SLEPT_MS = 10
 IDLE_MS = 100
 """So long the loop waits for a part before it looks round."""
-DELIVER_MS = 250
+DELIVER_MS = MOST_WAIT_MS
 """Judge, journal row and the hand-over to the link: some ms; a slow disk is waited for `journal.wait_ms` at most."""
 LATE_LOOK_NS = 1_000_000_000
 READINGS = 5
