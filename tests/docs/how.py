@@ -10,7 +10,7 @@ PLACES = {
     r"^linegate (trigger|clear)\b": "software",
     r"^linegate keys|^mkdir -p keys|^cp hmi-keys": "key files",
     r"^linegate watch .*--station-key": "keys",
-    r"systemctl (?!edit)|^journalctl|^sudo -u linegate linegate (check|report|collect)|^install -o"
+    r"systemctl (?!edit)|^journalctl|^runuser -u linegate -- linegate (check|report|collect)|^install -o"
     r"|/var/backups|^(rm -f|du -xsh|df -h) /var": "service",
     r"^linegate (watch|challenge|pause|resume|job|snapshot|relearn|report|collect|journal|doctor)\b"
     r"|^linegate model (install|history)|^curl|^ss ": "station",
@@ -35,6 +35,7 @@ SHORTER = {
     "linegate plc probe": "linegate plc probe --seconds 0.5",
     "linegate doctor": "linegate doctor --seconds 0.5",
     "linegate plc sim": "linegate plc sim --parts 20",
+    "journalctl -fu": "journalctl -u",
 }
 
 BEFORE = {
@@ -50,10 +51,13 @@ TRAINS = "it trains"
 HANDS = "it asks for hands at the PLC"
 ELSEWHERE = {
     "make demo": ("tests/faults/test_line.py", SETS_UP),
-    "make test": ("", "this is it"),
+    "make test": ("", "none can: it runs all tests, this one too"),
     "make soak HOURS=1 RATE=20": ("tests/soak/test_soak.py", "it takes the hour"),
     "systemd/install --dry-run": ("tests/service/test_install_running.py", SETS_UP),
-    ".venv/bin/uv pip install --constraint constraints.txt --editable '.[aravis]'": ("", SETS_UP),
+    ".venv/bin/uv pip install --constraint constraints.txt --editable '.[aravis]'": (
+        "",
+        "none does, as it sets up an environment; tests/cameras/test_aravis.py uses what it installs",
+    ),
     "cd docs/examples && npm install --omit=dev --no-package-lock": ("tests/results/test_node_subscriber.py", SETS_UP),
     "node docs/examples/subscriber.mjs --results tcp://127.0.0.1:5556 --replay tcp://127.0.0.1:5557 --since 0": (
         "tests/results/test_node_subscriber.py",
@@ -77,6 +81,10 @@ ELSEWHERE = {
         "tests/model/test_bad_models.py",
         "the new model is on trial for 50 parts",
     ),
+    'linegate model install /etc/linegate/line1.toml --previous --who "R. Diaz"': (
+        "tests/model/test_bad_models.py",
+        "the same, and there must be one before it",
+    ),
     "linegate support-bundle /etc/linegate/line1.toml -o line1.tar.gz": (
         "tests/support/test_service_bundle.py",
         "it takes as long as doctor, and what a service has logged",
@@ -85,11 +93,11 @@ ELSEWHERE = {
     "systemctl edit linegate@line1": ("tests/service/test_drop_ins.py", "it opens an editor at a terminal"),
     "arv-tool-0.8 -a 169.254.7.9 network ip=192.168.30.10 mask=255.255.255.0 gateway=0.0.0.0": (
         "",
-        "the simulated camera has the address that it is given at its start",
+        "none can without a camera of metal: the simulated one has the address that it is given at its start",
     ),
-    "arv-tool-0.8 -a 169.254.7.9 network mode=PersistentIP": ("", "the same"),
+    "arv-tool-0.8 -a 169.254.7.9 network mode=PersistentIP": ("", "none can: as the line before"),
 }
-"""Commands that are not run here: the test that does, or "", and why."""
+"""Commands that are not run here: the test that does, and why not here; or "", and why none does."""
 
 
 def place(command: str) -> str:

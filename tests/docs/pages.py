@@ -28,15 +28,17 @@ def inline(page: Path) -> tuple[str, ...]:
 
 
 def typed(page: Path) -> Iterator[str]:
-    """Every command of the page's console blocks, in order: what follows a prompt, without its comment.
+    """Every command of the page's console blocks, in order: what follows a prompt, without its comment."""
+    return (command for _, command in prompted(page))
 
-    A line that ends in a backslash goes on in the next.
-    """
+
+def prompted(page: Path) -> Iterator[tuple[str, str]]:
+    """The same with its prompt, $ or #. A line that ends in a backslash goes on in the next."""
     for language, body in fences(page):
         if language == "console":
             for line in re.sub(r"\\\n\s*", "", body).splitlines():
                 if line.startswith(("$ ", "# ")):
-                    yield re.split(r"\s+#(?= )", line[2:])[0].strip()
+                    yield line[0], re.split(r"\s+#(?= )", line[2:])[0].strip()
 
 
 @cache

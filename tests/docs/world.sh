@@ -29,6 +29,7 @@ mkdir -p /etc/linegate /var/lib/linegate /opt/vendor
 cp -r "$root/config/recipes" "$root/config/line.toml" /etc/linegate
 mv /etc/linegate/line.toml /etc/linegate/line1.toml
 ln -s "$root/models" /etc/models
+ln -s "$root/models" /var/lib/linegate/models
 ln -s "$CTI" /opt/vendor/producer.cti
 echo "127.0.0.1 localhost cam1" >/etc/hosts
 cd "$root"

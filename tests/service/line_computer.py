@@ -9,8 +9,6 @@ from tests.service import disk
 from tests.service.machine import Machine, why_not
 
 LACKING = why_not() or disk.why_not()
-SUDO = 'sudo() { runuser --user="$2" -- "${@:3}"; }'
-"""A computer for tests may have none."""
 
 
 class LineComputer(Machine):
@@ -29,7 +27,7 @@ class LineComputer(Machine):
         settings = {"UV_CACHE_DIR": "/opt/uv-cache", "UV_LINK_MODE": "symlink", "UV_COMPILE_BYTECODE": "0"}
         settings["PATH"] = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/uv"
         variables = [f"{name}={value}" for name, value in settings.items()]
-        shell = ["bash", "-euc", f"{SUDO}\n{command}"]
+        shell = ["bash", "-euc", command]
         return self.run("env", f"--chdir=/opt/checkouts/{checkout}", *variables, *shell)
 
     def version(self, unit: str) -> str:

@@ -197,6 +197,19 @@ def _linegate(computer: Computer) -> set[str]:
     return {f"/{path}" for path in computer.state() if "linegate" in path}
 
 
+def test_without_network_a_missing_system_package_is_named_and_no_compiler_asked_for(
+    computers: Computers, old: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "linegate-0.1.0-py3-none-any.whl").write_bytes(b"")
+    with computers.start("no-typelib", "installed") as computer:
+        for place in Path("/usr/lib").glob("*/girepository-1.0"):
+            computer.run("mount", "-t", "tmpfs", "tmpfs", place)
+        computer.run("mount", "--bind", "/bin/false", "/usr/bin/pkg-config")
+        refused = computer.install(old, "--extra", "aravis", "--wheels", tmp_path)
+        assert refused.stderr.startswith("error: missing: gir1.2-aravis-0.8 gir1.2-glib-2.0: Debian's packages")
+        assert (refused.returncode, refused.stderr.count("\n"), computer.changed()) == (1, 1, set())
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
