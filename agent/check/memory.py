@@ -32,13 +32,15 @@ def check_memory(config: Config, sound: Set[str], problems: Problems, units: Pat
     size = ordered_size(config.camera) if {"camera", "trigger", "model"} <= sound else None
     if size is None:
         return
-    pixels, provider = size[0] * size[1], config.model.provider
-    genicam = isinstance(config.camera, GenicamSettings)
-    photo_bytes = pixels if genicam and config.camera.pixel_format.startswith("Mono") else 3 * pixels
+    pixels, provider, camera = size[0] * size[1], config.model.provider, config.camera
+    photo_bytes, driver_bytes = 3 * pixels, 0
+    if isinstance(camera, GenicamSettings):
+        photo_bytes = pixels if camera.pixel_format.startswith("Mono") else photo_bytes
+        driver_bytes = DRIVER_BUFFERS * pixels
     waiting = BUFFERS if config.trigger.mode == "hardware" else 0
     if config.trigger.mode in FREE_RUNNING:
         waiting = BUFFERS + MOST_WAITING
-    held_gb = ((waiting + IN_HAND) * photo_bytes + genicam * DRIVER_BUFFERS * pixels) / GB
+    held_gb = ((waiting + IN_HAND) * photo_bytes + driver_bytes) / GB
     needed_gb, allowed_gb = TAKEN_GB[provider] + held_gb, _allowed_gb(problems.file.path, provider, units)
     if needed_gb > allowed_gb:
         problems.warn(
