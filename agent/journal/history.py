@@ -28,7 +28,8 @@ SELECT_BY_IDS = {
 """All columns of some rows, oldest first; `:ids` is a JSON array."""
 LOOK = "`linegate journal check` tells whether it is whole"
 DENIED = (
-    "permission denied: run this as the station's user (sudo -u linegate linegate …), or read a copy (--journal COPY)"
+    "permission denied: run this as the station's user (as root: runuser -u linegate -- linegate …), "
+    "or read a copy (--journal COPY)"
 )
 NO_ENTRY = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
