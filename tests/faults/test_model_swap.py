@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +25,7 @@ RATE_PER_S = 20
 HEAVY_MB = 16
 SWAP_S = 30
 """The belt is long enough for a slow computer."""
-WARM_UP = 1
+WARM_UP, LOOKS = 1, 25
 GROWTH_MB = 1.25 * HEAVY_MB
 """Less than two models: the C library keeps one's worth now and then."""
 
@@ -43,9 +44,9 @@ def test_f21_models_are_swapped_under_load(report: Report, tmp_path: Path, swaps
             assert line.plc_word("MODEL_ID") == int(sha256_of(file)[:4], 16)
             gaps_ms.append(newest_pulse(line.endpoints["results"]).plc_write_gap_ms)
             if number == WARM_UP:
-                before = held_by(pid)
+                before = held_at_rest(pid)
         wait_until(lambda: held_by(pid)[0] < before[0] + GROWTH_MB, "memory is given back", lambda: held_by(pid))
-        wait_until(lambda: held_by(pid)[1] == before[1], "as many descriptors as before", lambda: held_by(pid))
+        wait_until(lambda: held_by(pid)[1] <= before[1], "no more descriptors than before", lambda: held_by(pid))
         growth_mb = held_by(pid)[0] - before[0]
         line.end_here()
         counts = line.check_ledgers()
@@ -142,3 +143,12 @@ def held_by(pid: int) -> tuple[float, int]:
     """Resident memory of a process in MB, and how many descriptors it has."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def held_at_rest(pid: int) -> tuple[float, int]:
+    """The least of some looks: who has asked it something just now is gone by the last."""
+    looks = []
+    for _ in range(LOOKS):
+        looks.append(held_by(pid))
+        time.sleep(0.02)
+    return min(mb for mb, _ in looks), min(descriptors for _, descriptors in looks)
