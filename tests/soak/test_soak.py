@@ -115,7 +115,7 @@ def test_ctrl_c_ends_it_with_the_figures_so_far_and_nothing_stays_behind(tmp_pat
     assert soak.stdout is not None
     assert any("the belt runs" in line for line in soak.stdout)
     with pytest.raises(subprocess.TimeoutExpired):
-        soak.wait(3.5)
+        soak.wait(2)
     soak.send_signal(signal.SIGINT)
     said = soak.communicate(timeout=200)[0]
     assert soak.returncode == 1, said
