@@ -209,9 +209,8 @@ class ReplayRequest(_Request):
     since: int = Field(default=0, ge=0, le=GREATEST_ID)
     """After this message_id (kind event: event_id)."""
     from_utc: str | None = None
-    """Decided (kind event: happened) at or after this time, ISO 8601 with its offset …"""
     to_utc: str | None = None
-    """… and before this."""
+    """Decided (kind event: happened) at or after the first time, and before the second; ISO 8601 with its offset."""
     last: int | None = Field(default=None, ge=1, le=1000)
     """The newest so many of them."""
     limit: int = Field(default=500, ge=1, le=1000)
@@ -234,9 +233,8 @@ class ControlRequest(_Request):
     schema_: str = _schema("insp.control/1.1")
     command: str
     argument: str = ""
-    """job: the recipe's number or name."""
     who: str = Field(min_length=1)
-    """Whoever gives it: it is written down."""
+    """Whoever gives it: it is written down. `argument`: for job, the recipe's number or name."""
 
 
 class ControlReply(_Header):
@@ -245,9 +243,8 @@ class ControlReply(_Header):
     schema_: str = _schema("insp.controlled/1.3")
     line: str = ""
     station: str = ""
-    """Whose answer it is; '' of stations before 1.3."""
     error: str = ""
-    """Why it was refused; '' = done."""
+    """Why that station ('': one before 1.3) has refused it; '' = done."""
     plc_epoch: int | None = None
     """With `trigger_seq` and `part_id`: the part that the command has made; its result carries the same."""
     trigger_seq: int | None = None
