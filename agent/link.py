@@ -69,8 +69,11 @@ class Link(Protocol):
         """Why no part can be inspected although all is there, and what to do; "" = parts are inspected."""
         ...
 
-    def change_setup(self, setup: Setup) -> None:
-        """Model or recipes are swapped: parts announced from now on carry it; it has the same job numbers."""
+    def change_setup(self, setup: Setup) -> set[Setup | None]:
+        """Model or recipes are swapped: parts announced from now on carry it; it has the same job numbers.
+
+        What it answers: the setups of the parts that are open still.
+        """
         ...
 
     def exposed(self, trigger: Trigger) -> None:

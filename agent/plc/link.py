@@ -93,10 +93,11 @@ class PlcLink:
         """Has the link's thread come round lately, PLC there or not?"""
         return time.monotonic_ns() - self._ticked_ns < PROGRESS_LIMIT_S * 1e9
 
-    def change_setup(self, setup: Setup) -> None:
-        """Parts announced from now on carry it."""
+    def change_setup(self, setup: Setup) -> set[Setup | None]:
+        """Parts announced from now on carry it; what those carry that are open."""
         with self._lock:
             self._handshake.change_setup(setup)
+            return self._handshake.ledger.setups()
 
     def exposed(self, trigger: Trigger) -> None:
         """Tell the PLC that this part's photo is taken."""

@@ -129,10 +129,11 @@ class StandaloneLink:
         """Every part to inspect that no deadline has settled, until `stop`; None while there is none."""
         return each_in_time(self._triggers, self._begin, stop)
 
-    def change_setup(self, setup: Setup) -> None:
-        """Parts announced from now on carry it."""
+    def change_setup(self, setup: Setup) -> set[Setup | None]:
+        """Parts announced from now on carry it; what those carry that are open."""
         with self._lock:
             self._setup = setup
+            return self._ledger.setups()
 
     def exposed(self, trigger: Trigger) -> None:
         """Nobody waits for this to move the part on."""
