@@ -54,7 +54,7 @@ class Changeover:
         """The model that is being tried."""
         self._reload_due = self._inspecting = False
         self._shape: tuple[int, ...] | None = None
-        """Of the frames, where they are tiled: a model that was just swapped in has seen none."""
+        """Of the frames, as far as it was known last."""
         self._recording = threading.Lock()
         """What is in force stays so until model.json says it."""
         try:
@@ -140,7 +140,7 @@ class Changeover:
 
     def _opened(self, sha256: str) -> tuple[Inspector, float]:
         """It is fit for use here; and the ms that a frame's runs may take. Raises LinegateError."""
-        path, shape = self._store.path_of(sha256), self.in_force.now.segmenter.frame_shape or self._shape
+        path, shape = self._store.path_of(sha256), self.in_force.frame_shape() or self._shape
         self._shape = shape
         allowed_ms, by = self.allowance.strictest()
         took_ms = try_out(path, self._config.model, shape, self._worker.ending, self._reload)

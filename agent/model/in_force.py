@@ -62,6 +62,11 @@ class InForce:
         now, fallback = self.standing()
         return fallback or now
 
+    def frame_shape(self) -> tuple[int, ...] | None:
+        """Of the newest part's frame, where frames are tiled; the golden images are none. None: nobody knows now."""
+        newest = self._newest
+        return newest.segmenter.frame_shape if newest else None
+
     def swap(self, new: Inspector, proven: Inspector) -> bool:
         """The parts from now on are inspected by `new`, on trial. False: another one is proven by now, and no swap."""
         with self._lock:
