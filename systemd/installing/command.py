@@ -16,11 +16,11 @@ from installing.source import EXTRAS, find_source
 from installing.version import extras_of
 
 EXAMPLES = """examples:
-  sudo systemd/install --dry-run                       what it would do, and nothing else
-  sudo systemd/install --with line1:gpu,usb-camera     a GPU for line1, a USB camera for all
-  sudo systemd/install --extra aravis --wheels wheels  a GigE camera; a computer without network
-  sudo systemd/install rollback                        back to the version before
-  sudo systemd/install uninstall                       all but config and state
+  systemd/install --dry-run                       what it would do, and nothing else
+  systemd/install --with line1:gpu,usb-camera     a GPU for line1, a USB camera for all
+  systemd/install --extra aravis --wheels wheels  a GigE camera; a computer without network
+  systemd/install rollback                        back to the version before
+  systemd/install uninstall                       all but config and state
 """
 
 
@@ -30,7 +30,7 @@ def main() -> int:
     os.umask(0o022)
     try:
         if os.geteuid() != 0:
-            raise Refused("only root may install: sudo systemd/install")
+            raise Refused("only root may install: run it as root")
         lock = _alone()
         _obey(options, Changes(options.dry_run))
         os.close(lock)

@@ -22,8 +22,9 @@ DOWNLOADS = {
     "apt-get install git python3-venv",
     "make wheels",
     "systemd/install --wheels wheels",
-    "apt-get download $(apt-cache depends --recurse --important libgl1 libglib2.0-0 python3-venv "
-    "gir1.2-aravis-0.8 gir1.2-glib-2.0 libgirepository-1.0-1 libcairo2 | grep '^[a-z]')",
+    "apt-get install --download-only --no-install-recommends -o Dir::State::status=/dev/null "
+    '-o Dir::Cache::archives="$PWD" '
+    "python3-venv libgl1 libglib2.0-0 gir1.2-aravis-0.8 gir1.2-glib-2.0 libgirepository-1.0-1 libcairo2",
     "dpkg --install --refuse-downgrade --skip-same-version *.deb",
     "systemd/install --extra aravis",
     "systemd/install --extra cuda --extra genicam",
@@ -33,6 +34,7 @@ DOWNLOADS = {
 
 def test_every_command_of_the_page_in_its_order(tmp_path: Path) -> None:
     """What the engineer does by hand between them: the station's file; a newer checkout before the upgrade."""
+    assert set(typed(PAGE)) >= DOWNLOADS
     source = disk.checkout(tmp_path / "linegate", "0.1.0")
     upgrade = "systemd/install --dry-run"
     with LineComputer(tmp_path / "machine") as machine, ExitStack() as ends:
