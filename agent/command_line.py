@@ -19,8 +19,7 @@ from agent.check.command import check
 from agent.doctor.command import doctor
 from agent.errors import UsageError, exit_on_error, exit_when_output_breaks
 from agent.journal.commands import journal_backup, journal_check, journal_export
-from agent.model.command import model_history, model_install
-from agent.model_contract import Provider
+from agent.model.command import model_history, model_install, model_show, model_verify
 from agent.plc.commissioning.commands import accept, probe
 from agent.plc.sim.command import EPILOG, MANUAL, plc_sim
 from agent.report.command import report
@@ -46,6 +45,8 @@ camera_app.command("sim", help=CAMERA_MANUAL, epilog=CAMERA_EPILOG)(camera_sim)
 app.add_typer(model_app, name="model")
 model_app.command("install")(model_install)
 model_app.command("history")(model_history)
+model_app.command("show")(model_show)
+model_app.command("verify")(model_verify)
 app.add_typer(journal_app, name="journal")
 journal_app.command("backup")(journal_backup)
 journal_app.command("check")(journal_check)
@@ -62,7 +63,6 @@ app.command("support-bundle")(support_bundle)
 app.command("calibrate")(calibrate)
 
 ConfigArgument = Annotated[Path, typer.Argument(help="The station's TOML file.")]
-ModelArgument = Annotated[Path, typer.Argument(help="An exported .onnx file.")]
 
 
 @app.command()
@@ -76,13 +76,13 @@ def run(
 ) -> None:
     """Run one station until SIGTERM.  Example: linegate run config/simulation.toml"""
     from agent.log.open_log import open_log, tell_end
+    from agent.service import ends_without_those_left_behind, stop_on_signals
 
     open_log(log_format)
-    with exit_on_error(tell_end):
+    with ends_without_those_left_behind(), exit_on_error(tell_end):
         from agent.config import load_config
         from agent.log.about import every_line_has
         from agent.open_station import run_station
-        from agent.service import stop_on_signals
 
         settings = load_config(config)
         every_line_has(LINE=settings.station.line, STATION=settings.station.name)
@@ -153,27 +153,6 @@ def plc_map(
         from agent.plc.map.table import print_map
 
         print_map(as_format, profile)
-
-
-@model_app.command("show")
-def model_show(model: ModelArgument) -> None:
-    """Print a model file's contract.  Example: linegate model show models/magnetic_tile.onnx"""
-    with exit_on_error():
-        from agent.model_file import show_model
-
-        show_model(model)
-
-
-@model_app.command("verify")
-def model_verify(
-    model: ModelArgument,
-    provider: Annotated[Provider, typer.Option(help="Where to run it.")] = "cpu",
-) -> None:
-    """Run the embedded golden samples on this device.  Example: linegate model verify models/magnetic_tile.onnx"""
-    with exit_on_error():
-        from agent.model_file import verify_model
-
-        verify_model(model, provider)
 
 
 def run_command() -> None:

@@ -1,4 +1,4 @@
-"""`linegate model install` and `history`: their arguments and their help."""
+"""The commands about model files: their arguments and their help."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from agent.errors import UsageError, exit_on_error
+from agent.model_contract import Provider
 from agent.results.commands import Key, StationKey, Who
 
 Config = Annotated[Path, typer.Argument(help="The station's TOML file.")]
+Model = Annotated[Path, typer.Argument(help="An exported .onnx file.")]
 
 
 def model_install(
@@ -56,3 +58,22 @@ def model_history(
         from agent.model.history import print_history
 
         print_history(config, last)
+
+
+def model_show(model: Model) -> None:
+    """Print a model file's contract.  Example: linegate model show models/magnetic_tile.onnx"""
+    with exit_on_error():
+        from agent.model.show import show_model
+
+        show_model(model)
+
+
+def model_verify(
+    model: Model,
+    provider: Annotated[Provider, typer.Option(help="Where to run it.")] = "cpu",
+) -> None:
+    """Run the embedded golden samples on this device.  Example: linegate model verify models/magnetic_tile.onnx"""
+    with exit_on_error():
+        from agent.model.show import verify_model
+
+        verify_model(model, provider)
