@@ -16,7 +16,7 @@ from agent.health import Health
 from agent.log.about import about
 from agent.log.happening import Happening
 from agent.log.last_words import end_process, where_all_are
-from agent.worker import CLOSE_S, Worker
+from agent.worker import CLOSE_S, Worker, left_behind
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,20 @@ def ends_at_once() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ends_without_those_left_behind() -> Iterator[None]:
+    """All has been closed, and a thread is still in a library: Python would tear it out of there, and crash of it."""
+    code: object = 0
+    try:
+        yield
+    except SystemExit as end:
+        if not left_behind:
+            raise
+        code = end.code
+    if left_behind:
+        end_process(code if isinstance(code, int) else 1)
 
 
 def exit_when_a_thread_dies() -> None:

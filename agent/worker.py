@@ -9,6 +9,8 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 CLOSE_S = 2.0
+left_behind: set[str] = set()
+"""Threads that were told to end, and have not done so in time."""
 
 
 class Worker:
@@ -33,5 +35,6 @@ class Worker:
         if self.alive:
             self._thread.join(max(0.0, within_s))
         if self.alive:
+            left_behind.add(self._thread.name)
             log.error("thread '%s' has not ended within %.1f s: it is left behind", self._thread.name, within_s)
         return not self.alive

@@ -12,12 +12,12 @@ from typing import NoReturn
 from agent.log.fields import places
 
 
-def end_process() -> NoReturn:
-    """Exit 1. What has been logged goes out first."""
+def end_process(code: int = 1) -> NoReturn:
+    """Exit with it. What has been logged goes out first."""
     try:
         flush()
     finally:  # whatever else befalls this thread
-        os._exit(1)
+        os._exit(code)
 
 
 def flush() -> None:

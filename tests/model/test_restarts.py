@@ -15,18 +15,22 @@ from pathlib import Path
 
 import pytest
 
+from agent.ending import LIMIT_S
 from agent.errors import ConfigError, Fault
 from agent.messages import ResultMessage
 from agent.model.choice import Choice, choose_model, opening_is_over
 from agent.model.store import YOUNG_S, Installed, ModelStore
+from agent.records import BEFORE_ROWS_S
 from agent.subscriber.control_client import give_command
 from tests.cameras.standalone_station import START_S, StandaloneStation
 from tests.conftest import ROOT
 from tests.faults.test_model_swap import recipe_text, sha256_of
 from tests.model.model_line import WHO
-from tests.model.odd_models import write_passing, write_rejecting
+from tests.model.odd_models import write_passing, write_rejecting, write_slow
 from tests.systemd import told_to_systemd
 
+SECONDS_OF_TURNS = 1_000_000
+"""For the empty loop of a slow model."""
 RECIPE = ROOT / "config" / "recipes" / "magnetic_tile.toml"
 
 
@@ -69,6 +73,12 @@ class OneAtATime(StandaloneStation):
         command = [sys.executable, "-m", "agent", "run", str(self.config)]
         return subprocess.run(command, cwd=ROOT, check=False, timeout=START_S).returncode
 
+    def children(self) -> int:
+        """Its processes: one, while a model is tried out."""
+        assert self._process
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return sum(len((task / "children").read_text().split()) for task in tasks)
+
     def reload(self, said: str) -> None:
         """SIGHUP, until it has said what came of it."""
         assert self._process
@@ -102,6 +112,23 @@ def test_a_trial_outlives_a_stop_but_not_a_death(station: OneAtATime) -> None:
     assert "the process ended while the new one was on trial" in station.said()
     seen = station.inspected()
     assert (seen.verdict, seen.model_sha256) == ("pass", own)
+
+
+@pytest.mark.faults
+def test_a_model_that_is_being_opened_takes_no_time_from_link_and_rows_at_the_end(station: OneAtATime) -> None:
+    write_slow(station.other, SECONDS_OF_TURNS, always=True)
+    station.config.write_text(station.config.read_text().replace("min_pitch_ms = 50", "min_pitch_ms = 20000"))
+    station.start()
+    station.inspected()
+    give_command(station.endpoints["control"], "model", WHO, station.store.add(station.other.read_bytes()))
+    station.wait(lambda: station.children() > 0)
+    station.wait(lambda: station.children() == 0)
+    begun_s = time.monotonic()
+    assert station.stop() == 0
+    assert time.monotonic() - begun_s < LIMIT_S
+    assert f"thread 'changeover' has not ended within {BEFORE_ROWS_S} s" in station.said()
+    assert [row["verdict"] for row in station.rows()] == ["pass"]
+    assert station.store.read() is None
 
 
 def test_recipes_are_read_again_and_a_bad_one_changes_nothing(station: OneAtATime, tmp_path: Path) -> None:
