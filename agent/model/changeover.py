@@ -50,8 +50,7 @@ class Changeover:
         self._config, self._view, self._store, self._choice = config, view, store, choice
         self.allowance = Allowance(config.trigger, config.has_plc)
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._trying = ""
-        """The model that is being tried."""
+        self._trying = ""  # the model
         self._reload_due = self._inspecting = False
         self._shape: tuple[int, ...] | None = None
         """Of the frames, as far as it was known last."""
@@ -61,8 +60,10 @@ class Changeover:
             self._calibration = view.calibration(config.calibration)
             first = open_inspector(config, choice.path, view)
             previous = open_inspector(config, choice.previous, view) if choice.previous else None
-        finally:
+        except ConfigError:  # told, and the station stays down; a Fault comes again: twice, and the one before is back
             opening_is_over(store)
+            raise
+        opening_is_over(store)
         if previous:
             allowed_ms, _ = self.allowance.strictest()
             first = first.with_model(OnTrial(first.segmenter, allowed_ms, self._trial_over))
@@ -86,6 +87,8 @@ class Changeover:
         """Begin with it; what was done so far, for a person. Raises Fault when it cannot be begun."""
         if not re.fullmatch(SHA256, sha256) or not self._store.has(sha256):
             raise Fault(f"no model '{sha256[:64]}' in {self._store.folder}: give its file to linegate model install")
+        if self._worker.ending.is_set():
+            raise Fault("the station ends")
         if self._trying:
             raise Fault(f"model {self._trying[:12]} is being tried: wait until something has come of it")
         if self.in_force.now.setup.model_sha256 == sha256:

@@ -50,7 +50,7 @@ def choose_model(store: ModelStore, configured: Path) -> Choice:
 
 
 def opening_is_over(store: ModelStore) -> None:
-    """It has opened, or an error says why not: the process has outlived it. Raises ConfigError."""
+    """It has opened, or is known to be bad. Raises ConfigError."""
     installed = store.read()
     if installed and installed.opening:
         _write(store, installed.model_copy(update={"opening": False, "running": False}))

@@ -117,11 +117,19 @@ class InForce:
         self._inspectors[inspector.setup] = self.now = inspector
         waited_for = {inspector.setup, *self._announce(inspector.setup)}
         for setup in self._inspectors.keys() - waited_for:  # on a line that stands no part comes to retire them
-            self._retire(self._inspectors.pop(setup))
+            gone = self._inspectors.pop(setup)
+            if gone is self._newest:
+                self._newest = None  # or the loop would be the last to let go of it
+            self._retire(gone)
 
     def _retire_before(self, inspector: Inspector) -> None:
-        """Parts come in the order in which they were announced: nobody will ask for an older one."""
+        """Parts come in the order in which they were announced: nobody will ask for an older one.
+
+        The inspector itself may be gone, if its part has expired in this very moment: it says nothing of the others.
+        """
         with self._lock:
+            if self._inspectors.get(inspector.setup) is not inspector:
+                return
             for setup, older in list(self._inspectors.items()):
                 if older is inspector:
                     return

@@ -117,3 +117,15 @@ def test_on_a_line_that_stands_models_do_not_pile_up() -> None:
     world.in_force.swap(cast(Inspector, third), cast(Inspector, world.first))
     assert world.retired == [second], "no part has come, and none will"
     assert [world.by(part) for part in (waiting, world.part())] == ["first", "third"]
+
+
+def test_a_part_that_expires_in_the_moment_of_a_swap_takes_nobody_with_it() -> None:
+    world, second = World(), Fake("second")
+    part = world.part()
+
+    def turn_to(_: object) -> None:
+        world.in_force.swap(cast(Inspector, second), cast(Inspector, world.first))
+
+    world.in_force.begin(world.announce, turn_to)
+    assert world.by(part) == "first", "it was taken when it was still waited for"
+    assert world.by(world.part()) == "second"
