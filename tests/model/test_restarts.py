@@ -48,11 +48,14 @@ class OneAtATime(StandaloneStation):
         self.store = ModelStore(self.state_dir, self.own)
 
     def inspected(self) -> ResultMessage:
-        """One part."""
-        seen = len(self.messages)
+        """One part; a start's gap row may come in between."""
+        seen = len(self.inspections())
         give_command(self.endpoints["control"], "trigger", WHO)
-        self.wait(lambda: len(self.messages) > seen)
-        return self.messages[-1]
+        self.wait(lambda: len(self.inspections()) > seen)
+        return self.inspections()[-1]
+
+    def inspections(self) -> list[ResultMessage]:
+        return [message for message in self.messages if message.kind == "inspection"]
 
     def swap(self) -> None:
         """The other model is in force, on trial."""

@@ -23,8 +23,6 @@ from tests.service.machine import Machine
 from tests.service.service_line import ServiceLine
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.alone
-
 WATCHDOG_S, WITHIN_S = 5.0, 1.0
 SILENT_S = 0.3
 EXIT = ": exit for a clean restart"
@@ -63,6 +61,7 @@ def hang_once(line: ServiceLine, step: str) -> float:
     return ended_s - begun_s
 
 
+@pytest.mark.alone
 @sized(("steps",), (("segment", "link"),), ((*ENDED_BY_US, *ENDED_BY_SYSTEMD) * 15,))
 def test_f19_whatever_hangs_ends_the_process_and_a_clean_one_comes(
     report: Report, machine: Machine, steps: tuple[str, ...]

@@ -17,8 +17,6 @@ from tests.conftest import ROOT
 from tests.doctor.stations import station
 from tests.service.machine import Machine, why_not
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
