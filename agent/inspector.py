@@ -11,10 +11,9 @@ from agent.config import Config
 from agent.inspection import Image
 from agent.judge import Calibration, Judge, Segmentation
 from agent.model_contract import ModelContract
-from agent.recipe import Recipe, load_recipes
+from agent.recipe import Recipe
 from agent.segmenter import Segmenter
 from agent.setup import Setup
-from agent.view import View
 
 
 @dataclass(frozen=True)
@@ -53,15 +52,11 @@ class Inspector:
         return replace(self, model=model)
 
 
-def open_inspector(config: Config, path: Path, view: View) -> Inspector:
-    """The model file at `path`, self-tested, with the station's recipes. Raises ConfigError."""
+def open_inspector(config: Config, path: Path, recipes: Iterable[Recipe], calibration: Calibration) -> Inspector:
+    """The model file at `path`, self-tested, with these recipes. Raises ConfigError."""
     segmenter = open_segmenter(config, path)
-    return inspector_of(segmenter, open_jobs(config, segmenter, view))
-
-
-def inspector_of(segmenter: Segmenter, jobs: Mapping[int, Job]) -> Inspector:
-    """It goes through its golden images once: the first part must not pay for OpenCV's first call."""
-    for sample in segmenter.golden_images():
+    jobs = jobs_of(recipes, calibration, segmenter.contract)
+    for sample in segmenter.golden_images():  # the first part must not pay for OpenCV's first call
         segmentation = segmenter.segment(sample)
         for job in jobs.values():
             job.judge.judge(segmentation)
@@ -74,12 +69,6 @@ def open_segmenter(config: Config, path: Path) -> Segmenter:
     segmenter = Segmenter(path, model.provider, model.threads, model.tiling)
     segmenter.self_test()
     return segmenter
-
-
-def open_jobs(config: Config, segmenter: Segmenter, view: View) -> dict[int, Job]:
-    """Every recipe of the station, read now, by its job number. Raises ConfigError."""
-    recipes = load_recipes(config.recipe, config.other_recipes)
-    return jobs_of(recipes.values(), view.calibration(config.calibration), segmenter.contract)
 
 
 def jobs_of(recipes: Iterable[Recipe], calibration: Calibration, contract: ModelContract) -> dict[int, Job]:

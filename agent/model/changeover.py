@@ -16,7 +16,7 @@ from types import TracebackType
 from agent.config import Config
 from agent.errors import ConfigError, Fault, LinegateError, first_line, in_words
 from agent.event import Event
-from agent.inspector import Inspector, inspector_of, jobs_of, open_inspector, open_segmenter
+from agent.inspector import Inspector, open_inspector
 from agent.log.about import about
 from agent.log.happening import Happening
 from agent.memory import give_back
@@ -30,6 +30,7 @@ from agent.model.try_out import try_out
 from agent.plc.arm.open_arm import check_lanes
 from agent.plc.register_map import Alarm
 from agent.raised import Raised
+from agent.recipe import load_recipes
 from agent.segmenter import Segmenter
 from agent.setup import Setup
 from agent.view import View
@@ -47,7 +48,7 @@ class Changeover:
     """
 
     def __init__(self, config: Config, view: View, store: ModelStore, choice: Choice) -> None:
-        self._config, self._view, self._store, self._choice = config, view, store, choice
+        self._config, self._store, self._choice = config, store, choice
         self.allowance = Allowance(config.trigger, config.has_plc)
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._trying = ""  # the model
@@ -58,8 +59,9 @@ class Changeover:
         """What is in force stays so until model.json says it."""
         try:
             self._calibration = view.calibration(config.calibration)
-            first = open_inspector(config, choice.path, view)
-            previous = open_inspector(config, choice.previous, view) if choice.previous else None
+            recipes = load_recipes(config.recipe, config.other_recipes).values()
+            first = open_inspector(config, choice.path, recipes, self._calibration)
+            previous = open_inspector(config, choice.previous, recipes, self._calibration) if choice.previous else None
         except ConfigError:  # told, and the station stays down; a Fault comes again: twice, and the one before is back
             opening_is_over(store)
             raise
@@ -154,10 +156,10 @@ class Changeover:
 
     def _open(self, path: Path) -> Inspector:
         try:
-            segmenter = open_segmenter(self._config, path)
-            check_lanes(self._config.reject, segmenter.contract.defect_classes)
             recipes = [job.recipe for job in self.in_force.now.jobs.values()]
-            return inspector_of(segmenter, jobs_of(recipes, self._calibration, segmenter.contract))
+            new = open_inspector(self._config, path, recipes, self._calibration)
+            check_lanes(self._config.reject, new.segmenter.contract.defect_classes)
+            return new
         except LinegateError:
             raise
         except Exception as error:  # whatever the runtime raises: with two models on a GPU its memory may be too small

@@ -27,9 +27,9 @@ from agent.cameras.recording import INDEX, RecordedFrame, RecordingWriter, read_
 from agent.config import load_config
 from agent.errors import ConfigError, Fault, UsageError
 from agent.inspection import Frame
-from agent.inspector import open_jobs
+from agent.inspector import open_inspector
 from agent.local_line import LineOptions, LocalLine
-from agent.segmenter import Segmenter
+from agent.recipe import load_recipes
 from agent.view import open_view
 from tests.conftest import ROOT, Linegate
 
@@ -235,13 +235,13 @@ def test_a_recorded_shift_gets_the_same_verdicts_again(tmp_path: Path, two_verdi
         line.stop("station")
         config = load_config(line.config)
         messages = {message.trigger_seq: message for message in line.messages}
-    segmenter, view = Segmenter(config.model.path), open_view(config)
-    jobs = open_jobs(config, segmenter, view)
+    view, recipes = open_view(config), load_recipes(config.recipe, config.other_recipes).values()
+    inspector = open_inspector(config, config.model.path, recipes, view.calibration(config.calibration))
     recorded = read_recording(line.folder)
     assert len(recorded) == len(messages) == 15
     for record, frame in zip(recorded, replayed(line.folder, "announced"), strict=True):
         message = min(messages.values(), key=lambda known: abs(known.triggered_ns - record.captured_ns))
-        judgement = jobs[message.job].judge.judge(segmenter.segment(view.of(frame).image))
+        judgement = inspector.jobs[message.job].judge.judge(inspector.segmenter.segment(view.of(frame).image))
         assert judgement.verdict == message.verdict
         assert [asdict(defect) for defect in judgement.defects] == [defect.model_dump() for defect in message.defects]
         assert judgement.peak_scores == message.peak_scores
