@@ -7,7 +7,7 @@ import threading
 import time
 from queue import Empty, SimpleQueue
 
-from agent.log.about import FIELDS, about, known
+from agent.log.about import FIELDS, about
 from agent.log.fields import Fields, to_fields, utc
 from agent.log.happening import Happening
 from agent.log.sinks import Sink
@@ -86,9 +86,8 @@ class Outlet(logging.Handler):
         if lost and self._queue.empty():
             self._told_lost += lost
             text = f"{lost} log lines are lost: nobody has taken them (is journald well?)"
-            of_kind = about(Happening.LINES_LOST, HELD_BACK=lost)[FIELDS]
-            self._tell({"TIME": utc(time.time()), "PRIORITY": 4, "MESSAGE": text, "LOGGER": __name__, "THREAD": "log",
-                        **known(), **of_kind})  # fmt: skip
+            said = {"name": __name__, "levelno": logging.WARNING, "msg": text}
+            self._tell(to_fields(logging.makeLogRecord(said | about(Happening.LINES_LOST, HELD_BACK=lost))))
 
     def _tell(self, fields: Fields) -> None:
         try:
