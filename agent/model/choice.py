@@ -40,10 +40,10 @@ def choose_model(store: ModelStore, configured: Path) -> Choice:
         why = f"{now} by [model] path, which has another file than when {installed.model} was installed"
         return Choice(configured, told=(_told("configured", why),))
     if not installed.on_trial:
-        return Choice(store.path_of(installed.model))
+        return Choice(store.path_of(installed.model, now))
     if installed.running:
-        return _back(store, installed)
-    paths = store.path_of(installed.model), store.path_of(installed.previous)
+        return _back(store, installed, now)
+    paths = store.path_of(installed.model, now), store.path_of(installed.previous, now)
     # whoever stops a station that is opening its model ends it as a crash would: only the second in a row is proof
     _write(store, installed.model_copy(update={"opening": True, "running": installed.opening}))
     return Choice(*paths)
@@ -56,8 +56,9 @@ def opening_is_over(store: ModelStore) -> None:
         _write(store, installed.model_copy(update={"opening": False, "running": False}))
 
 
-def _back(store: ModelStore, installed: Installed) -> Choice:
-    path, ended = store.path_of(installed.previous), {"on_trial": False, "running": False, "opening": False}
+def _back(store: ModelStore, installed: Installed, configured: str) -> Choice:
+    path = store.path_of(installed.previous, configured)
+    ended = {"on_trial": False, "running": False, "opening": False}
     _write(store, installed.model_copy(update={"model": installed.previous, **ended}))
     why = f"{installed.model} → {installed.previous}: the process ended while the new one was on trial"
     return Choice(path, told=(_told("rolled_back", why),), rolled_back=True)

@@ -97,10 +97,13 @@ class ModelStore:
         """The sha256 of the config's model as it is now. Raises ConfigError."""
         return _sha256_of(self._configured, "check [model] path")
 
-    def path_of(self, sha256: str) -> Path:
-        """The file with this hash, checked. Raises ConfigError when there is none, or it has been changed."""
+    def path_of(self, sha256: str, configured: str | None = None) -> Path:
+        """The file with this hash, checked. Raises ConfigError when there is none, or it has been changed.
+
+        `configured`: from whoever has just asked for it, a big file is read once.
+        """
         with suppress(ConfigError):
-            if self.configured() == sha256:
+            if (configured or self.configured()) == sha256:
                 return self._configured
         path, remedy = self.stored(sha256), f"put it back, or remove {self._state} to go by [model] path again"
         if _sha256_of(path, remedy) != sha256:
@@ -113,9 +116,9 @@ class ModelStore:
         Raises ConfigError as `read` and `path_of` do.
         """
         installed = self.read()
-        if installed is None or installed.configured != self.configured():
+        if installed is None or installed.configured != (now := self.configured()):
             return self._configured
-        return self.path_of(installed.model)
+        return self.path_of(installed.model, now)
 
     def clear(self, keep: Iterable[str]) -> None:
         """Delete all but these, and but those that are YOUNG_S old at most. Raises OSError."""
