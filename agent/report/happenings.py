@@ -13,6 +13,8 @@ from agent.report.tallies import DURING, Tally
 from agent.utc import moment_of, utc_span
 
 MOST_HAPPENINGS = 200
+CHANGED = "kind IN ('model', 'recipe') AND what IN ('swapped', 'rolled_back', 'reloaded')"
+USED = "model_sha256, recipe, recipe_sha256, job"
 
 
 def read_outages(journal: sqlite3.Connection, tallies: Iterable[Tally], zone: ZoneInfo) -> list[Outage]:
@@ -53,10 +55,6 @@ def read_happenings(
         Happening(time=_local(utc, zone), kind=kind, what=what, who=who, detail=detail)
         for utc, kind, what, who, detail in reversed(rows)
     ], count
-
-
-CHANGED = """kind IN ('model', 'recipe') AND what IN ('swapped', 'rolled_back', 'reloaded')"""
-USED = "model_sha256, recipe, recipe_sha256, job"
 
 
 def read_used(journal: sqlite3.Connection, tallies: Iterable[Tally], begins: datetime, ends: datetime) -> list[Used]:
