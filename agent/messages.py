@@ -234,7 +234,7 @@ class ControlRequest(_Request):
     command: str
     argument: str = ""
     who: str = Field(min_length=1)
-    """Whoever gives it: it is written down. `argument`: for job, the recipe's number or name."""
+    """Whoever gives it: it is written down. `argument`: for job, the recipe's number or name; for model, its sha256."""
 
 
 class ControlReply(_Header):
