@@ -47,7 +47,7 @@ class _Panel:
     def scale(self, name: str, values: Sequence[float | None]) -> list[str]:
         """Grid lines at round values around all of `values`."""
         known = [value for value in values if value is not None] or [0.0, 1.0]
-        ticks = _ticks(min(known), max(known))
+        ticks = round_ticks(min(known), max(known), 0.01)
         self._low, self._high = ticks[0], ticks[-1]
         digits = max(0, ceil(-log10(100 * (ticks[1] - ticks[0])) - 1e-9))
         lines = [f'<text class="name" x="{LEFT}" y="{self._top - 3}">{name}</text>']
@@ -169,9 +169,9 @@ def _svg(width: int, height: int, title: str, parts: Sequence[str]) -> Markup:
     return Markup(f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>')
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Three to six round values around both."""
-    span = max(high - low, 0.01)
+def round_ticks(low: float, high: float, least_span: float) -> list[float]:
+    """Three to six round values around both; as close as for `least_span` where both are nearly the same."""
+    span = max(high - low, least_span)
     power = 10.0 ** floor(log10(span / 3))
     step = next(nice * power for nice in (1, 2, 5, 10) if span / (nice * power) <= 4)
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)

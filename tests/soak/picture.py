@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from math import ceil, floor, log10
 
+from agent.report.charts import round_ticks
 from tests.soak.soak import Record
 
 WIDTH, LEFT, RIGHT, PANEL, GAP, TOP = 900, 64, 16, 170, 56, 40
+LEAST_SPAN = 0.5
+"""Of an axis: MB, ms, files or minutes."""
 Curve = tuple[str, str, list[tuple[float, float]]]
 """Name, colour, points (s, value)."""
 
@@ -39,7 +41,7 @@ def picture(record: Record, title: str) -> str:
 
 def _panel(top: float, name: str, curves: Sequence[Curve], record: Record) -> list[str]:
     values = [value for _, _, points in curves for _, value in points] or [0.0]
-    ticks = _ticks(min(values), max(values))
+    ticks = round_ticks(min(values), max(values), LEAST_SPAN)
     end_s = max([record.ran_s, 1.0, *(minute.at_s for minute in record.minutes)])
 
     def x(at_s: float) -> float:
@@ -55,7 +57,7 @@ def _panel(top: float, name: str, curves: Sequence[Curve], record: Record) -> li
     for tick in ticks:
         parts.append(f'<path d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}" stroke="#ccc"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    for minutes in _ticks(0, end_s / 60):
+    for minutes in round_ticks(0, end_s / 60, LEAST_SPAN):
         if minutes * 60 <= end_s:
             at = f'x="{x(minutes * 60):.1f}" y="{top + PANEL + 15}" text-anchor="middle"'
             parts.append(f"<text {at}>{minutes:g} min</text>")
@@ -65,12 +67,3 @@ def _panel(top: float, name: str, curves: Sequence[Curve], record: Record) -> li
         label_x = WIDTH - RIGHT - 200 * (len(curves) - number)
         parts.append(f'<text x="{label_x}" y="{top - 6}" fill="{colour}">{escape(label)}</text>')
     return parts
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Three to seven round values around both."""
-    span = max(high - low, 0.5)
-    power = 10.0 ** floor(log10(span / 3))
-    step = next(nice * power for nice in (1, 2, 5, 10) if span / (nice * power) <= 5)
-    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
-    return [number * step for number in range(first, max(last, first + 1) + 1)]
