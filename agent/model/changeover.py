@@ -21,10 +21,10 @@ from agent.log.about import about
 from agent.log.happening import Happening
 from agent.memory import give_back
 from agent.model.allowance import Allowance
-from agent.model.choice import Choice, opening_is_over
+from agent.model.choice import Choice, opening_is_over, told
 from agent.model.in_force import InForce
 from agent.model.recipes import exchange_recipes
-from agent.model.store import SHA256, Installed, ModelStore, shortened
+from agent.model.store import SHA256, Installed, ModelStore
 from agent.model.trial import TRIAL_PARTS, OnTrial
 from agent.model.try_out import try_out
 from agent.plc.arm.open_arm import check_lanes
@@ -250,9 +250,7 @@ class Changeover:
         self._worker.ending.wait(LET_GO_S)
 
     def _say(self, what: str, detail: str, who: str = "") -> None:
-        by = f" by {who}" if who else ""
-        log.warning("model %s%s: %s", what.replace("_", " "), by, shortened(detail), extra=about(Happening.MODEL))
-        self._tell(Event("model", what, detail, who))
+        self._tell(told(what, detail, who))
 
 
 def _require_time(took_ms: float, allowed_ms: float, by: str) -> None:

@@ -38,7 +38,7 @@ def choose_model(store: ModelStore, configured: Path) -> Choice:
     if now != installed.configured:
         _write(store, None)
         why = f"{now} by [model] path, which has another file than when {installed.model} was installed"
-        return Choice(configured, told=(_told("configured", why),))
+        return Choice(configured, told=(told("configured", why),))
     if not installed.on_trial:
         return Choice(store.path_of(installed.model, now))
     if installed.running:
@@ -61,7 +61,7 @@ def _back(store: ModelStore, installed: Installed, configured: str) -> Choice:
     ended = {"on_trial": False, "running": False, "opening": False}
     _write(store, installed.model_copy(update={"model": installed.previous, **ended}))
     why = f"{installed.model} → {installed.previous}: the process ended while the new one was on trial"
-    return Choice(path, told=(_told("rolled_back", why),), rolled_back=True)
+    return Choice(path, told=(told("rolled_back", why),), rolled_back=True)
 
 
 def _write(store: ModelStore, installed: Installed | None) -> None:
@@ -73,6 +73,8 @@ def _write(store: ModelStore, installed: Installed | None) -> None:
         ) from error
 
 
-def _told(what: str, why: str) -> Event:
-    log.warning("model %s: %s", what.replace("_", " "), shortened(why), extra=about(Happening.MODEL))
-    return Event("model", what, why)
+def told(what: str, detail: str, who: str = "") -> Event:
+    """It goes to the log, for a person; to be written down whole."""
+    by = f" by {who}" if who else ""
+    log.warning("model %s%s: %s", what.replace("_", " "), by, shortened(detail), extra=about(Happening.MODEL))
+    return Event("model", what, detail, who)
