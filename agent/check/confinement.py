@@ -7,12 +7,13 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.check.drop_ins import drop_ins, unreadable
 from agent.check.neighbours import is_of_the_service
 from agent.check.sound import written_paths
 from agent.config import Config
+from agent.errors import in_words
 from agent.service import unit_of
 
-UNITS = Path("/etc/systemd/system")
 OWN = Path("/var/lib/linegate")
 """StateDirectory= is the folder in it that is called as the station's file."""
 HIDDEN = {"/home": "ProtectHome", "/root": "ProtectHome", "/run/user": "ProtectHome", "/tmp": "PrivateTmp",
@@ -32,13 +33,17 @@ def kept_away(config: Config, sound: Set[str], station: Path) -> Iterator[Kept]:
     """Of a station whose file systemd reads; drop-ins that open more are respected."""
     if not is_of_the_service(station):
         return
-    own, drop_ins = OWN / station.stem, _drop_ins(unit_of(station))
-    opened = [Path(word.lstrip("-+").rpartition(":")[2]) for line in _OPENED.findall(drop_ins) for word in line.split()]
+    own, opening = OWN / station.stem, drop_ins(station)
+    opened = [Path(word.lstrip("-+").rpartition(":")[2]) for line in _OPENED.findall(opening) for word in line.split()]
+    for path, error in unreadable(station):
+        yield Kept(
+            "station", f"{path}: {in_words(error)}: what it opens or allows is not known", "look once more as root"
+        )
     writes = dict(_writes(config, sound))
     for key, path in (written_paths(config, sound) | writes).items():
         path = path.absolute()
         by = next((by for folder, by in HIDDEN.items() if path.is_relative_to(folder)), "")
-        if by and f"{by}=" not in drop_ins:
+        if by and f"{by}=" not in opening:
             yield Kept(
                 key, f"the service does not see {path} ({by}=yes in its unit)", f"put it elsewhere, as into {own}"
             )
@@ -54,9 +59,3 @@ def _writes(config: Config, sound: Set[str]) -> Iterator[tuple[str, Path]]:
         yield "station.state_dir", config.station.state_dir
     if "archive" in sound and config.archive and config.archive.folder:
         yield "archive.folder", config.archive.folder
-
-
-def _drop_ins(unit: str) -> str:
-    """All of them, one after the other."""
-    found = [*UNITS.glob("linegate@.service.d/*.conf"), *UNITS.glob(f"{unit}.d/*.conf")]
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in found)

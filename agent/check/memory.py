@@ -10,12 +10,12 @@ from pathlib import Path
 from agent.camera_config import FREE_RUNNING, GenicamSettings
 from agent.cameras.inbox import BUFFERS
 from agent.cameras.open_camera import ordered_size
+from agent.check.drop_ins import drop_ins
 from agent.check.problems import Problems
 from agent.config import Config
 from agent.service import unit_of
 from agent.standalone.link import MOST_WAITING
 
-UNITS = Path("/etc/systemd/system")
 ALLOWED_GB = {"cpu": 2.0, "cuda": 8.0}
 """MemoryMax of the unit, and of its drop-in gpu."""
 TAKEN_GB = {"cpu": 0.6, "cuda": 3.5}
@@ -27,7 +27,7 @@ DRIVER_BUFFERS = 16
 GB = 2**30
 
 
-def check_memory(config: Config, sound: Set[str], problems: Problems, units: Path = UNITS) -> None:
+def check_memory(config: Config, sound: Set[str], problems: Problems) -> None:
     """By the camera's size, where the file says it: all that may wait while the station is held up."""
     size = ordered_size(config.camera) if {"camera", "trigger", "model"} <= sound else None
     if size is None:
@@ -41,7 +41,7 @@ def check_memory(config: Config, sound: Set[str], problems: Problems, units: Pat
     if config.trigger.mode in FREE_RUNNING:
         waiting = BUFFERS + MOST_WAITING
     held_gb = ((waiting + IN_HAND) * photo_bytes + driver_bytes) / GB
-    needed_gb, allowed_gb = TAKEN_GB[provider] + held_gb, _allowed_gb(problems.file.path, provider, units)
+    needed_gb, allowed_gb = TAKEN_GB[provider] + held_gb, _allowed_gb(problems.file.path, provider)
     if needed_gb > allowed_gb:
         problems.warn(
             "camera.width_px",
@@ -51,10 +51,7 @@ def check_memory(config: Config, sound: Set[str], problems: Problems, units: Pat
         )
 
 
-def _allowed_gb(station: Path, provider: str, units: Path) -> float:
+def _allowed_gb(station: Path, provider: str) -> float:
     """By the drop-in that has the last word; none: as shipped."""
-    drop_ins = [*units.glob("linegate@.service.d/*.conf"), *units.glob(f"{unit_of(station)}.d/*.conf")]
-    for path in sorted(drop_ins, key=lambda path: path.name, reverse=True):
-        if found := re.findall(r"^MemoryMax=(\d+(?=G$)|infinity)", path.read_text(), re.MULTILINE):
-            return float(found[-1])
-    return ALLOWED_GB[provider]
+    found = re.findall(r"^MemoryMax=(\d+(?=G$)|infinity)", drop_ins(station), re.MULTILINE)
+    return float(found[-1]) if found else ALLOWED_GB[provider]

@@ -10,12 +10,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agent.check.drop_ins import drop_ins
 from agent.check.problems import Problems
 from agent.config import Config
 from agent.results.exposure import exposed, figures_exposed
 
 LOWEST_FREE = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-DROP_INS = Path("/etc/systemd/system")
 CAPABILITY = "CAP_NET_BIND_SERVICE"
 
 
@@ -62,7 +62,7 @@ def _camera_host(config: Config) -> str:
 
 
 def _check_ours(key: str, host: str, port: int, problems: Problems) -> None:
-    if port < _lowest_free() and not _may_have_low_ports():
+    if port < _lowest_free() and not _may_have_low_ports(problems.file.path):
         problems.warn(
             key, f"port {port} is below {_lowest_free()}, which takes {CAPABILITY}: the unit's drop-in gives it "
             "(docs/install.md); or choose a higher port"
@@ -85,10 +85,8 @@ def _lowest_free() -> int:
     return int(LOWEST_FREE.read_text()) if LOWEST_FREE.exists() else 1024
 
 
-def _may_have_low_ports() -> bool:
-    if os.geteuid() == 0:
-        return True
-    return any(CAPABILITY in drop_in.read_text() for drop_in in DROP_INS.glob("linegate@*.service.d/*.conf"))
+def _may_have_low_ports(station: Path) -> bool:
+    return os.geteuid() == 0 or CAPABILITY in drop_ins(station)
 
 
 def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.agent_epoch import state_dir_alone
-from agent.check import folders, neighbours, network
+from agent.check import drop_ins, folders, neighbours, network
 from agent.check.check import Checked, check_config
 from agent.check.memory import check_memory
 from agent.check.problems import Problems
@@ -178,8 +178,11 @@ def test_what_is_doubtful_is_a_warning(
     assert any(re.search(complaint, line) for line in told(checked, "warning")), told(checked)
 
 
-def test_large_photos_of_a_stream_may_want_more_memory_than_the_unit_allows(tmp_path: Path) -> None:
+def test_large_photos_of_a_stream_may_want_more_memory_than_the_unit_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Unless a drop-in of this station allows it."""
+    monkeypatch.setattr(drop_ins, "UNITS", tmp_path)
     text, path = (ROOT / "config" / "presence.toml").read_text(), tmp_path / "line1.toml"
     film = 'driver = "folder"\npath = "sample_belt.mp4" '
     assert film in text
@@ -188,7 +191,7 @@ def test_large_photos_of_a_stream_may_want_more_memory_than_the_unit_allows(tmp_
         camera = f'driver = "opencv"\nsource = "/dev/video99"\nheight_px = {height_px}\nwidth_px = {width_px} '
         path.write_text(text.replace(film, camera))
         problems = Problems(TomlFile(path, "config"))
-        check_memory(load_config(path), set(Config.model_fields), problems, tmp_path)
+        check_memory(load_config(path), set(Config.model_fields), problems)
         return [problem.message for problem in problems.found]
 
     assert not warned(1024, 1280)
@@ -294,9 +297,12 @@ def test_a_low_port_needs_leave(monkeypatch: pytest.MonkeyPatch, station: Callab
                                 tmp_path: Path) -> None:  # fmt: skip
     serving = (('host = "192.168.10.20"', 'role = "server"\nhost = "127.0.0.1"\nguard_ms = 50'),)
     monkeypatch.setattr(network.os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(network, "DROP_INS", tmp_path)
+    monkeypatch.setattr(drop_ins, "UNITS", tmp_path)
     assert any("port 502 is below" in line for line in told(station(*serving), "warning"))
-    (tmp_path / "linegate@.service.d").mkdir()
+    for unit in ("linegate@line2.service.d", "linegate@.service.d"):
+        (tmp_path / unit).mkdir()
+    (tmp_path / "linegate@line2.service.d" / "port.conf").write_text("AmbientCapabilities=CAP_NET_BIND_SERVICE")
+    assert any("port 502 is below" in line for line in told(station(*serving), "warning")), "that one is not ours"
     (tmp_path / "linegate@.service.d" / "port.conf").write_text("AmbientCapabilities=CAP_NET_BIND_SERVICE")
     assert not told(station(*serving))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.check import confinement, neighbours
+from agent.check import drop_ins, neighbours
 from agent.check.check import check_config
 from agent.check.confinement import kept_away
 from agent.check.network import check_network
@@ -48,6 +48,16 @@ except ConfigError as error:
     told["bundle"] = str(error)
 print(json.dumps(told))
 """
+LOOK_AT_UNIT = """
+import sys
+from pathlib import Path
+from agent.check import drop_ins, neighbours
+from agent.check.check import check_config
+
+path = Path(sys.argv[1])
+neighbours.STATIONS, drop_ins.UNITS = path.parent, path.parent / "units"
+print(*check_config(path).problems.found, sep="\\n")
+"""
 
 
 def test_which_model_is_in_use_is_not_known_to_everybody(tiny_model: Path, tmp_path: Path) -> None:
@@ -56,17 +66,8 @@ def test_which_model_is_in_use_is_not_known_to_everybody(tiny_model: Path, tmp_p
     (tmp_path / "state").mkdir()
     own = store.configured()
     store.write(Installed(model=own, previous=own, configured=own, on_trial=False, running=False))
-    state, drop = tmp_path / "state" / "model.json", list[str]()
-    state.chmod(0)
-    if os.geteuid() == 0:
-        if not shutil.which("setpriv"):
-            pytest.skip("needs setpriv: to root nothing is closed")
-        os.chown(state, NOBODY, NOBODY)
-        drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
-    done = subprocess.run(
-        [*drop, sys.executable, "-c", LOOK, path], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    told = json.loads(done.stdout)
+    state = tmp_path / "state" / "model.json"
+    told = json.loads(_done_by_an_engineer(state, LOOK, path))
     (warning,) = told["warnings"]
     ((level, seen),) = told["doctor"]
     assert (told["errors"], level) == (0, Level.UNKNOWN)
@@ -75,11 +76,24 @@ def test_which_model_is_in_use_is_not_known_to_everybody(tiny_model: Path, tmp_p
         assert "runuser -u linegate -- linegate" in said
 
 
+def _done_by_an_engineer(closed: Path, code: str, *arguments: Path) -> str:
+    """What `code` prints where `closed` is another user's."""
+    closed.chmod(0)
+    drop = list[str]()
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("needs setpriv: to root nothing is closed")
+        os.chown(closed, NOBODY, NOBODY)
+        drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    command = [*drop, sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+
+
 @pytest.fixture
 def serviced(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A station that writes elsewhere, in the folder that systemd's stations are read from."""
     monkeypatch.setattr(neighbours, "STATIONS", tmp_path)
-    monkeypatch.setattr(confinement, "UNITS", tmp_path / "units")
+    monkeypatch.setattr(drop_ins, "UNITS", tmp_path / "units")
     return station(tmp_path, tiny_model, station={"state_dir": "/data/line1"}, archive={"folder": "/home/ann/pictures"})
 
 
@@ -105,6 +119,17 @@ def test_what_a_drop_in_opens_is_open(serviced: Path) -> None:
     text = serviced.read_text().replace("/data/line1", "/var/lib/linegate/station").replace("/home/ann", "/mnt")
     serviced.write_text(text)
     assert not kept_of_its_own(serviced)
+
+
+def test_a_drop_in_that_is_not_for_this_user_is_told_of_and_the_others_count(serviced: Path) -> None:
+    folder = serviced.parent / "units" / "linegate@.service.d"
+    folder.mkdir(parents=True)
+    (folder / "open.conf").write_text("[Service]\nReadWritePaths=/data\n")
+    (folder / "sealed.conf").write_text("[Service]\nMemoryMax=4G\n")
+    warned = _done_by_an_engineer(folder / "sealed.conf", LOOK_AT_UNIT, serviced).splitlines()
+    sealed = f"{folder / 'sealed.conf'}: permission denied: what it opens or allows is not known"
+    assert any(sealed in line for line in warned), warned
+    assert not any("systemctl edit linegate@station.service, with" in line for line in warned), warned
 
 
 def kept_of_its_own(path: Path) -> set[str]:
