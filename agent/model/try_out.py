@@ -20,6 +20,7 @@ from pathlib import Path
 
 from agent.config import ModelConfig
 from agent.errors import ConfigError, Fault, LinegateError, first_line, in_words
+from agent.log.fields import one_line
 
 NICENESS = 19
 FIRST_TO_GO = 1000
@@ -28,6 +29,8 @@ ROUNDS = 3
 LIMIT_S = 120.0
 """A CUDA provider has its libraries to load."""
 LOOK_S = 0.1
+MOST_SAID = 160
+"""Characters of a last line on stderr."""
 
 
 def try_out(path: Path, model: ModelConfig, shape: tuple[int, ...] | None, ending: threading.Event,
@@ -43,30 +46,34 @@ def try_out(path: Path, model: ModelConfig, shape: tuple[int, ...] | None, endin
     pipe = subprocess.PIPE
     try:
         child = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environment
+            command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace", env=environment
         )
     except OSError as error:
         raise Fault(f"no process to try it out in: {in_words(error)}") from error
     with child:
-        output = _heard(child, json.dumps(asked), ending, meanwhile)
+        output, said = _heard(child, json.dumps(asked), ending, meanwhile)
+    last_words = f": {one_line(said.strip().splitlines()[-1])[:MOST_SAID]}" if said.strip() else ""
     if child.returncode < 0:
-        raise ConfigError(
-            f"it killed the process that tried it out ({signal.Signals(-child.returncode).name}): do not use it"
-        )
+        name = signal.Signals(-child.returncode).name
+        raise ConfigError(f"it killed the process that tried it out ({name}): do not use it{last_words}")
     try:
         answer = json.loads(output)
     except json.JSONDecodeError as error:
-        raise ConfigError(f"the process that tried it out ended with {child.returncode}, without a word") from error
+        raise ConfigError(
+            f"the process that tried it out ended with {child.returncode}{last_words or ', without a word'}"
+        ) from error
     if error_text := answer.get("error"):
         raise ConfigError(str(error_text))
     return float(answer["run_ms"])
 
 
-def _heard(child: subprocess.Popen[str], asked: str, ending: threading.Event, meanwhile: Callable[[], None]) -> str:
+def _heard(child: subprocess.Popen[str], asked: str, ending: threading.Event,
+           meanwhile: Callable[[], None]) -> tuple[str, str]:  # fmt: skip
+    """What it has to say, on stdout and on stderr."""
     end_s, given = time.monotonic() + LIMIT_S, asked
     while True:
         try:
-            return child.communicate(given, timeout=LOOK_S)[0]
+            return child.communicate(given, timeout=LOOK_S)
         except subprocess.TimeoutExpired:
             given = ""  # communicate() goes on where it was
         meanwhile()
