@@ -27,6 +27,11 @@ def test_it_gives_way_and_is_the_first_to_go() -> None:
         child.kill()
 
 
+def test_it_gives_way_before_it_has_run_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it imports takes as much of the processor as the trial."""
+    assert tried_out_by(tmp_path, monkeypatch, """echo '{"run_ms": '$(nice)'}'""") == NICENESS
+
+
 @pytest.mark.parametrize(
     ("ends", "why"),
     [
