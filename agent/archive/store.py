@@ -53,7 +53,7 @@ class Store:
                 if entry.name.endswith(UNFINISHED):
                     Path(entry).unlink(missing_ok=True)
                 elif name not in self._written:
-                    self._budget.add(name.why, day, _size(entry))
+                    self._budget.add(name.why, day, size_bytes(entry))
                 if seen % FILES_A_STEP == 0:
                     yield
             yield
@@ -124,7 +124,7 @@ class Store:
         sizes, shelf_bytes = defaultdict[Name, int](int), 0
         for name, entry in self._own_files(day):
             if name.why is why and not entry.name.endswith(UNFINISHED):
-                nbytes = _size(entry)
+                nbytes = size_bytes(entry)
                 sizes[name] += nbytes
                 shelf_bytes += nbytes
                 if len(sizes) > 2 * MOST_LISTED:  # what goes now has so many older ones for good
@@ -164,7 +164,8 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _size(entry: os.DirEntry[str]) -> int:
+def size_bytes(entry: os.DirEntry[str]) -> int:
+    """On disk; 0: it has been deleted meanwhile."""
     try:
         return on_disk(entry.stat(follow_symlinks=False).st_size)
     except FileNotFoundError:

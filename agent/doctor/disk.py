@@ -10,6 +10,8 @@ from pathlib import Path
 
 from agent.archive.check import archive_warnings
 from agent.archive.kept_images import archive_folder
+from agent.archive.layout import days, files
+from agent.archive.store import size_bytes
 from agent.doctor.looking import NotKnown, looked
 from agent.doctor.subject import Subject
 from agent.finding import Finding, doubtful, right, unknown, wrong
@@ -65,7 +67,7 @@ def _check_room(subject: Subject, folder: Path) -> Finding:
     needed_gb = max(0.0, config.journal.max_gb - _size_gb(config.station.journal))
     told = f"journal may grow by {needed_gb:.1f}"
     if config.archive and same_disk(archive_folder(config), folder):
-        room_gb = max(0.0, config.archive.max_gb - _folder_gb(archive_folder(config))) + config.archive.min_free_gb
+        room_gb = max(0.0, config.archive.max_gb - _archive_gb(archive_folder(config))) + config.archive.min_free_gb
         needed_gb, told = needed_gb + room_gb, f"{told}, archive by {room_gb:.1f} with its reserve"
     subject.figures["disk_free_gb"] = round(free_gb, 3)
     text = f"{free_gb:.1f} of {size_gb:.1f} GB free; {told} GB"
@@ -104,5 +106,6 @@ def _size_gb(path: Path) -> float:
     return path.stat().st_size / GB if path.exists() else 0.0
 
 
-def _folder_gb(folder: Path) -> float:
-    return sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file()) / GB if folder.is_dir() else 0.0
+def _archive_gb(folder: Path) -> float:
+    """Whatever a station that runs deletes meanwhile."""
+    return sum(size_bytes(entry) for day in days(folder) for entry in files(folder / day)) / GB

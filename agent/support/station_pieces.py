@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import stat
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from agent.doctor.looking import NotKnown
@@ -77,14 +78,15 @@ def disk_usage(case: Case) -> str:
     state_dir, left = case.config.station.state_dir, MOST_FILES
     usage: list[tuple[int, int, str]] = []
     for entry in os.scandir(state_dir):
-        paths = Path(entry.path).rglob("*") if entry.is_dir(follow_symlinks=False) else iter([Path(entry.path)])
         nbytes = count = 0
-        for path in paths:
+        for path in _below(entry):
             if not left:
                 break
             left -= 1
-            if path.is_file() and not path.is_symlink():
-                nbytes, count = nbytes + path.stat().st_size, count + 1
+            with suppress(FileNotFoundError):  # a station that runs deletes images and logs
+                found = os.lstat(path)
+                if stat.S_ISREG(found.st_mode):
+                    nbytes, count = nbytes + found.st_size, count + 1
         usage.append((nbytes, count, entry.name))
     lines = [f"{nbytes:>16,} bytes {count:>9,} files  {name}" for nbytes, count, name in sorted(usage, reverse=True)]
     lines += [] if left else [f"not all: only {MOST_FILES:,} files were looked at"]
@@ -93,6 +95,15 @@ def disk_usage(case: Case) -> str:
         f"{disk.f_bavail * disk.f_frsize:,} of {disk.f_blocks * disk.f_frsize:,} bytes free, {disk.f_favail:,} inodes"
     )
     return "\n".join([f"{state_dir}: {free}", *lines, ""])
+
+
+def _below(entry: os.DirEntry[str]) -> Iterator[str]:
+    """All but folders, whatever is deleted meanwhile; the entry itself where it is none."""
+    if not entry.is_dir(follow_symlinks=False):
+        yield entry.path
+        return
+    for folder, _, names in os.walk(entry.path):
+        yield from (os.path.join(folder, name) for name in names)
 
 
 def journal(case: Case) -> str:

@@ -7,12 +7,15 @@ import os
 import re
 import sys
 import tarfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agent.__main__ import main
+from agent.doctor import disk
+from agent.doctor.disk import examine_disk
 from agent.doctor.examined import Examined
 from agent.errors import ConfigError, UsageError
 from agent.event import Event
@@ -23,7 +26,7 @@ from agent.support import computer_pieces, station_pieces
 from agent.support.bundle import run_support_bundle
 from agent.support.case import open_case
 from agent.support.secrets import Secrets
-from tests.doctor.stations import station, with_plc, with_stream
+from tests.doctor.stations import station, subject, with_plc, with_stream
 from tests.faults.small_disk import SmallDisk
 from tests.results.records import inspect, journal_at
 
@@ -135,6 +138,39 @@ def test_a_damaged_journal_is_told_of(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "state" / "journal.sqlite").write_bytes(b"no database" * 1000)
     assert json.loads(station_pieces.journal(case))["damage"] == "file is not a database"
     assert "11,000 bytes         1 files  journal.sqlite" in station_pieces.disk_usage(case)
+
+
+def test_an_image_that_is_deleted_meanwhile_costs_no_figure(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = open_case(station(tmp_path, tiny_model, archive={"max_gb": 1}), 24)
+    day = tmp_path / "state" / "archive" / "2026-01-02"
+    day.mkdir(parents=True)
+    below, archived = station_pieces._below, disk.files
+
+    def filled() -> None:
+        for number in range(3):
+            (day / f"{number}.png").write_bytes(bytes(1000))
+
+    def deleted_when_it_is_seen(entry: os.DirEntry[str]) -> Iterator[str]:
+        for path in below(entry):
+            if path.endswith("1.png"):
+                os.unlink(path)
+            yield path
+
+    def deleted_when_it_is_listed(folder: Path) -> Iterator[os.DirEntry[str]]:
+        for entry in archived(folder):
+            if entry.name == "1.png":
+                os.unlink(entry)
+            yield entry
+
+    monkeypatch.setattr(station_pieces, "_below", deleted_when_it_is_seen)
+    filled()
+    assert "2,000 bytes         2 files  archive" in station_pieces.disk_usage(case)
+    monkeypatch.setattr(disk, "files", deleted_when_it_is_listed)
+    filled()
+    room = next(finding for finding in examine_disk(subject(case.path)) if finding.subject == "room")
+    assert "archive by 3.0 with its reserve" in room.seen, room
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(
