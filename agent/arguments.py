@@ -1,10 +1,15 @@
-"""Values on the command line that the declared type lets through and that make no sense."""
+"""Arguments that several commands take; values that the declared type lets through and that make no sense."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from agent.event import LONGEST_TEXT
+
+StationFile = Annotated[Path, typer.Argument(help="The station's TOML file.")]
 
 
 def person(name: str) -> str:

@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from agent.archive.command import collect
+from agent.arguments import StationFile
 from agent.cameras.commissioning.calibrate_command import calibrate
 from agent.cameras.commissioning.commands import camera_list, camera_live, camera_snap
 from agent.cameras.commissioning.record_command import record
@@ -62,12 +63,10 @@ app.command("doctor")(doctor)
 app.command("support-bundle")(support_bundle)
 app.command("calibrate")(calibrate)
 
-ConfigArgument = Annotated[Path, typer.Argument(help="The station's TOML file.")]
-
 
 @app.command()
 def run(
-    config: ConfigArgument,
+    config: StationFile,
     record: Annotated[Path | None, typer.Option(help="Store every frame in this folder, for a replay.")] = None,
     log_format: Annotated[
         Literal["text", "json"],

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agent.arguments import StationFile
 from agent.errors import ConfigError, exit_on_error
 
 
 def check(
-    config: Annotated[Path, typer.Argument(help="The station's TOML file.")],
+    config: StationFile,
     as_json: Annotated[
         bool, typer.Option("--json", help="For programs: every problem with file, line and key.")
     ] = False,

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from agent.arguments import StationFile
 from agent.errors import exit_on_error
 
 
 def doctor(
-    config: Annotated[Path, typer.Argument(help="The station's TOML file.")],
+    config: StationFile,
     seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to look at camera and PLC, each.")] = 3.0,
     key: Annotated[
         Path | None, typer.Option(help="A running station with keys: your own secret one, NAME.key_secret.")

@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
+from agent.arguments import StationFile
 from agent.errors import exit_on_error
-
-Config = Annotated[Path, typer.Argument(help="The station's TOML file.")]
 
 
 def journal_backup(
-    config: Config, out: Annotated[Path, typer.Option(help="The copy: a new file, complete in itself.")]
+    config: StationFile, out: Annotated[Path, typer.Option(help="The copy: a new file, complete in itself.")]
 ) -> None:
     """Copy the journal while the station runs.  Example: linegate journal backup config/line.toml --out copy.sqlite"""
     with exit_on_error():
@@ -23,7 +22,7 @@ def journal_backup(
 
 
 def journal_check(
-    config: Config,
+    config: StationFile,
     journal: Annotated[Path | None, typer.Option(help="A copy of the journal instead of the station's own.")] = None,
 ) -> None:
     """Is the journal whole, and has each part one row?  Example: linegate journal check config/line.toml"""
@@ -34,7 +33,7 @@ def journal_check(
 
 
 def journal_export(
-    config: Config,
+    config: StationFile,
     parquet: Annotated[Path, typer.Option(help="The file to write.")],
     begins: Annotated[
         str | None, typer.Option("--from", help="Parts decided since then: local time, or 12h ago.")

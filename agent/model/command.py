@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
+from agent.arguments import StationFile
 from agent.errors import UsageError, exit_on_error
 from agent.model_contract import Provider
 from agent.results.commands import Key, StationKey, Who
 
-Config = Annotated[Path, typer.Argument(help="The station's TOML file.")]
 Model = Annotated[Path, typer.Argument(help="An exported .onnx file.")]
 
 
 def model_install(
-    config: Config,
+    config: StationFile,
     who: Who,
     model: Annotated[
         Path | None, typer.Argument(help="An exported .onnx file; with --dvc its path in that repository.")
@@ -50,7 +50,7 @@ def model_install(
 
 
 def model_history(
-    config: Config,
+    config: StationFile,
     last: Annotated[int, typer.Option(min=1, max=10_000, help="So many entries.")] = 50,
 ) -> None:
     """The model in use, and what became of each that was tried.  Example: linegate model history config/line.toml"""

@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
+from agent.arguments import StationFile
 from agent.errors import exit_on_error
-
-Config = Annotated[Path, typer.Argument(help="The station's TOML file.")]
 
 
 def report(
-    config: Config,
+    config: StationFile,
     shift: Annotated[str | None, typer.Option(help="A shift of the file, current or last; default: current.")] = None,
     date: Annotated[str | None, typer.Option(help="The day on which --shift began; default: the newest.")] = None,
     begins: Annotated[str | None, typer.Option("--from", help="Instead of a shift: local time, or 12h ago.")] = None,

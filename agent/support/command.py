@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from agent.arguments import StationFile
 from agent.errors import exit_on_error
 
 
 def support_bundle(
-    config: Annotated[Path, typer.Argument(help="The station's TOML file.")],
+    config: StationFile,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The archive, a new file; default: by station and time, here.")
     ] = None,

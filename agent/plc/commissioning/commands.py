@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.arguments import person
+from agent.arguments import StationFile, person
 from agent.errors import UsageError, exit_on_error
 
 
@@ -43,7 +43,7 @@ def probe(
 
 
 def accept(
-    config: Annotated[Path, typer.Argument(help="The station's TOML file.")],
+    config: StationFile,
     engineer: Annotated[str, typer.Option(help="Who runs it, for the report.", callback=person)],
     report: Annotated[Path, typer.Option(help="FILE.md; FILE.json is written beside it.")],
     parts: Annotated[int, typer.Option(min=3, max=10_000, help="Parts with a verdict each.")] = 50,
