@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -13,3 +14,8 @@ def is_device(source: str) -> bool:
 def is_file(source: str) -> bool:
     """A video file, there or not."""
     return "://" not in source and not is_device(source)
+
+
+def shown(source: str) -> str:
+    """For messages: a URL's user and password are nobody's business."""
+    return re.sub(r"//[^/@]*@", "//…@", source)

@@ -8,6 +8,7 @@ from agent.check.problems import Problems
 from agent.clashes import clashes
 from agent.config import Config, load_config
 from agent.errors import ConfigError
+from agent.video_source import shown
 
 STATIONS = Path("/etc/linegate")
 """Each file in it is a station that systemd may run beside the others."""
@@ -44,4 +45,4 @@ def _compare(config: Config, other: Config, name: str, problems: Problems) -> No
                 problems.error(key, complaint)
     device = getattr(config.camera, "device", None) or getattr(config.camera, "source", None)
     if device and device in (getattr(other.camera, "device", None), getattr(other.camera, "source", None)):
-        problems.error("camera", f"{name} has the same camera, {device}: only one station can have it")
+        problems.error("camera", f"{name} has the same camera, {shown(device)}: only one station can have it")

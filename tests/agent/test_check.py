@@ -291,6 +291,14 @@ def test_two_stations_of_one_computer(station: Callable[..., Checked], tmp_path:
     assert any("station.state_dir: line2.toml has the same" in line for line in found)
     assert any("publisher.results = 'tcp://127.0.0.1:5556' and line2.toml:publisher.results" in line for line in found)
     assert any("line2.toml has the same camera, 192.168.30.10" in line for line in found)
+    stream = 'driver = "opencv"\nlatency_ms = 50\nsource = "rtsp://admin:geheim@10.0.0.9/"\n#'
+    by_network = (('driver = "aravis"', stream), ('device = "192.168.30.10"', "#"), ("exposure_us = 300 ", "#"),
+                  ('mode = "hardware"', 'mode = "announced"'))  # fmt: skip
+    station(*by_network)
+    (tmp_path / "line2.toml").write_text((tmp_path / "line1.toml").read_text())
+    found = [problem.message for problem in station(*by_network).problems.found]
+    assert any("line2.toml has the same camera, rtsp://…@10.0.0.9/" in text for text in found), found
+    assert not any("geheim" in text for text in found), found
 
 
 def test_a_low_port_needs_leave(monkeypatch: pytest.MonkeyPatch, station: Callable[..., Checked],

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 
 from agent.camera_config import FREE_RUNNING, Mode, OpencvCamera
-from agent.cameras.drivers.opencv_capture import open_capture, shown
+from agent.cameras.drivers.opencv_capture import open_capture
 from agent.cameras.drivers.stream_clock import StreamClock
 from agent.cameras.drivers.stream_damage import StreamDamage
 from agent.cameras.inbox import Inbox
 from agent.errors import CameraMissing, Fault
 from agent.inspection import Frame
-from agent.video_source import is_device, is_file
+from agent.video_source import is_device, is_file, shown
 
 SETTLED_NS = 300_000_000
 CLOSE_S = 0.5

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import math
 import os
-import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import cv2
 
 from agent.camera_config import OpencvCamera
 from agent.errors import CameraMissing, ConfigError
-from agent.video_source import is_device, is_file
+from agent.video_source import is_device, is_file, shown
 
 VIDIOC_QUERYCAP = 0x80685600
 CAPABILITY = struct.Struct("<16s32s32sIII12x")
@@ -24,11 +23,6 @@ VIDEO_CAPTURE = 0x1 | 0x1000
 """Single- or multi-planar."""
 CLOSE_ENOUGH = 0.01
 """30 frames a second may be 29.97."""
-
-
-def shown(source: str) -> str:
-    """For messages: a URL's user and password are nobody's business."""
-    return re.sub(r"//[^/@]*@", "//…@", source)
 
 
 def open_capture(config: OpencvCamera) -> cv2.VideoCapture:
