@@ -13,6 +13,8 @@ from agent.realtime import REMEDY, RealtimeConfig
 
 UNLIMITED = "infinity"
 """As systemd says it."""
+HIGHEST = 99
+"""Of SCHED_FIFO."""
 
 
 def check_real_time(subject: Subject) -> Finding:
@@ -26,12 +28,12 @@ def check_real_time(subject: Subject) -> Finding:
         found = subject.shown
         if found.get("LoadState") != "loaded":
             raise NotKnown("not installed")
-        locked, priority = found["LimitMEMLOCK"] == UNLIMITED, int(found["LimitRTPRIO"])
-        return _judge(asked, priority, locked, f"{subject.unit} permits")
-    except (NotKnown, KeyError, ValueError):
+        locked, limit = found["LimitMEMLOCK"] == UNLIMITED, found["LimitRTPRIO"]
+        return _judge(asked, HIGHEST if limit == UNLIMITED else int(limit), locked, f"{subject.unit} permits")
+    except (NotKnown, KeyError):
         priority, most = (resource.getrlimit(what)[0] for what in (resource.RLIMIT_RTPRIO, resource.RLIMIT_MEMLOCK))
         may = os.geteuid() == 0
-        return _judge(asked, 99 if may else priority, may or most == resource.RLIM_INFINITY, "this shell permits")
+        return _judge(asked, HIGHEST if may else priority, may or most == resource.RLIM_INFINITY, "this shell permits")
 
 
 def _of_process(root: Path, pid: int) -> tuple[int, bool]:

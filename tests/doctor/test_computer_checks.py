@@ -35,7 +35,7 @@ from agent.finding import Finding, Level
 from agent.keys import write_new_keys
 from agent.mounts import mounted
 from tests.conftest import ROOT
-from tests.doctor.stations import found, station, subject
+from tests.doctor.stations import found, station, subject, with_plc
 from tests.faults.small_disk import SmallDisk
 from tests.results.records import journal_at
 
@@ -183,6 +183,18 @@ def test_real_time_that_was_asked_for_is_looked_for(tiny_model: Path, tmp_path: 
         told = check_real_time(subject(station(tmp_path, tiny_model, realtime={"lock_memory": True}), locked.pid))
         locked.kill()
     assert told.level is Level.RIGHT, told
+
+
+@pytest.mark.parametrize(("limit", "level"), [("infinity", Level.RIGHT), ("50", Level.RIGHT), ("0", Level.WRONG)])
+def test_the_services_limits_are_asked_where_it_does_not_run(
+    limit: str, level: Level, tiny_model: Path, tmp_path: Path
+) -> None:
+    path = with_plc(tmp_path, tiny_model, 502)
+    path.write_text(f"{path.read_text()}\n[realtime]\nlink_priority = 50\n")
+    of = subject(path)
+    of.shown = {"LoadState": "loaded", "LimitMEMLOCK": "infinity", "LimitRTPRIO": limit}
+    told = check_real_time(of)
+    assert (told.level, told.seen.startswith("linegate@station.service permits")) == (level, True), told
 
 
 # --- record ----------------------------------------------------------------------------------------------------------
