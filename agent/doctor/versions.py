@@ -13,14 +13,14 @@ import numpy
 import onnxruntime
 import zmq
 
-from agent.doctor.looking import NotKnown, answer, looked, read
+from agent.doctor.looking import NotKnown, answer, looked, peek, read
 from agent.doctor.subject import Subject
 from agent.finding import Finding, doubtful, right
 from agent.shipped import shipped
 
 RUNTIME = (
-    "jinja2", "numpy", "onnxruntime-gpu", "onnxruntime", "opencv-python", "prometheus-client", "pydantic", "pymodbus",
-    "pyserial", "pyzmq", "rich", "typer",
+    "jinja2", "logging-journald", "numpy", "onnxruntime-gpu", "onnxruntime", "opencv-python", "prometheus-client",
+    "pydantic", "pymodbus", "pyserial", "pyzmq", "rich", "typer", "tzdata",
 )  # fmt: skip
 """What a station imports, by the names of the package index …"""
 EXTRAS = ("pygobject", "harvesters", "genicam")
@@ -74,11 +74,9 @@ def judge_libraries(found: Mapping[str, str], wanted: Mapping[str, str]) -> Find
 
 
 def _os_name(root: Path) -> str:
-    try:
-        lines = read(root / "etc/os-release").splitlines()
-    except OSError:
-        return "an unnamed system"
-    return dict(line.split("=", 1) for line in lines if "=" in line).get("PRETTY_NAME", "").strip('"')
+    lines = peek(root / "etc/os-release").splitlines()
+    named = dict(line.split("=", 1) for line in lines if "=" in line)
+    return named.get("PRETTY_NAME", "an unnamed system").strip('"')
 
 
 def _check_driver(root: Path) -> Finding:

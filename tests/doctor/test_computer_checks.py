@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -29,7 +31,7 @@ from agent.doctor.running import holder_of
 from agent.doctor.service import check_user_namespace, judge_service
 from agent.doctor.ticks import times_of
 from agent.doctor.time_sync import examine_time, judge_clock
-from agent.doctor.versions import examine_versions, judge_libraries, versions_tested
+from agent.doctor.versions import RUNTIME, examine_versions, judge_libraries, versions_tested
 from agent.event import Event
 from agent.finding import Finding, Level
 from agent.keys import write_new_keys
@@ -228,6 +230,18 @@ def test_libraries_are_compared_with_those_of_the_tests(tiny_model: Path, tmp_pa
     told = judge_libraries({"numpy": "1.0", "other": "1"}, wanted)
     assert (told.level, told.seen) == (Level.DOUBTFUL, f"numpy 1.0 (tested: {wanted['numpy']})")
     assert found(examine_versions, subject(station(tmp_path, tiny_model)))["libraries"].level is Level.RIGHT
+
+
+def test_every_library_that_a_station_needs_is_looked_at() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert list(RUNTIME) == [re.split(r"[^\w-]", line)[0] for line in project["dependencies"]]
+
+
+def test_a_system_without_a_name_is_said_to_have_none(tiny_model: Path, tmp_path: Path) -> None:
+    of = subject(station(tmp_path, tiny_model))
+    for files in ({}, {"etc/os-release": "ID=x"}):
+        of.root = tree(tmp_path / "root", files)
+        assert found(examine_versions, of)["system"].seen.startswith("an unnamed system, kernel ")
 
 
 def test_the_time_of_day_is_judged(tiny_model: Path, tmp_path: Path) -> None:
