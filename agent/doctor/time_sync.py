@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import os
 from collections.abc import Iterator
 
@@ -34,7 +33,7 @@ def examine_time(subject: Subject) -> Iterator[Finding]:
 
 def _check_kernel() -> Finding:
     found = Timex()
-    libc = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
+    libc = ctypes.CDLL(None, use_errno=True)
     if libc.adjtimex(ctypes.byref(found)) < 0:
         raise NotKnown(f"adjtimex: {os.strerror(ctypes.get_errno()).lower()}")
     offset_ms = found.offset / (1e6 if found.status & NANOSECONDS else 1e3)
