@@ -170,8 +170,7 @@ def _look_at_model(checked: Checked, segmenter: Segmenter, sound: Set[str]) -> N
         for name in config.reject.lane_coils:
             if name not in (known := (*contract.defect_classes, *NOT_CLASSES)):
                 problems.error(f"reject.lane_coils.{name}", unknown("class", f"reject.lane_coils.{name}", known))
-    if checked.view:
-        checked.tiles = tile_plan(config, segmenter, checked.view)
+    checked.tiles = tile_plan(config, segmenter, size_px)
     if {"trigger", "plc_table"} <= sound:
         runs = len(checked.tiles.batches) if checked.tiles else 1
         check_times(config, runs * _fastest_ms(segmenter), problems)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from agent.cameras.open_camera import ordered_size
 from agent.config import Config
 from agent.segmenter import Segmenter
 from agent.tiling import TilePlan
-from agent.view import View
 
 
-def tile_plan(config: Config, segmenter: Segmenter, view: View) -> TilePlan | None:
-    """How the inspected image is cut; None: it is not, or its size shows only in the first frame."""
-    size = view.size_px[::-1] if view.size_px else ordered_size(config.camera)
-    if config.model.tiling is None or size is None:
+def tile_plan(config: Config, segmenter: Segmenter, size_px: tuple[int, int] | None) -> TilePlan | None:
+    """How the inspected image is cut; None: it is not, or its size shows only in the first frame.
+
+    `size_px`: its width and height, where the files say them.
+    """
+    if config.model.tiling is None or size_px is None:
         return None
-    return TilePlan(size, segmenter.contract.input, config.model.tiling)
+    return TilePlan(size_px[::-1], segmenter.contract.input, config.model.tiling)
 
 
 def tiling_cost(segmenter: Segmenter, plan: TilePlan | None) -> str:
