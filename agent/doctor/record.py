@@ -13,7 +13,7 @@ from agent.doctor.looking import looked
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError
 from agent.finding import Finding, doubtful, right, unknown, wrong
-from agent.journal.damage import CHECK_S, find_damage
+from agent.journal.damage import CHECK_S, all_set_aside, find_damage
 from agent.journal.history import open_reader
 from agent.journal.ids import ids_beside
 from agent.journal.schema import require_known
@@ -54,7 +54,7 @@ def _check_whole(subject: Subject) -> Finding:
     if damage:
         return wrong("journal", f"{text}: damaged: {damage}", "restart the station: it sets the file aside and begins "
                      "a new one")  # fmt: skip
-    if aside := sorted(path.parent.glob(f"{path.name}.damaged-*")):
+    if aside := all_set_aside(path):
         return doubtful("journal", f"{text}: whole, but {len(aside)} damaged ones were set aside: {aside[-1].name}",
                         "see dmesg for disk errors; keep or delete them")  # fmt: skip
     return right("journal", f"{text}: " + ("whole" if checked else f"whole as far as {CHECK_S:g} s of checking went: "

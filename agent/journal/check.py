@@ -14,7 +14,7 @@ from rich.console import Console
 from agent.config import load_config
 from agent.errors import Fault
 from agent.give_way import give_way
-from agent.journal.damage import find_damage
+from agent.journal.damage import all_set_aside, find_damage
 from agent.journal.history import event_extent, open_reader, require_there
 from agent.journal.retention import used_bytes
 from agent.journal.rows import BEFORE_OPEN
@@ -74,7 +74,7 @@ def run_check(config_path: Path, copy: Path | None = None) -> None:
         report = list(_report(db, path, version))
     for line in report:  # whoever reads slowly holds up no log
         console.print(f"  {line}")
-    for aside in sorted(path.parent.glob(f"{path.name}.damaged-*")):
+    for aside in all_set_aside(path):
         console.print(f"  set aside  {aside.name}", style="yellow")
     for line in wrong:
         console.print(f"  wrong      {line}", style="bold red")

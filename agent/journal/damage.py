@@ -89,6 +89,11 @@ def set_aside(path: Path) -> str:
     return aside.name
 
 
+def all_set_aside(path: Path) -> list[Path]:
+    """What was kept of damaged files beside `path`, the oldest first."""
+    return sorted(path.parent.glob(f"{path.name}.damaged-*"))
+
+
 def keep_broken_log(path: Path, frames: int) -> str:
     """A copy of the log under another name when it holds transactions behind the `frames` that SQLite could read.
 

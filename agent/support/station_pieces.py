@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.doctor.looking import NotKnown
 from agent.doctor.station import scraped
-from agent.journal.damage import find_damage
+from agent.journal.damage import all_set_aside, find_damage
 from agent.journal.history import event_extent, extent, open_reader
 from agent.journal.ids import ids_beside
 from agent.model.store import ModelStore
@@ -117,7 +117,7 @@ def journal(case: Case) -> str:
         "bytes": path.stat().st_size,
         "damage": damage,
         "checked": "all of it" if checked else f"for {READ_S:g} s",
-        "set_aside": [aside.name for aside in sorted(path.parent.glob(f"{path.name}.damaged-*"))],
+        "set_aside": [aside.name for aside in all_set_aside(path)],
     }
     if damage:
         return as_json(told)
