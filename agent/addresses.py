@@ -13,7 +13,7 @@ def wrong_host(key: str, host: str) -> Iterator[str]:
         yield f"{key} = '{host}' is no address: give it alone, as '192.168.10.20'"
     elif host.count(":") == 1:
         yield f"{key} = '{host}': the port has a key of its own, {key.rpartition('.')[0]}.port"
-    elif re.fullmatch(r"[\d.]+", host) and not _is_ip(host):
+    elif re.fullmatch(r"[\d.]+", host) and not as_ip(host):
         yield f"{key} = '{host}' is no address: it takes four numbers of at most 255, without leading zeros"
 
 
@@ -32,9 +32,9 @@ def _has_port(address: str) -> bool:
     return bool(host) and port.isdigit() and 0 < int(port) < 65536
 
 
-def _is_ip(host: str) -> bool:
+def as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None: it is a name, or nothing that a computer could have."""
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agent.addresses import as_ip
 from agent.check.drop_ins import drop_ins
 from agent.check.problems import Problems
 from agent.config import Config
@@ -38,7 +39,7 @@ def _check_plc(config: Config, problems: Problems) -> None:
     plc = config.plc
     if plc.transport == "rtu":
         return
-    address = _as_ip(plc.host)
+    address = as_ip(plc.host)
     if address and address.is_global:
         problems.warn(
             "plc.host", f"{plc.host} is a public address, and Modbus knows no password: use a network of its own"
@@ -57,7 +58,7 @@ def _camera_host(config: Config) -> str:
     source, host = getattr(config.camera, "source", ""), getattr(config.camera, "device", "")
     with suppress(ValueError):
         host = urlsplit(source).hostname or host
-    address = _as_ip(host)
+    address = as_ip(host)
     return "" if host == "localhost" or (address and address.is_loopback) else host
 
 
@@ -67,7 +68,7 @@ def _check_ours(key: str, host: str, port: int, problems: Problems) -> None:
             key, f"port {port} is below {_lowest_free()}, which takes {CAPABILITY}: the unit's drop-in gives it "
             "(docs/install.md); or choose a higher port"
         )  # fmt: skip
-    if (address := _as_ip(host)) and not _is_here(address):
+    if (address := as_ip(host)) and not _is_here(address):
         problems.warn(key, f"{host} is no address of this computer: give one of its own, or 127.0.0.1")
 
 
@@ -87,10 +88,3 @@ def _lowest_free() -> int:
 
 def _may_have_low_ports(station: Path) -> bool:
     return os.geteuid() == 0 or CAPABILITY in drop_ins(station)
-
-
-def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None

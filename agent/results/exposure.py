@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-
+from agent.addresses import as_ip
 from agent.results_config import MetricsConfig, PublisherConfig
 
 ENDPOINTS = ("results", "replay", "control")
@@ -38,7 +37,5 @@ def _is_local(endpoint: str) -> bool:
     if transport != "tcp":
         return transport in ("ipc", "inproc")
     host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in ("localhost", "lo")
+    found = as_ip(host)
+    return found.is_loopback if found else host in ("localhost", "lo")
