@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.results_config import GB
+
 FORGETFUL = {"tmpfs", "ramfs"}
 REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"}
 """SQLite's log needs shared memory and locks that these do not give: https://sqlite.org/wal.html."""
@@ -54,6 +56,12 @@ def mounted(folder: Path, root: Path = Path("/")) -> Mount | None:
         if inside and (best is None or len(point) >= len(best.point)):  # of two at one point the later covers the other
             best = Mount(point, kind[0], frozenset(fields[5].split(",")))
     return best
+
+
+def disk_gb(folder: Path) -> float:
+    """The size of the disk that `folder` lies on, however full. Raises OSError."""
+    disk = os.statvfs(folder)
+    return disk.f_blocks * disk.f_frsize / GB
 
 
 def same_disk(one: Path, other: Path) -> bool:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from agent.archive.kept_images import archive_folder
 from agent.config import Config
-from agent.mounts import nearest
-from agent.results_config import GB
+from agent.mounts import disk_gb, nearest
 
 
 def archive_warnings(config: Config) -> Iterator[str]:
@@ -22,10 +21,8 @@ def archive_warnings(config: Config) -> Iterator[str]:
         return
     if not os.access(there, os.W_OK | os.X_OK):
         yield f"this user cannot write to {there}: no image will be kept; make it writable"
-    disk = os.statvfs(there)
-    disk_gb = disk.f_blocks * disk.f_frsize / GB
-    if disk_gb < limits.max_gb + limits.min_free_gb:
+    if (there_gb := disk_gb(there)) < limits.max_gb + limits.min_free_gb:
         yield (
             f"archive.max_gb = {limits.max_gb:g} beside archive.min_free_gb = {limits.min_free_gb:g} is more than the "
-            f"disk of {there} has, {disk_gb:.1f} GB: images go before archive.max_gb is reached"
+            f"disk of {there} has, {there_gb:.1f} GB: images go before archive.max_gb is reached"
         )

@@ -10,8 +10,7 @@ from agent.archive.check import archive_warnings
 from agent.archive.kept_images import archive_folder
 from agent.check.problems import Problems
 from agent.config import Config
-from agent.mounts import OF_THE_KERNEL, mounted, nearest, same_disk
-from agent.results_config import GB
+from agent.mounts import OF_THE_KERNEL, disk_gb, mounted, nearest, same_disk
 
 
 def check_state_dir(folder: Path, problems: Problems, root: Path = Path("/")) -> None:
@@ -44,23 +43,18 @@ def check_room(config: Config, problems: Problems, has_archive: bool) -> None:
     there = nearest(config.station.state_dir)
     if not there.is_dir():
         return  # said of the folder itself
-    disk_gb, wanted_gb = _size_gb(there), config.journal.max_gb
-    if wanted_gb > disk_gb:
+    there_gb, wanted_gb = disk_gb(there), config.journal.max_gb
+    if wanted_gb > there_gb:
         problems.warn(
             "journal.max_gb",
-            f"{wanted_gb:g} GB is more than the disk of {there} has, {disk_gb:.1f} GB: make it less, or the disk is "
+            f"{wanted_gb:g} GB is more than the disk of {there} has, {there_gb:.1f} GB: make it less, or the disk is "
             "full before the oldest rows go",
         )
     elif has_archive and config.archive is not None and same_disk(there, archive_folder(config)):
         images_gb = config.archive.max_gb + config.archive.min_free_gb
-        if images_gb <= disk_gb < wanted_gb + images_gb:
+        if images_gb <= there_gb < wanted_gb + images_gb:
             problems.warn(
                 "archive.max_gb",
                 f"journal.max_gb = {wanted_gb:g} and archive.max_gb + archive.min_free_gb = {images_gb:g} are more "
-                f"than their disk has, {disk_gb:.1f} GB: images go sooner than archive.max_gb says",
+                f"than their disk has, {there_gb:.1f} GB: images go sooner than archive.max_gb says",
             )
-
-
-def _size_gb(folder: Path) -> float:
-    disk = os.statvfs(folder)
-    return disk.f_blocks * disk.f_frsize / GB

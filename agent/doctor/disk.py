@@ -15,7 +15,7 @@ from agent.archive.store import size_bytes
 from agent.doctor.looking import NotKnown, looked
 from agent.doctor.subject import Subject
 from agent.finding import Finding, doubtful, right, unknown, wrong
-from agent.mounts import OF_THE_KERNEL, mounted, nearest, same_disk
+from agent.mounts import OF_THE_KERNEL, disk_gb, mounted, nearest, same_disk
 from agent.results_config import GB
 from agent.spread import Spread
 
@@ -63,14 +63,14 @@ def _check_room(subject: Subject, folder: Path) -> Finding:
     """Free, against what journal and archive may still grow to."""
     config = subject.config
     disk = os.statvfs(folder)
-    free_gb, size_gb = disk.f_bavail * disk.f_frsize / GB, disk.f_blocks * disk.f_frsize / GB
+    free_gb = disk.f_bavail * disk.f_frsize / GB
     needed_gb = max(0.0, config.journal.max_gb - _size_gb(config.station.journal))
     told = f"journal may grow by {needed_gb:.1f}"
     if config.archive and same_disk(archive_folder(config), folder):
         room_gb = max(0.0, config.archive.max_gb - _archive_gb(archive_folder(config))) + config.archive.min_free_gb
         needed_gb, told = needed_gb + room_gb, f"{told}, archive by {room_gb:.1f} with its reserve"
     subject.figures["disk_free_gb"] = round(free_gb, 3)
-    text = f"{free_gb:.1f} of {size_gb:.1f} GB free; {told} GB"
+    text = f"{free_gb:.1f} of {disk_gb(folder):.1f} GB free; {told} GB"
     if free_gb < LEAST_FREE_GB:
         return wrong("room", text, "free the disk: rows and images are lost when it is full")
     if disk.f_files and disk.f_favail < SHARE_OF_INODES * disk.f_files:

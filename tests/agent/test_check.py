@@ -73,8 +73,8 @@ def told(checked: Checked, severity: str = "") -> list[str]:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_a_shipped_config_has_no_problem(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However small and busy this computer."""
-    monkeypatch.setattr(folders, "_size_gb", lambda _: 1000.0)
-    monkeypatch.setattr("agent.archive.check.GB", 1e-9)
+    monkeypatch.setattr(folders, "disk_gb", lambda _: 1000.0)
+    monkeypatch.setattr("agent.archive.check.disk_gb", lambda _: 1000.0)
     monkeypatch.setattr("agent.check.check._fastest_ms", lambda _: 5.0)
     monkeypatch.setattr(folders, "mounted", lambda *_: Mount("/", "ext4", frozenset({"rw"})))
     assert not told(check_config(path))
@@ -275,9 +275,9 @@ def test_where_a_station_writes(tmp_path: Path) -> None:
 
 def test_record_and_images_that_do_not_fit_their_disk(station: Callable[..., Checked], tmp_path: Path,
                                                       monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    monkeypatch.setattr(folders, "_size_gb", lambda _: 0.15)
+    monkeypatch.setattr(folders, "disk_gb", lambda _: 0.15)
     assert any("sooner than archive.max_gb says" in line for line in told(station(), "warning"))
-    monkeypatch.setattr(folders, "_size_gb", lambda _: 0.05)
+    monkeypatch.setattr(folders, "disk_gb", lambda _: 0.05)
     assert any("journal.max_gb" in line and "full before" in line for line in told(station(), "warning"))
 
 
