@@ -7,7 +7,7 @@ from agent.doctor.looking import answer
 PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "NRestarts", "Result",
     "ExecMainStatus", "StatusText", "User", "WatchdogUSec", "Restart", "RestartPreventExitStatus", "NeedDaemonReload",
-    "MainPID", "LimitRTPRIO", "LimitMEMLOCK", "CPUSchedulingPolicy", "ExecStart", "PrivateUsers",
+    "LimitRTPRIO", "LimitMEMLOCK", "ExecStart", "PrivateUsers",
 )  # fmt: skip
 
 
