@@ -40,6 +40,12 @@ def peek(path: Path) -> str:
         return ""
 
 
+def status_kb(root: Path, pid: int, name: str) -> int:
+    """A figure of a process, as VmLck; 0 where it is not told. `root`: where proc is. Format: proc(5)."""
+    lines = peek(root / f"proc/{pid}/status").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
+
+
 def answer(*command: str, within_s: float = ANSWER_S, good: tuple[int, ...] = (0,)) -> str:
     """What a program prints. Raises NotKnown when it is not there, fails or does not end in time."""
     try:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from agent.doctor.looking import NotKnown, answer, looked, peek, read
+from agent.doctor.looking import NotKnown, answer, looked, peek, read, status_kb
 from agent.doctor.subject import Subject
 from agent.doctor.ticks import Times, times_of
 from agent.finding import Finding, doubtful, right, wrong
@@ -147,8 +147,7 @@ def check_swap(root: Path, pid: int | None) -> Finding:
     """What has gone to disk must come back before its part is inspected."""
     found = _meminfo(root)
     used_mb = (found["SwapTotal"] - found["SwapFree"]) / 1024
-    own_kb = next((int(line.split()[1]) for line in peek(root / f"proc/{pid}/status").splitlines()
-                   if line.startswith("VmSwap:")), 0) if pid else 0  # fmt: skip
+    own_kb = status_kb(root, pid, "VmSwap") if pid else 0
     text = f"{used_mb:,.0f} of {found['SwapTotal'] / 1024:,.0f} MB in use"
     if own_kb:
         return wrong("swap", f"{text}, {own_kb / 1024:.0f} MB of it the station's", "swapoff -a, or more memory")

@@ -6,7 +6,7 @@ import os
 import resource
 from pathlib import Path
 
-from agent.doctor.looking import NotKnown, peek
+from agent.doctor.looking import NotKnown, status_kb
 from agent.doctor.subject import Subject
 from agent.finding import Finding, right, wrong
 from agent.realtime import REMEDY, RealtimeConfig
@@ -41,8 +41,7 @@ def _of_process(root: Path, pid: int) -> tuple[int, bool]:
     threads = [int(name) for name in os.listdir(root / f"proc/{pid}/task")]
     first = [thread for thread in threads if os.sched_getscheduler(thread) == os.SCHED_FIFO]
     highest = max((os.sched_getparam(thread).sched_priority for thread in first), default=0)
-    locked = [line.split()[1] for line in peek(root / f"proc/{pid}/status").splitlines() if line.startswith("VmLck:")]
-    return highest, bool(locked and int(locked[0]))
+    return highest, status_kb(root, pid, "VmLck") > 0
 
 
 def _judge(asked: RealtimeConfig, priority: int, locked: bool, whose: str) -> Finding:
