@@ -13,7 +13,6 @@ from agent.doctor.plc_reads import Reads
 from agent.doctor.subject import Subject
 from agent.errors import ConfigError, Fault
 from agent.finding import Finding, doubtful, right, unknown, wrong
-from agent.spread import Spread
 
 RATE_REACHED = 0.95
 """Of the wanted rate: what is missing is the first frame's waiting, at some frames a second."""
@@ -119,13 +118,13 @@ def _check_rate(subject: Subject, seen: Seen, fired: bool) -> Finding:
 
 
 def _check_waits(subject: Subject, seen: Seen) -> Finding:
-    spread = subject.figures.get("camera_wait_ms")
+    spread = subject.spread("camera_wait_ms")
     limit_ms = subject.config.trigger.frame_timeout_ms
     text = f"{spread}; trigger.frame_timeout_ms = {limit_ms:g}"
     if seen.missed:
         return wrong("photo", f"{seen.missed} had not come after {limit_ms:g} ms; others {spread}", "each is a part "
                      "without a decision: see losses, or set trigger.frame_timeout_ms higher")  # fmt: skip
-    if isinstance(spread, Spread) and spread.max > limit_ms / 2:
+    if spread and spread.max > limit_ms / 2:
         return doubtful("photo", text, "more than half of the time allowed: expose or read out for less long")
     return right("photo", text)
 

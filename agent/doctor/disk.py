@@ -17,7 +17,6 @@ from agent.doctor.subject import Subject
 from agent.finding import Finding, doubtful, right, unknown, wrong
 from agent.mounts import OF_THE_KERNEL, disk_gb, mounted, nearest, same_disk
 from agent.results_config import GB
-from agent.spread import Spread
 
 LAYERS = {"overlay"}
 """A container's own layer: it goes with the container."""
@@ -90,9 +89,8 @@ def _check_sync(subject: Subject, folder: Path) -> Finding:
             file.flush()
             os.fsync(file.fileno())
             times_ms.append((time.monotonic_ns() - begun_ns) / 1e6)
-    subject.note("disk_sync_ms", times_ms)
-    spread = subject.figures["disk_sync_ms"]
-    assert isinstance(spread, Spread)
+    spread = subject.note("disk_sync_ms", times_ms)
+    assert spread is not None
     text = f"{SYNC_BYTES} bytes and fsync {spread}"
     remedy = "see what else writes (iotop), and the disk's health (smartctl); an SD card is too slow"
     if spread.p99 > HUNG_MS:

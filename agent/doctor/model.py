@@ -16,7 +16,6 @@ from agent.finding import Finding, doubtful, right, unknown, wrong
 from agent.journal.history import reading
 from agent.model.store import ModelStore, Unseen
 from agent.segmenter import Segmenter
-from agent.spread import Spread
 
 RUNS_S = 1.0
 LEAST_RUNS, MOST_RUNS = 30, 300
@@ -81,9 +80,8 @@ def _check_run_time(subject: Subject, segmenter: Segmenter) -> Finding:
     end_s = time.monotonic() + RUNS_S
     while len(times_ms) < LEAST_RUNS or (time.monotonic() < end_s and len(times_ms) < MOST_RUNS):
         times_ms.append(segmenter.segment(images[len(times_ms) % len(images)]).run_ms)
-    spread = Spread.of(times_ms)
+    spread = subject.note("model_run_ms", times_ms)
     assert spread is not None
-    subject.figures["model_run_ms"] = spread
     pitch_ms = subject.config.trigger.min_pitch_ms
     seen = f"{spread}; trigger.min_pitch_ms = {pitch_ms:g}"
     if subject.config.model.tiling:

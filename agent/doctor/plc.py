@@ -72,8 +72,8 @@ def _idle(subject: Subject, plc: PlcConfig) -> Reads:
 
 
 def _check_idle(subject: Subject, plc: PlcConfig, reads: Reads) -> Finding:
-    spread = subject.figures.get("plc_read_idle_ms")
-    if not isinstance(spread, Spread):
+    spread = subject.spread("plc_read_idle_ms")
+    if spread is None:
         return wrong("reads while idle", reads.trouble, "does this Modbus server answer other clients? Check the "
                      "device id, its connection limit and the wires")  # fmt: skip
     text = f"{spread}, one every plc.cycle_ms = {plc.cycle_ms:g}; plc.timeout_ms = {plc.timeout_ms:g}"

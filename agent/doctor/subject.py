@@ -39,10 +39,17 @@ class Subject:
     addresses: dict[str, str] = field(default_factory=dict)
     """Of camera and PLC, where they are on a network."""
 
-    def note(self, name: str, values: Sequence[float]) -> None:
-        """The distribution of `values`, where there are any."""
-        if spread := Spread.of(values):
+    def note(self, name: str, values: Sequence[float]) -> Spread | None:
+        """The distribution of `values`, kept under that name; None where there are none."""
+        spread = Spread.of(values)
+        if spread:
             self.figures[name] = spread
+        return spread
+
+    def spread(self, name: str) -> Spread | None:
+        """As it was noted; None: nothing was."""
+        noted = self.figures.get(name)
+        return noted if isinstance(noted, Spread) else None
 
     @property
     def running(self) -> bool:

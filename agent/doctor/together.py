@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from agent.doctor.subject import Subject
 from agent.finding import Finding, doubtful, right, unknown, wrong
-from agent.spread import Spread
 
 SLOWER = 2.0
 """So many times as long as idle, at the median: frames and PLC get into each other's way."""
@@ -28,9 +27,9 @@ def examine_together(subject: Subject) -> Iterator[Finding]:
 
 def _check_during_grabs(subject: Subject) -> Finding:
     name = "PLC during grabs"
-    idle, busy = (subject.figures.get(f"plc_read_{when}_ms") for when in ("idle", "grabbing"))
+    idle, busy = (subject.spread(f"plc_read_{when}_ms") for when in ("idle", "grabbing"))
     rate = subject.figures.get("camera_rate_per_s")
-    if not isinstance(idle, Spread) or not isinstance(busy, Spread) or rate is None:
+    if idle is None or busy is None or rate is None:
         return unknown(name, "not known: it takes a PLC that answers and a camera that delivers")
     ratio = busy.median / idle.median if idle.median else 1.0
     subject.figures["plc_read_ratio"] = round(ratio, 3)
@@ -49,9 +48,9 @@ def _check_time(subject: Subject) -> Finding:
     name, (left_ms, whose) = "time for a part", _time_for_a_part(subject)
     if left_ms is None:
         return unknown(name, f"not known: {whose}")
-    parts = [(what, _p99(subject, figure)) for what, figure in
+    parts = [(what, subject.spread(figure)) for what, figure in
              (("photo", "camera_wait_ms"), ("model", "model_run_ms"), ("PLC", "plc_read_idle_ms"))]  # fmt: skip
-    told = [(what, spent) for what, spent in parts if spent is not None]
+    told = [(what, spread.p99) for what, spread in parts if spread]
     if "model" not in dict(told):
         return unknown(name, "not known: the model was not measured")
     needed_ms = sum(spent for _, spent in told)
@@ -63,11 +62,6 @@ def _check_time(subject: Subject) -> Finding:
     if needed_ms > SHARE_OF_TIME * left_ms:
         return doubtful(name, text, "nothing may get slower: move the decision point, or use a faster computer")
     return right(name, text)
-
-
-def _p99(subject: Subject, figure: str) -> float | None:
-    spread = subject.figures.get(figure)
-    return spread.p99 if isinstance(spread, Spread) else None
 
 
 def _time_for_a_part(subject: Subject) -> tuple[float | None, str]:
