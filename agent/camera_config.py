@@ -20,6 +20,8 @@ FREE_RUNNING: frozenset[Mode] = frozenset({"presence", "every_frame"})
 """Nobody asks the camera for a photo: whatever it delivers is looked at."""
 ASKED: frozenset[Mode] = frozenset({"announced", "timer", "software"})
 """The station asks the camera for each photo."""
+FIRED: frozenset[Mode] = frozenset({"hardware", "every_frame"})
+"""Photo-eye or PLC fire the camera, each time."""
 
 
 def _written(path: object) -> object:
@@ -49,7 +51,7 @@ class FolderCamera(Strict):
 class SimulatedCamera(Strict):
     """Shows what the simulated line's belt has under the lens when its photo-eye fires."""
 
-    modes: ClassVar[frozenset[Mode]] = frozenset({"hardware", "every_frame"})
+    modes: ClassVar[frozenset[Mode]] = FIRED
     driver: Literal["simulated"]
     endpoint: str = "tcp://127.0.0.1:5590"
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
-from agent.camera_config import AravisCamera, GenicamSettings, Mode, OpencvCamera
+from agent.camera_config import FIRED, AravisCamera, GenicamSettings, Mode, OpencvCamera
 from agent.doctor.frames import Seen, see_frames
 from agent.doctor.plc_reads import Reads
 from agent.doctor.subject import Subject
@@ -76,7 +76,7 @@ def _findings(subject: Subject, seen: Seen, fired: bool) -> Iterator[Finding]:
 
 
 def _no_frame(mode: Mode, seen: Seen) -> Finding:
-    if mode in ("hardware", "every_frame"):
+    if mode in FIRED:
         return unknown("frames", f"none in {seen.took_s:.1f} s: trigger.mode = '{mode}' waits for whoever fires the "
                        "camera", "let parts pass meanwhile (--seconds), or see the photo-eye and its wire")  # fmt: skip
     return wrong("frames", f"none in {seen.took_s:.1f} s", "see cable, packet size and trigger settings")

@@ -22,6 +22,7 @@ from agent.finding import Finding, doubtful, right, unknown, wrong
 from agent.model.store import ModelStore
 from agent.mounts import nearest
 from agent.results.clients import load_access
+from agent.video_source import is_device
 
 OTHERS_READ, OTHERS_WRITE = stat.S_IROTH, stat.S_IWOTH
 
@@ -111,7 +112,7 @@ def check_keys(config: Config) -> Finding:
 
 
 def _devices(config: Config) -> Iterator[Path]:
-    if isinstance(config.camera, OpencvCamera) and config.camera.source.startswith("/dev/"):
+    if isinstance(config.camera, OpencvCamera) and is_device(config.camera.source):
         yield Path(config.camera.source)
     if config.has_plc and config.plc.serial:
         yield Path(config.plc.serial.device)

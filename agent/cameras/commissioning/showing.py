@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.camera_config import ASKED, AravisCamera, Camera, GenicamCamera, Mode
+from agent.camera_config import ASKED, FIRED, AravisCamera, Camera, GenicamCamera, Mode
 from agent.cameras import Driver
 from agent.cameras.inbox import Inbox
 from agent.config import Config, load_config
@@ -35,7 +35,7 @@ class Shown:
     @property
     def fired(self) -> bool:
         """Does somebody else fire the camera?"""
-        return self.mode in ("hardware", "every_frame")
+        return self.mode in FIRED
 
     def require_asked(self, option: str) -> None:
         """UsageError: `option` says how often to ask, and this camera is not asked."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.camera_config import GenicamSettings, Mode
+from agent.camera_config import FIRED, GenicamSettings, Mode
 from agent.cameras.drivers.pixel_format import require_supported
 from agent.errors import ConfigError
 
@@ -130,7 +130,7 @@ def _trigger(config: GenicamSettings, mode: Mode) -> Iterator[Setting]:
         yield Setting("rate_per_s", RATE, config.rate_per_s)
         return
     yield Setting("trigger mode", ("TriggerMode",), "On")
-    if mode in ("hardware", "every_frame"):
+    if mode in FIRED:
         yield Setting("trigger_source", ("TriggerSource",), config.trigger_source)
         yield Setting(
             "trigger_activation",
