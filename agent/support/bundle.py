@@ -82,9 +82,8 @@ def gathered(case: Case) -> Contents:
             if not text.strip():
                 raise NotKnown("it is empty")
             if piece.name == "doctor.json":
-                _add(case, contents, Piece("doctor.txt", "the same to read", computer_pieces.doctor),
-                     computer_pieces.doctor_text(text))  # fmt: skip
-            _add(case, contents, piece, text)
+                _add(case, contents, "doctor.txt", "the same to read", computer_pieces.doctor_text(text))
+            _add(case, contents, piece.name, piece.about, text)
         except OSError as error:
             _miss(case, contents, piece, f"{error.filename or ''}: {in_words(error)}")
         except (NotKnown, LinegateError, sqlite3.Error) as why:
@@ -96,12 +95,12 @@ def _miss(case: Case, contents: Contents, piece: Piece, why: str) -> None:
     contents.missing.append((piece.name, case.secrets.blotted(" ".join(why.split()))))
 
 
-def _add(case: Case, contents: Contents, piece: Piece, text: str) -> None:
-    content, about = case.secrets.blotted(text).encode(), piece.about
+def _add(case: Case, contents: Contents, name: str, about: str, text: str) -> None:
+    content = case.secrets.blotted(text).encode()
     if len(content) > PIECE_BYTES:
         about += f"; the last {PIECE_BYTES / 1e6:.0f} of {len(content) / 1e6:.1f} MB"
         content = content[-PIECE_BYTES:]
-    contents.members.append((piece.name, about, content))
+    contents.members.append((name, about, content))
 
 
 def _packed(case: Case, contents: Contents) -> bytes:
@@ -117,16 +116,20 @@ def _packed(case: Case, contents: Contents) -> bytes:
 
 def _read_me(case: Case, contents: Contents) -> str:
     lines = [f"Linegate support bundle of {case.name}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC", "", "In it:"]
-    lines += [f"  {name:24} {len(content):>10,} bytes  {about}" for name, about, content in contents.members]
+    lines += _members(contents)
     lines += ["", "Not in it, and why:"]
     lines += [f"  {name:24} {why}" for name, why in contents.missing] or ["  nothing is missing"]
     return "\n".join([*lines, "", NEVER])
 
 
+def _members(contents: Contents) -> list[str]:
+    return [f"  {name:24} {len(content):>10,} bytes  {about}" for name, about, content in contents.members]
+
+
 def _print(output: Path, contents: Contents, nbytes: int) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    for name, about, content in contents.members:
-        console.print(f"  {name:24} {len(content):>10,} bytes  {about}")
+    for line in _members(contents):
+        console.print(line)
     for name, why in contents.missing:
         console.print(f"  {name:24} missing: {why}", style="yellow")
     console.print(f"{output}: {nbytes / 1e6:.2f} MB. Look through it before you send it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,11 @@ class Piece:
     name: str
     about: str
     make: Callable[[Case], str]
+
+
+def as_json(told: object) -> str:
+    """For people who look through it."""
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
 def open_case(path: Path, hours: int) -> Case:

@@ -16,7 +16,7 @@ from typing import Any
 from agent.doctor.examined import Examined
 from agent.doctor.looking import NotKnown, answer, peek
 from agent.doctor.text import Paper
-from agent.support.case import Case
+from agent.support.case import Case, as_json
 
 LOOK_S = 150.0
 """The doctor takes some 15 s; a PLC that comes by itself is waited for, and a camera's library may hang."""
@@ -82,7 +82,7 @@ def errors(case: Case) -> str:
     if not entries:
         raise NotKnown(f"systemd has no error of {case.unit} in the last {case.hours} h that this user may read")
     fields = [{name: case.secrets.blotted(_text(value)) for name, value in entry.items()} for entry in entries]
-    return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+    return as_json(fields)
 
 
 def _text(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import stat
@@ -20,7 +19,7 @@ from agent.journal.ids import ids_beside
 from agent.model.store import ModelStore
 from agent.report.latency import read_latencies
 from agent.segmenter import Segmenter
-from agent.support.case import Case
+from agent.support.case import Case, as_json
 from agent.utc import utc_text
 
 EVENTS = 200
@@ -155,8 +154,3 @@ def _days(db: sqlite3.Connection, now: datetime) -> list[dict[str, Any]]:
 def _events(db: sqlite3.Connection) -> list[dict[str, Any]]:
     rows = db.execute("SELECT * FROM events ORDER BY event_id DESC LIMIT ?", (EVENTS,)).fetchall()
     return [dict(row) for row in reversed(rows)]
-
-
-def as_json(told: object) -> str:
-    """For people who look through it."""
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
