@@ -59,7 +59,7 @@ def _findings(subject: Subject, seen: Seen, fired: bool) -> Iterator[Finding]:
     warmth = f", {seen.facts['DeviceTemperature']:.0f} °C" if "DeviceTemperature" in seen.facts else ""
     text = f"{config.camera.driver}{': ' if name else ''}{name}{warmth}, in {seen.opened_ms:.0f} ms"
     yield right("opens", text)
-    yield _check_settings(seen)
+    yield check_settings(seen)
     if seen.lost:
         yield wrong("stays", seen.lost, "see its cable, power and network")
     if not statistics.frames:
@@ -82,7 +82,11 @@ def _no_frame(mode: Mode, seen: Seen) -> Finding:
     return wrong("frames", f"none in {seen.took_s:.1f} s", "see cable, packet size and trigger settings")
 
 
-def _check_settings(seen: Seen) -> Finding:
+def check_settings(seen: Seen) -> Finding:
+    """Does the camera have them still, after the frames?"""
+    if seen.unread:
+        return wrong("settings", f"could not be read back: {seen.unread}", "whether the camera still has them is not "
+                     "known: see its cable, power and network")  # fmt: skip
     if seen.settings is None:
         return right("settings", "taken, and read back at the opening")
     looked_at, differing = seen.settings

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.camera_config import ASKED, Mode
+from agent.camera_config import ASKED, Camera, Mode
 from agent.cameras import Driver
 from agent.cameras.commissioning.frame_statistics import Statistics
 from agent.cameras.commissioning.showing import Frames
@@ -48,7 +48,9 @@ class Seen:
     refused: list[str] = field(default_factory=list)
     """Why the station would not decide on it."""
     settings: tuple[int, list[str]] | None = None
-    """As `genicam_settings.kept`, once the frames had come; None: not a GenICam camera."""
+    """As `genicam_settings.kept`, once the frames had come; None: not a GenICam camera, or not to be read."""
+    unread: str = ""
+    """Why the settings could not be read back then."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What a GenICam camera says of itself."""
     lost: str = ""
@@ -68,7 +70,7 @@ def see_frames(config: Config, mode: Mode, seconds: float) -> Seen:
         seen.took_s = time.monotonic() - begun_s
         features: Features | None = getattr(driver, "features", None)
         if features is not None and not seen.lost:
-            seen.settings = _settings(config, mode, features)
+            read_back(config.camera, mode, features, seen)
             seen.facts = _facts(features)
     return seen
 
@@ -105,11 +107,12 @@ def _look(frame: Frame, seen: Seen, view: View, limits: FrameLimits) -> None:
     seen.sharpness.append(stats.sharpness)
 
 
-def _settings(config: Config, mode: Mode, features: Features) -> tuple[int, list[str]]:
+def read_back(camera: Camera, mode: Mode, features: Features, seen: Seen) -> None:
+    """What the camera says of its settings by now, or why it says nothing."""
     try:
-        return kept(config.camera, mode, features)  # type: ignore[arg-type]  # drivers with features have such a table
+        seen.settings = kept(camera, mode, features)  # type: ignore[arg-type]  # drivers with features have such a table
     except UNREADABLE as error:
-        return 0, [own_words(error)]
+        seen.unread = own_words(error)
 
 
 def _facts(features: Features) -> dict[str, Any]:

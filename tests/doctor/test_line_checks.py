@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor.camera import examine_camera
+from agent.camera_config import GenicamCamera
+from agent.doctor.camera import check_settings, examine_camera
+from agent.doctor.frames import Seen, read_back
 from agent.doctor.model import examine_model
 from agent.doctor.network import check_buffer, check_errors, check_link, check_packets, examine_network, judge_shared
 from agent.doctor.placement import judge_placement, placed
 from agent.doctor.plc import examine_plc
 from agent.doctor.ports import check_free, examine_ports
 from agent.doctor.together import examine_together
+from agent.errors import Fault
 from agent.finding import Level
 from agent.local_line import free_port
 from agent.spread import Spread
@@ -128,6 +131,22 @@ def test_a_camera_that_is_not_there_is_one_finding(tiny_model: Path, tmp_path: P
     (told,) = examine_camera(subject(with_stream(station(tmp_path, tiny_model), "/dev/video99")))
     assert told.level is Level.WRONG
     assert "/dev/video99" in told.seen
+
+
+class _NoAnswer:
+    """A camera's features, when its cable has come loose."""
+
+    def has(self, name: str) -> bool:
+        raise Fault(f"{name}: no answer")
+
+    get = set = choices = limits = has
+
+
+def test_settings_that_cannot_be_read_back_are_not_counted_as_lost(tmp_path: Path) -> None:
+    camera = GenicamCamera(driver="genicam", device="1", cti=tmp_path / "a.cti", exposure_us=300)
+    read_back(camera, "hardware", _NoAnswer(), seen := Seen())  # type: ignore[arg-type]
+    told = check_settings(seen)
+    assert (told.level, told.seen) == (Level.WRONG, "could not be read back: AcquisitionMode: no answer")
 
 
 def test_a_port_that_is_taken_is_wrong(tiny_model: Path, tmp_path: Path) -> None:
