@@ -132,9 +132,10 @@ def test_the_command_says_what_came_of_it_and_history_remembers(
             journal.row_factory = None
             now = datetime.now(UTC)
             used = read_used(journal, (), now - timedelta(hours=1), now)
+            parts = journal.execute("SELECT model_sha256, reason FROM inspections WHERE kind = 'inspection'").fetchall()
         assert Counter({of.model_sha256: of.parts for of in used}) == Counter(
-            row["model_sha256"] for row in line.rows() if row["reason"] != "agent_down"
-        )
+            sha256 for sha256, reason in parts if reason != "agent_down"
+        ), "also the parts that the PLC had yet to decide when the station was stopped"
         monkeypatch.setattr(replay_client, "REPLAY_TIMEOUT_MS", 300)
         with pytest.raises(Fault, match=r"no station answers .* name the file there, and start it"):
             install_model(line.config, b"", WHO, None)
