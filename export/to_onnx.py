@@ -19,6 +19,7 @@ from trainer.evaluate import METRICS, side_samples
 from trainer.inference import TorchSegmenter
 from trainer.model import SegmentationModel, load_model
 from trainer.params import ExportParams, Params, load_params
+from trainer.run import SHIPPED_RUN
 from trainer.tiles import RAW
 
 EXPORTED = Path("exported/model.onnx")
@@ -26,7 +27,7 @@ PROCEDURAL_CANDIDATES = 60
 """Procedural tiles among which golden samples are looked for, beside all test photos."""
 
 
-def read_metrics(path: Path = METRICS) -> dict[str, dict[str, float]]:
+def read_metrics(path: Path) -> dict[str, dict[str, float]]:
     try:
         metrics: dict[str, dict[str, float]] = json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:
@@ -67,15 +68,15 @@ def write_model(model: SegmentationModel, described: ModelContract, path: Path) 
 
 
 def candidates(params: Params, segmenter: TorchSegmenter) -> list[Answered]:
-    samples = side_samples(params, "test")
+    samples = side_samples(params, SHIPPED_RUN.split, "test")
     samples += procedural_samples(params.evaluate.seed, PROCEDURAL_CANDIDATES, params.classes)
     return [(sample, segmenter.segment(sample.image)) for sample in samples]
 
 
 def main() -> None:
     params = load_params()
-    metrics = read_metrics()
-    model = load_model()
+    metrics = read_metrics(SHIPPED_RUN.reports / METRICS)
+    model = load_model(SHIPPED_RUN.checkpoint)
     answered = candidates(params, TorchSegmenter(model.network, model.spec))
     described = contract(model, metrics, answered, params.export, data_md5(str(RAW)))
     write_model(model, described, EXPORTED)

@@ -16,6 +16,7 @@ from trainer.evaluate import side_samples
 from trainer.inference import TorchSegmenter
 from trainer.model import load_model
 from trainer.params import Params, VerifyParams, load_params
+from trainer.run import SHIPPED_RUN
 
 SHIPPED = Path("models/magnetic_tile.onnx")
 REPORT = Path("reports/verify.json")
@@ -23,8 +24,8 @@ NAMED = 5
 
 
 def differences(params: Params, exported: Segmenter) -> list[Difference]:
-    model = load_model()
-    samples = side_samples(params, "test")
+    model = load_model(SHIPPED_RUN.checkpoint)
+    samples = side_samples(params, SHIPPED_RUN.split, "test")
     if len(samples) < params.verify.images:
         raise ConfigError(
             f"only {len(samples)} test photos, verify.images is {params.verify.images}: raise split.test_share"

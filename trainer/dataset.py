@@ -39,9 +39,9 @@ def load_samples(rows: list[Row], classes: tuple[str, ...]) -> list[Sample]:
     return [Sample(str(row.path), row.label, read_photo(row.tile), read_mask(row.tile, classes)) for row in rows]
 
 
-def with_truth(rows: list[Row], side: str) -> list[Row]:
-    """Photos of one side whose mask tells the truth: an empty one of a defect class would teach the opposite."""
-    return [row for row in rows if row.side == side and (row.label == GOOD or row.defect_px)]
+def with_truth(rows: list[Row]) -> list[Row]:
+    """Photos whose mask tells the truth: an empty one of a defect class would teach the opposite."""
+    return [row for row in rows if row.label == GOOD or row.defect_px]
 
 
 def procedural_samples(seed: int, count: int, classes: tuple[str, ...]) -> list[Sample]:

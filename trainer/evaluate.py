@@ -23,13 +23,12 @@ from trainer.overlay import Case, sheet
 from trainer.params import Params, load_params
 from trainer.part_scores import part_scores
 from trainer.pixel_scores import PixelScores, dice, predicted_mask
+from trainer.run import asked_run
 from trainer.split_table import read_split
 from trainer.thresholds import Segmented, choose_thresholds
 from trainer.tiles import GOOD
 
-METRICS = Path("reports/metrics.json")
-PARTS = Path("reports/parts.csv")
-WORST = Path("reports/worst_cases.png")
+METRICS, PARTS, WORST = "metrics.json", "parts.csv", "worst_cases.png"
 WORST_CASES = 30
 
 
@@ -52,9 +51,9 @@ class Judged:
         return (self.judgement.verdict is Verdict.REJECT) == (self.sample.label == GOOD)
 
 
-def side_samples(params: Params, side: str) -> list[Sample]:
+def side_samples(params: Params, split: str, side: str) -> list[Sample]:
     """All photos of one side, those with empty masks too: at part level their label counts."""
-    return load_samples([row for row in read_split() if row.side == side], params.classes)
+    return load_samples(read_split(split, side), params.classes)
 
 
 def judged(
@@ -69,8 +68,8 @@ def judged(
     return found
 
 
-def validated_thresholds(params: Params, segmenter: TorchSegmenter) -> dict[str, float]:
-    samples = side_samples(params, "validation")
+def validated_thresholds(params: Params, split: str, segmenter: TorchSegmenter) -> dict[str, float]:
+    samples = side_samples(params, split, "validation")
     samples += procedural_samples(params.evaluate.seed + 1, params.evaluate.procedural_tiles // 3, params.classes)
     tiles = [Segmented(sample.label, segmenter.segment(sample.image)) for sample in samples]
     recipe = load_recipe(params.evaluate.recipe)
@@ -86,8 +85,8 @@ def scores(tiles: list[Judged], classes: tuple[str, ...]) -> dict[str, float]:
     return {**part_scores(labels, [tile.judgement.verdict for tile in tiles], classes), **pixels.result()}
 
 
-def write_parts(tiles: list[Judged], classes: tuple[str, ...]) -> None:
-    with PARTS.open("w", newline="") as sink:
+def write_parts(tiles: list[Judged], classes: tuple[str, ...], path: Path) -> None:
+    with path.open("w", newline="") as sink:
         writer = csv.writer(sink, lineterminator="\n")
         writer.writerow(["image", "label", "verdict", "dice", *(f"peak_{name}" for name in classes)])
         for tile in tiles:
@@ -96,7 +95,7 @@ def write_parts(tiles: list[Judged], classes: tuple[str, ...]) -> None:
             writer.writerow([tile.sample.name, tile.sample.label, tile.judgement.verdict.value, score, *peaks])
 
 
-def write_worst(tiles: list[Judged], params: Params) -> None:
+def write_worst(tiles: list[Judged], params: Params, path: Path) -> None:
     """Wrong verdicts first, escapes before overkill, then the lowest Dice."""
 
     def badness(tile: Judged) -> tuple[bool, bool, float]:
@@ -111,25 +110,25 @@ def write_worst(tiles: list[Judged], params: Params) -> None:
         )
         for tile in sorted(tiles, key=badness)[:WORST_CASES]
     ]
-    cv2.imwrite(str(WORST), sheet(cases))
+    cv2.imwrite(str(path), sheet(cases))
 
 
 def main() -> None:
-    params = load_params()
-    model = load_model()
+    run, params = asked_run("Evaluate the network of one split."), load_params()
+    model = load_model(run.checkpoint)
     segmenter = TorchSegmenter(model.network, model.spec)
-    thresholds = validated_thresholds(params, segmenter)
-    tiles = judged(side_samples(params, "test"), segmenter, thresholds, params)
+    thresholds = validated_thresholds(params, run.split, segmenter)
+    tiles = judged(side_samples(params, run.split, "test"), segmenter, thresholds, params)
     rendered = procedural_samples(params.evaluate.seed, params.evaluate.procedural_tiles, params.classes)
     metrics = {
         "thresholds": thresholds,
         "test": scores(tiles, params.classes),
         "procedural": scores(judged(rendered, segmenter, thresholds, params), params.classes),
     }
-    METRICS.parent.mkdir(exist_ok=True)
-    METRICS.write_text(json.dumps(metrics, indent=2) + "\n")
-    write_parts(tiles, params.classes)
-    write_worst(tiles, params)
+    run.reports.mkdir(parents=True, exist_ok=True)
+    (run.reports / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
+    write_parts(tiles, params.classes, run.reports / PARTS)
+    write_worst(tiles, params, run.reports / WORST)
     print(json.dumps(metrics, indent=2))
 
 

@@ -18,7 +18,6 @@ from trainer.network import Network
 from trainer.params import ModelParams, TrainParams
 from trainer.validation import ValidationScores
 
-CHECKPOINT = Path("checkpoints/model.ckpt")
 QUALITY = "quality"
 Batch = tuple[Tensor, Tensor]
 
@@ -58,14 +57,22 @@ class SegmentationModel(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         train = self._train
-        optimizer = torch.optim.AdamW(self.parameters(), lr=train.lr, weight_decay=train.weight_decay)
+        encoder = {id(one) for one in self.network.segmenter.encoder.parameters()}
+        shared, own = train.lr * train.encoder_lr_share, train.lr
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": [one for one in self.parameters() if id(one) in encoder], "lr": shared},
+                {"params": [one for one in self.parameters() if id(one) not in encoder], "lr": own},
+            ],
+            weight_decay=train.weight_decay,
+        )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, train.lr, total_steps=max(train.max_steps, 2), pct_start=train.warmup_share
+            optimizer, [shared, own], total_steps=max(train.max_steps, 2), pct_start=train.warmup_share
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def load_model(path: Path = CHECKPOINT) -> SegmentationModel:
+def load_model(path: Path) -> SegmentationModel:
     """The trained model in evaluation mode; ConfigError when there is none or it is another program's."""
     if not path.exists():
         raise ConfigError(f"{path}: no such checkpoint: run 'dvc repro train' (or 'dvc pull')")

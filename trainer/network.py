@@ -14,24 +14,23 @@ DARKEST = 0.02
 
 
 class Network(nn.Module):
-    """A U-Net behind the normalisation, so that no caller can normalise differently."""
+    """A segmentation network behind the normalisation, so that no caller can normalise differently."""
 
     def __init__(self, params: ModelParams, spec: InputSpec, classes: int) -> None:
         super().__init__()
         self._pad_value = spec.pad_value
-        self.unet = smp.Unet(
+        self.segmenter = smp.create_model(
+            params.architecture,
             params.encoder,
-            encoder_depth=len(params.decoder_channels),
             encoder_weights=params.encoder_weights,
-            decoder_channels=params.decoder_channels,
             in_channels=spec.channels,
             classes=classes,
-            **params.encoder_options,
+            **params.options,
         )
 
     def forward(self, image: Tensor) -> Tensor:
         """uint8 B×H×W×C → float32 B×classes×H×W."""
-        logits: Tensor = self.unet(self._normalise(image.permute(0, 3, 1, 2)))
+        logits: Tensor = self.segmenter(self._normalise(image.permute(0, 3, 1, 2)))
         return logits.float()
 
     def _normalise(self, image: Tensor) -> Tensor:

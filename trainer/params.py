@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -31,15 +31,25 @@ class SplitParams(_Strict):
     size_slack_px: int = Field(ge=0)
     validation_share: float = Field(gt=0, lt=0.5)
     test_share: float = Field(gt=0, lt=0.5)
+    folds: int = Field(ge=3)
+    leaky_test_share: float = Field(gt=0, lt=0.5)
     seed: int
 
 
 class ModelParams(_Strict):
+    """`architecture`, `encoder` and `options` as segmentation-models-pytorch's create_model takes them."""
+
+    architecture: str
     encoder: str
-    encoder_options: dict[str, Any] = {}
     encoder_weights: str | None
-    decoder_channels: tuple[int, ...] = Field(min_length=3, max_length=5)
-    """From coarse to fine; their number is the encoder's depth."""
+    options: dict[str, Any] = {}
+
+
+class Preset(_Strict):
+    """A network and the size of what it sees: one point on the trade of cost against quality."""
+
+    input: InputSpec
+    model: ModelParams
 
 
 class TrainParams(_Strict):
@@ -52,6 +62,7 @@ class TrainParams(_Strict):
     workers: int = Field(ge=0)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     lr: float = Field(gt=0)
+    encoder_lr_share: float = Field(gt=0, le=1)
     weight_decay: float = Field(ge=0)
     warmup_share: float = Field(ge=0, lt=1)
     gradient_clip: float = Field(gt=0)
@@ -102,14 +113,28 @@ class Params(_Strict):
     classes: tuple[str, ...] = Field(min_length=1)
     data: DataParams
     split: SplitParams
-    input: InputSpec
-    model: ModelParams
+    preset: str
+    presets: dict[str, Preset]
     train: TrainParams
     sampling: SamplingParams
     augment: AugmentParams
     evaluate: EvaluateParams
     export: ExportParams
     verify: VerifyParams
+
+    @model_validator(mode="after")
+    def _known_preset(self) -> Self:
+        if self.preset not in self.presets:
+            raise ValueError(f"preset {self.preset!r} is none of {', '.join(self.presets)}")
+        return self
+
+    @property
+    def input(self) -> InputSpec:
+        return self.presets[self.preset].input
+
+    @property
+    def model(self) -> ModelParams:
+        return self.presets[self.preset].model
 
 
 def load_params(path: Path = PARAMS) -> Params:

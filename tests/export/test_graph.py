@@ -37,7 +37,7 @@ METRICS = {"thresholds": THRESHOLDS, "test": {"overkill": 0.5}, "procedural": {"
 def model() -> SegmentationModel:
     """Random weights, and BatchNorms that have seen something."""
     torch.manual_seed(3)
-    network = PARAMS.model.model_copy(update={"encoder_options": {"channels": [8, 16, 16, 16]}})
+    network = PARAMS.model.model_copy(update={"options": {"channels": [8, 16, 16, 16], "decoder_channels": [16, 16, 8, 8, 8]}})
     made = SegmentationModel(list(DEFECT_CLASSES), SPEC.model_dump(), network.model_dump(), PARAMS.train.model_dump())
     for _ in range(3):
         made.network(torch.randint(0, 255, (4, 96, 128, 1), dtype=torch.uint8))
@@ -104,7 +104,7 @@ def test_a_weight_that_is_not_finite_is_no_decision(
     sound = TorchSegmenter(model.network, SPEC)
     answered = [(sample, sound.segment(sample.image)) for sample in samples]
     described = contract(model, METRICS, answered, PARAMS.export, "0" * 32)
-    bias = model.network.unet.segmentation_head[0].bias
+    bias = model.network.segmenter.segmentation_head[0].bias
     kept = bias.detach().clone()
     try:
         bias.data[2] = value

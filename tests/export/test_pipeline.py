@@ -24,9 +24,9 @@ SMALL = {
     "train.crop_px": 64,
     "train.workers": 0,
     "train.validate_every_steps": 2,
-    "input.height_px": 96,
-    "input.width_px": 96,
-    "model.encoder_options.channels": "[8,8,16,16]",
+    "presets.cpu.input.height_px": 96,
+    "presets.cpu.input.width_px": 96,
+    "presets.cpu.model.options.channels": "[8,8,16,16]",
     "evaluate.procedural_tiles": 12,
     "verify.images": 6,
 }
