@@ -37,7 +37,9 @@ METRICS = {"thresholds": THRESHOLDS, "test": {"overkill": 0.5}, "procedural": {"
 def model() -> SegmentationModel:
     """Random weights, and BatchNorms that have seen something."""
     torch.manual_seed(3)
-    network = PARAMS.model.model_copy(update={"options": {"channels": [8, 16, 16, 16], "decoder_channels": [16, 16, 8, 8, 8]}})
+    network = PARAMS.model.model_copy(
+        update={"options": {"channels": [8, 16, 16, 16], "decoder_channels": [16, 16, 8, 8, 8]}}
+    )
     made = SegmentationModel(list(DEFECT_CLASSES), SPEC.model_dump(), network.model_dump(), PARAMS.train.model_dump())
     for _ in range(3):
         made.network(torch.randint(0, 255, (4, 96, 128, 1), dtype=torch.uint8))
