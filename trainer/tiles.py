@@ -1,9 +1,16 @@
-"""The photos of the data set, their masks and labels: MT_<Class>/Imgs/<name>.jpg with <name>.png beside it."""
+"""The photos of the data set, their masks and labels, in one of two layouts or in both:
+
+    MT_<Class>/Imgs/<name>.jpg    mask: MT_<Class>/Imgs/<name>.png    the public archive, and `linegate collect`
+    images/<class>/<name>.<any>   mask: masks/<class>/<name>.png      any other product
+
+<class> is one of `classes` in params.yaml, or `free` (also `good`): a good part, which needs no mask.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +22,9 @@ from agent.inspection import Image
 
 RAW = Path("data/raw")
 GOOD = "free"
+GOOD_FOLDERS = (GOOD, "good")
+IMAGES, MASKS = "images", "masks"
+PHOTOS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 MASK_LEVEL = 128
 """Masks are anti-aliased; a pixel is defect from here up."""
 
@@ -29,52 +39,112 @@ class Tile:
 
     @property
     def mask_path(self) -> Path:
-        return self.path.with_suffix(".png")
+        folder = self.path.parent
+        if folder.parent.name == IMAGES:
+            folder = folder.parents[1] / MASKS / folder.name
+        return folder / f"{self.path.stem}.png"
 
 
 def find_tiles(root: Path, classes: tuple[str, ...]) -> list[Tile]:
-    """All photos below `root`, sorted by path; ConfigError when there are none or a folder names no class."""
-    paths = sorted(root.glob("MT_*/Imgs/*.jpg"))
-    if not paths:
-        raise ConfigError(f"{root} holds no MT_<Class>/Imgs/*.jpg: check data.url")
-    return [_tile(path, classes) for path in paths]
+    """All photos below `root`, sorted by path.
+
+    ConfigError: there are none, a folder names no class, or two photos have one mask.
+    """
+    tiles = [_tile(path, classes) for path in files_in(root) if _is_photo(path.relative_to(root))]
+    if not tiles:
+        layouts = f"neither MT_<Class>/Imgs/*.jpg nor {IMAGES}/<class>/*"
+        raise ConfigError(f"{root} holds no photos, {layouts}: check data.url, and how the folder is laid out")
+    of_mask: dict[Path, Path] = {}
+    for tile in tiles:
+        if (other := of_mask.setdefault(tile.mask_path, tile.path)) != tile.path:
+            raise ConfigError(f"{other} and {tile.path} have one mask, {tile.mask_path.name}: rename one of them")
+    return tiles
+
+
+def files_in(root: Path) -> list[Path]:
+    """Everything below `root` where a layout has its photos and masks, sorted by path."""
+    found = (path for pattern in ("MT_*/Imgs/*", f"{IMAGES}/**/*", f"{MASKS}/**/*") for path in root.glob(pattern))
+    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+
+def _is_photo(path: Path) -> bool:
+    """`path`: below the data set's folder."""
+    if path.parts[0] == IMAGES:
+        return len(path.parts) == 3 and path.suffix.lower() in PHOTOS
+    return path.parts[0] != MASKS and path.suffix == ".jpg"
+
+
+def strays(root: Path, tiles: list[Tile]) -> dict[Path, str]:
+    """Files beside `tiles` that are neither photo nor mask of one, and what they are taken for."""
+    known = {path for tile in tiles for path in (tile.path, tile.mask_path)}
+    return {path: _as_stray(path.relative_to(root)) for path in files_in(root) if path not in known}
+
+
+def _as_stray(path: Path) -> str:
+    if path.parts[0] == IMAGES:
+        return f"no photo as {IMAGES}/<class>/<name> with {' '.join(PHOTOS)}"
+    return "mask without a photo" if path.suffix == ".png" else "neither photo nor mask"
 
 
 def _tile(path: Path, classes: tuple[str, ...]) -> Tile:
-    label = path.parts[-3].removeprefix("MT_").lower()
-    if label not in (GOOD, *classes):
-        raise ConfigError(f"{path.parent}: unknown class {label!r}: params.yaml classes knows {', '.join(classes)}")
+    folder = path.parent if path.parent.parent.name == IMAGES else path.parents[1]
+    label = folder.name.removeprefix("MT_").lower()
+    if label not in (*GOOD_FOLDERS, *classes):
+        known = ", ".join((*classes, GOOD))
+        raise ConfigError(f"{path.parent}: unknown class {label!r}: params.yaml classes knows {known}")
     exposure = re.match(r"exp(\d+)_", path.name)
-    return Tile(path, label, int(exposure[1]) if exposure else 0)
+    return Tile(path, label if label in classes else GOOD, int(exposure[1]) if exposure else 0)
 
 
 def read_photo(tile: Tile) -> Image:
-    """The grey photo; ConfigError when it cannot be decoded."""
-    image = cv2.imread(str(tile.path), cv2.IMREAD_GRAYSCALE)
+    """The photo in grey, uint8; ConfigError when it cannot be decoded."""
+    image = cv2.imread(str(tile.path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     if image is None:
-        raise ConfigError(f"{tile.path} cannot be read as an image: fetch the data again (dvc repro -f data_load)")
+        raise ConfigError(
+            f"{tile.path} cannot be read as an image: replace or remove it there where it comes from, then run "
+            "'dvc repro -f data_load'"
+        )
+    if image.dtype != np.uint8:
+        raise ConfigError(f"{tile.path} has {image.dtype} pixels: save it with 8 bits a channel")
     return np.asarray(image, np.uint8)
 
 
 def read_mask(tile: Tile, classes: tuple[str, ...]) -> Image:
     """Class indices: 0 good, i = classes[i - 1]. ValueError says what is wrong with the mask."""
     shape = read_photo(tile).shape
-    if tile.label == GOOD:
+    if not tile.mask_path.exists():
+        if tile.label != GOOD:
+            raise ValueError("mask is missing")
         return np.zeros(shape, np.uint8)
     grey = cv2.imread(str(tile.mask_path), cv2.IMREAD_GRAYSCALE)
     if grey is None:
-        raise ValueError("mask is missing or unreadable")
+        raise ValueError("mask is unreadable")
     if grey.shape != shape:
         raise ValueError(f"mask is {grey.shape[1]}×{grey.shape[0]} px, photo {shape[1]}×{shape[0]} px")
+    highest = int(grey.max())
+    if 0 < highest < MASK_LEVEL:
+        raise ValueError(f"mask has grey levels up to {highest} only: a defect is white (255)")
+    if tile.label == GOOD:
+        if highest:
+            raise ValueError("mask shows a defect, the folder says that the part is good")
+        return np.zeros(shape, np.uint8)
     return np.where(grey >= MASK_LEVEL, classes.index(tile.label) + 1, 0).astype(np.uint8)
 
 
-def defect_pixels(tiles: list[Tile], classes: tuple[str, ...]) -> dict[Path, int]:
-    """Defect pixels of every photo with a usable mask; the others are reported by name and left out."""
-    pixels = {}
+def checked(tiles: Iterable[Tile], classes: tuple[str, ...]) -> tuple[dict[Path, int], dict[Path, str]]:
+    """Of every photo with a usable mask the defect pixels; of every other one what is wrong with its mask."""
+    pixels, wrong = {}, {}
     for tile in tiles:
         try:
             pixels[tile.path] = int(np.count_nonzero(read_mask(tile, classes)))
         except ValueError as problem:
-            print(f"left out: {tile.path}: {problem}", file=sys.stderr)
+            wrong[tile.path] = str(problem)
+    return pixels, wrong
+
+
+def defect_pixels(tiles: list[Tile], classes: tuple[str, ...]) -> dict[Path, int]:
+    """Defect pixels of every photo with a usable mask; the others are reported by name and left out."""
+    pixels, wrong = checked(tiles, classes)
+    for path, problem in wrong.items():
+        print(f"left out: {path}: {problem}", file=sys.stderr)
     return pixels

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
-from agent.errors import ConfigError
+from rich.progress import track
+
+from agent.errors import ConfigError, first_line
+from trainer.writing import writing
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
+"""What zipfile raises for bytes that are no zip, or a damaged, encrypted or exotic one."""
+OF_A_MAC = "__MACOSX"
+
+
+class NotWhole(ConfigError):
+    """The zip itself is no good: another copy is needed."""
 
 
 def unpack(archive: Path, target: Path, max_bytes: int) -> None:
@@ -15,14 +28,15 @@ def unpack(archive: Path, target: Path, max_bytes: int) -> None:
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        with zipfile.ZipFile(archive) as opened:
-            refuse_unsafe(opened.infolist(), max_bytes, archive)
-            opened.extractall(partial)
-        _without_wrapper(partial).rename(target)
-    except zipfile.BadZipFile as error:
-        raise ConfigError(f"{archive} is not a whole zip file ({error}): check data.url") from error
-    except OSError as error:
-        raise ConfigError(f"{target.parent}: {error.strerror or error} while unpacking {archive.name}") from error
+        with writing(target.parent, f"unpacking {archive.name}"), zipfile.ZipFile(archive) as opened:
+            entries = opened.infolist()
+            refuse_unsafe(entries, max_bytes, archive)
+            partial.mkdir(parents=True)
+            for entry in track(entries, "unpacking"):
+                opened.extract(entry, partial)
+            _without_wrapper(partial).rename(target)
+    except DAMAGE as error:
+        raise NotWhole(f"{archive} is not a whole zip file ({first_line(error)}): check data.url") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -44,6 +58,8 @@ def refuse_unsafe(entries: list[zipfile.ZipInfo], max_bytes: int, archive: Path)
 
 
 def _without_wrapper(folder: Path) -> Path:
-    """Public archives wrap all in one folder named after branch or version; that name is no part of the data."""
+    """Archives often wrap all in one folder named after a branch or a product; that name is no part of the data."""
+    shutil.rmtree(folder / OF_A_MAC, ignore_errors=True)
     entries = list(folder.iterdir())
-    return entries[0] if len(entries) == 1 and entries[0].is_dir() and not entries[0].name.startswith("MT_") else folder
+    wrapped = len(entries) == 1 and entries[0].is_dir() and not entries[0].name.startswith(("MT_", "images"))
+    return entries[0] if wrapped else folder

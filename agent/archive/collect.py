@@ -26,8 +26,8 @@ from agent.shipped import shipped
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 98, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 NOT_JUDGED, DAMAGED, MISSED = "nobody judged them", "damaged", "challenge parts that were taken for good"
 COLUMNS = (
-    *("file", "class", "other_classes", "message_id", "line", "station", "decided_utc", "verdict", "reason", "why"),
-    *("margin", "peak_scores", "model_sha256", "recipe", "recipe_sha256", "photo_sha256"),
+    *("file", "class", "other_classes", "message_id", "line", "station", "part_id", "decided_utc", "verdict", "reason"),
+    *("why", "margin", "peak_scores", "model_sha256", "recipe", "recipe_sha256", "photo_sha256"),
 )
 
 

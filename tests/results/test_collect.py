@@ -24,9 +24,10 @@ from agent.inspection import Reason, Verdict
 from tests.conftest import ROOT, Linegate
 from tests.results.pictured import kept_at, photo, pictured, spots, unseen
 from tests.trainer.small_archive import write_small_archive
-from trainer.data_load import add_labelled, load
+from trainer.data_load import add_labelled
 from trainer.data_split import split
 from trainer.params import load_params
+from trainer.sources import bring
 from trainer.split_table import Row
 from trainer.tiles import find_tiles, read_mask, read_photo
 
@@ -176,8 +177,8 @@ def test_dvc_add_is_all_that_remains_and_the_trainer_reads_it(state: Path, tmp_p
 
     archive = write_small_archive(tmp_path / "small.zip", tiles_per_class=3)
     raw = tmp_path / "data" / "raw"
-    load(PARAMS.data.model_copy(update={"url": str(archive), "sha256": {}}), raw)
-    assert add_labelled(out.parent, raw) == ["picked"]
+    bring(PARAMS.data.model_copy(update={"url": str(archive), "sha256": {}}), PARAMS.classes, raw, tmp_path)
+    assert add_labelled(out.parent, PARAMS.classes, raw) == ["picked"]
     rows, _ = split(find_tiles(raw, PARAMS.classes), PARAMS.classes, PARAMS.split)
     ours = {number_of(row): row for row in rows if "line1_cam1" in row.path.name}
     assert set(ours) == {1, 2, 3, 4, 5, 8, 9}
@@ -195,7 +196,7 @@ def test_a_photo_in_two_labelled_folders_is_one_clear_line(state: Path, tmp_path
     for name in ("first", "second"):
         picked(state, tmp_path / "labelled" / name, Wanted(message_ids=frozenset({1})))
     with pytest.raises(ConfigError, match=r"second/MT_Crack/.*another folder has a file of this name: keep one"):
-        add_labelled(tmp_path / "labelled", tmp_path / "raw")
+        add_labelled(tmp_path / "labelled", PARAMS.classes, tmp_path / "raw")
 
 
 @pytest.mark.parametrize(

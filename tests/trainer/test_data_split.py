@@ -94,7 +94,7 @@ def test_unknown_class_empty_folder_and_unreadable_photo_are_one_line(raw: Path,
     with pytest.raises(ConfigError, match="unknown class 'uneven'"):
         find_tiles(raw, DEFECT_CLASSES[:-1])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match="holds no MT_"):
+    with pytest.raises(ConfigError, match="holds no photos"):
         find_tiles(tmp_path / "empty", DEFECT_CLASSES)
     next((raw / "MT_Free/Imgs").glob("*.jpg")).write_bytes(b"no picture")
     with pytest.raises(ConfigError, match="cannot be read as an image"):
