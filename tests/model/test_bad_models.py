@@ -24,8 +24,8 @@ from tests.model.model_line import WHO, ModelLine
 from tests.tiny_model import tiny_contract, write_tiny_model
 from tests.waiting import newest_pulse, wait_until
 
-SLOW_TURNS = 60_000
-"""Of the loop: some hundred ms; 50 are left from part to part, and a second would be a hung stage."""
+SLOW_MS = 120
+"""50 are left from part to part, and a second would be a hung stage."""
 
 
 def truncated(path: Path) -> Path:
@@ -51,13 +51,13 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda path: write_tiny_model(path, expected_px=140),
         "self-test 'square': blowhole covers 100",
     ),
-    "too slow": (lambda path: odd_models.write_slow(path, SLOW_TURNS, always=True), "it is too slow: a part takes"),
+    "too slow": (lambda path: odd_models.write_slow(path, SLOW_MS, always=True), "it is too slow: a part takes"),
     "crash": (lambda path: odd_models.write_killing(path, always=True), "it killed the process that tried it out"),
 }
 ROLLED_BACK: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "not finite": (odd_models.write_invalid, "output_invalid", "the model's output is not finite"),
     "exception": (odd_models.write_raising, "inference_error", "inference failed: "),
-    "slow": (lambda path: odd_models.write_slow(path, SLOW_TURNS), "ok", "3 runs in a row took longer than"),
+    "slow": (lambda path: odd_models.write_slow(path, SLOW_MS), "ok", "3 runs in a row took longer than"),
 }
 
 
