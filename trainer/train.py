@@ -18,6 +18,7 @@ from trainer.model import QUALITY, Batch, SegmentationModel
 from trainer.params import Params, TrainParams, load_params
 from trainer.run import Run, asked_run
 from trainer.split_table import read_split
+from trainer.weights import load_encoder_weights
 
 PROCEDURAL_VALIDATION_TILES = 60
 VALIDATION_BATCH = 16
@@ -80,6 +81,7 @@ def main() -> None:
     model = SegmentationModel(
         list(params.classes), params.input.model_dump(), params.model.model_dump(), params.train.model_dump()
     ).to(memory_format=torch.channels_last)
+    load_encoder_weights(model.network, params.model, params.input.channels)
     trainer(params, run).fit(model, training_loader(params, run.split), validation_loader(params, run.split))
 
 

@@ -26,7 +26,9 @@ SMALL = {
     "train.validate_every_steps": 2,
     "presets.cpu.input.height_px": 96,
     "presets.cpu.input.width_px": 96,
-    "presets.cpu.model.options.channels": "[8,8,16,16]",
+    "presets.cpu.model.encoder": "tu-resnet18",
+    "presets.cpu.model.encoder_weights": "null",
+    "+presets.cpu.model.options.channels": "[8,8,16,16]",
     "evaluate.procedural_tiles": 12,
     "verify.images": 6,
 }
