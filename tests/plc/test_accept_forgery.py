@@ -1,0 +1,47 @@
+"""When a forged PASS that was not believed proves something: if the PLC had it for a whole scan while it was time."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.plc.commissioning.accept_parts import _had_a_scan
+from agent.plc.commissioning.accept_record import Part, Record
+from agent.plc.commissioning.sample import Sample
+from agent.plc.decision import MS
+from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK
+
+FORGED, EARLIER = 8, 7
+"""The AGENT_HB with which the forgery went out, and the one before it."""
+TRIGGERED_MS, DECIDE_MS, CONFIRMED_MS = 65_500, 200, 100
+"""At the photo-eye, by the PLC's clock, which wraps; decided so long after it, the forgery confirmed so long after."""
+
+
+def recorded(beat: int, *reads: tuple[int, int]) -> Record:
+    """One write with this beat, confirmed; `reads`: (asked for at, age of the part by the PLC's clock), ms."""
+    record = Record()
+    written = [0] * AGENT_BLOCK.count
+    AGENT_BLOCK.put(written, "AGENT_HB", beat)
+    record.confirmed(written, CONFIRMED_MS * MS)
+    for sent_ms, age_ms in reads:
+        words = [0] * PLC_BLOCK.count
+        now_ms = (TRIGGERED_MS + age_ms) & 0xFFFF
+        for name, value in (("MAP_ID", MAP_ID), ("DECIDE_MS", DECIDE_MS), ("PLC_MS", now_ms)):
+            PLC_BLOCK.put(words, name, value)
+        record.sampled(Sample(words, sent_ms * MS, (sent_ms + 2) * MS))
+    return record
+
+
+@pytest.mark.parametrize(
+    ("record", "had"),
+    [
+        pytest.param(recorded(EARLIER, (110, 120), (120, 140)), False, id="the forgery was never confirmed"),
+        pytest.param(recorded(FORGED), False, id="nothing was read"),
+        pytest.param(recorded(FORGED, (110, 120), (120, 120)), False, id="in one scan"),
+        pytest.param(recorded(FORGED, (90, 100), (110, 120)), False, id="the first asked for before it was confirmed"),
+        pytest.param(recorded(FORGED, (110, 120), (190, DECIDE_MS)), False, id="the second when the part was due"),
+        pytest.param(recorded(FORGED, (110, 120), (120, 140)), True, id="two scans before the part was due"),
+    ],
+)
+def test_a_forged_pass_counts_if_the_plc_had_it_for_a_whole_scan(record: Record, had: bool) -> None:
+    part = Part(epoch=1, seq=1, part_id=1, ms=TRIGGERED_MS, seen_ns=0)
+    assert _had_a_scan(record, part, {FORGED}) is had
