@@ -33,9 +33,15 @@ class Version:
     size_bytes: int
 
 
+def forget(part: Path) -> None:
+    """The next try begins anew."""
+    _note(part).unlink(missing_ok=True)
+    part.unlink(missing_ok=True)
+
+
 def download(url: str, part: Path, timeout_s: float) -> None:
     """`part` is the whole file once this returns. ConfigError says why not; what has come is kept if it is of use."""
-    note = part.with_suffix(".json")
+    note = _note(part)
     try:
         answer, version, start = _asked(url, timeout_s, _noted(note, url), part)
     except HTTPError as error:
@@ -52,11 +58,14 @@ def download(url: str, part: Path, timeout_s: float) -> None:
             with writing(part, "downloading"), part.open("r+b") as sink:
                 broken = _receive(answer, sink, start, version.size_bytes)
         except ConfigError:
-            part.unlink()  # it is not what keeps the disk full
+            forget(part)  # it is not what keeps the disk full
             raise
     size_bytes = part.stat().st_size
     if broken or (version.size_bytes and size_bytes != version.size_bytes):
-        later = "run it again, it goes on from there" if note.exists() else "run it again"
+        later = "run it again, it goes on from there"
+        if not note.exists():
+            later = "run it again"
+            forget(part)
         of = f" of {version.size_bytes}" if version.size_bytes else ""
         cause = f" ({broken})" if broken else ""
         raise ConfigError(f"{url}: broke off after {size_bytes}{of} bytes{cause}: {later}")
@@ -98,6 +107,10 @@ def _version(url: str, answer: HTTPResponse) -> Version:
     return Version(url, tag, int(size) if size.isdecimal() else 0)
 
 
+def _note(part: Path) -> Path:
+    return part.with_suffix(".json")
+
+
 def _noted(note: Path, url: str) -> Version | None:
     try:
         version = Version(**json.loads(note.read_text()))
@@ -126,12 +139,13 @@ def _receive(answer: HTTPResponse, sink: BinaryIO, start: int, size_bytes: int) 
         task = progress.add_task("downloading", total=size_bytes or None, completed=start)
         while True:
             try:
-                chunk = answer.read(CHUNK_BYTES)
+                chunk = answer.read1(CHUNK_BYTES)  # what has come, however little: a kill may be next
             except (OSError, HTTPException) as error:
                 return _cause(error)
             if not chunk:
                 return ""
             sink.write(chunk)
+            sink.flush()
             progress.update(task, completed=sink.tell())
 
 

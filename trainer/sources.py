@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from agent.errors import ConfigError
-from trainer.download import download
+from trainer.download import download, forget
 from trainer.params import DataParams
 from trainer.photo_folder import add_photos
 from trainer.rendered_tiles import render_tiles
@@ -42,7 +43,7 @@ def bring(params: DataParams, classes: tuple[str, ...], raw: Path, downloads: Pa
         try:
             return _unpacked(part, params, raw)
         except NotWhole:
-            part.unlink()
+            forget(part)
             raise
     path = _path(url)
     if path.is_dir():
@@ -59,12 +60,15 @@ def _count(url: str) -> int:
 
 
 def _path(url: str) -> Path:
-    """Of a file:// URL, or a plain path, which counts from the repository's root."""
+    """Of a file:// URL, or a plain path, which counts from the repository's root.
+
+    DVC says where that is: a queued experiment runs in a folder of its own, without what git does not know.
+    """
     if url.startswith("file:"):
         return Path(url2pathname(urlsplit(url).path))
     if "://" in url:
         raise ConfigError(f"data.url {url!r}: give https://, http://, file://, a path or {PROCEDURAL}600")
-    return Path(url)
+    return Path(os.environ.get("DVC_ROOT", "")) / url
 
 
 def _unpacked(archive: Path, params: DataParams, raw: Path) -> Source:

@@ -1,100 +1,125 @@
-"""Fetching, against a real HTTP server on the loopback and real files."""
+"""Fetching from a real HTTP server on the loopback: whole, of one version, and no byte twice if it can be helped."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from agent.errors import ConfigError
-from trainer import download as module
+from tests.trainer.file_server import FileServer
 from trainer.download import download
 
 BODY = bytes(range(256)) * 4096
-
-
-class Server(BaseHTTPRequestHandler):
-    """/whole answers well, /short breaks off half-way, all else is 404."""
-
-    def do_GET(self) -> None:
-        if self.path not in ("/whole", "/short"):
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(BODY)))
-        self.end_headers()
-        self.wfile.write(BODY if self.path == "/whole" else BODY[: len(BODY) // 2])
-
-    def log_message(self, *_: object) -> None:
-        """Silence."""
+HALF = len(BODY) // 2
+OTHER = BODY[::-1]
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_port}"
-        http.shutdown()
+def server() -> Iterator[FileServer]:
+    with FileServer(BODY) as served:
+        yield served
 
 
-def fetch(url: str, folder: Path, sha256: str | None = None) -> module.Fetched:
-    return download(url, folder / "archive.zip", 5, sha256)
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    return tmp_path / "archive.zip"
 
 
-def refused(url: str, folder: Path, reason: str, sha256: str | None = None) -> None:
-    """One line that gives the reason, and nothing left behind."""
-    folder.mkdir(exist_ok=True)
+def refused(url: str, part: Path, reason: str, timeout_s: float = 5) -> None:
+    """One line that gives the reason."""
     with pytest.raises(ConfigError, match=reason) as error:
-        fetch(url, folder, sha256)
+        download(url, part, timeout_s)
     assert "\n" not in str(error.value)
-    assert list(folder.iterdir()) == []
 
 
-def test_http_file_and_path_bring_the_same(server: str, tmp_path: Path) -> None:
-    local = tmp_path / "local.zip"
-    local.write_bytes(BODY)
-    for url in (f"{server}/whole", local.as_uri(), str(local)):
-        fetched = fetch(url, tmp_path, hashlib.sha256(BODY).hexdigest())
-        assert (fetched.url, fetched.size_bytes) == (url, len(BODY))
-        assert (tmp_path / "archive.zip").read_bytes() == BODY
+def broken_off(server: FileServer, part: Path) -> None:
+    server.sends = HALF
+    refused(server.url, part, rf"broke off after {HALF} of {len(BODY)} bytes: run it again, it goes on from there")
+    server.sends = None
 
 
-def test_a_relative_path_counts_from_where_the_pipeline_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "local.zip").write_bytes(BODY)
-    monkeypatch.chdir(tmp_path)
-    assert fetch("local.zip", tmp_path).size_bytes == len(BODY)
+def test_the_whole_file_comes_and_a_further_try_asks_for_one_byte(server: FileServer, part: Path) -> None:
+    for _ in range(2):
+        download(server.url, part, 5)
+        assert part.read_bytes() == BODY
+    assert server.asked == ["", f"bytes={len(BODY) - 1}-"]
 
 
-def test_a_wrong_checksum_is_refused(server: str, tmp_path: Path) -> None:
-    refused(f"{server}/whole", tmp_path, r"data\.sha256 says 0000", "0000")
+@pytest.mark.parametrize("version", [{"ETag": '"1"'}, {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}])
+def test_an_interrupted_download_goes_on(server: FileServer, part: Path, version: dict[str, str]) -> None:
+    server.headers = version
+    broken_off(server, part)
+    download(server.url, part, 5)
+    assert part.read_bytes() == BODY
+    assert server.asked == ["", f"bytes={HALF - 1}-"]
 
 
-def test_an_answer_that_breaks_off_is_no_archive(server: str, tmp_path: Path) -> None:
-    refused(f"{server}/short", tmp_path, "broke off after|more expected")
+def test_a_silent_server_is_given_up_and_its_part_kept(server: FileServer, part: Path) -> None:
+    server.sends, server.hangs = HALF, True
+    refused(server.url, part, r"broke off after \d+ of .* \(timed out\): run it again, it goes on", timeout_s=0.2)
+    server.sends, server.hangs = None, False
+    download(server.url, part, 5)
+    assert part.read_bytes() == BODY
+    assert server.asked[1].startswith("bytes=")
 
 
-def test_missing_page_server_file_and_scheme_are_told_apart(server: str, tmp_path: Path) -> None:
-    refused(f"{server}/nothing", tmp_path, "answers 404")
+@pytest.mark.parametrize("checks", [True, False], ids=["a careful server", "one that ignores If-Range"])
+@pytest.mark.parametrize("body", [OTHER, OTHER[: HALF // 2], OTHER * 2], ids=["changed", "shorter", "longer"])
+def test_a_file_that_has_changed_is_never_spliced(server: FileServer, part: Path, body: bytes, checks: bool) -> None:
+    broken_off(server, part)
+    server.body, server.headers, server.checks_if_range = body, {"ETag": '"2"'}, checks
+    download(server.url, part, 5)
+    assert part.read_bytes() == body
+
+
+def test_the_part_of_another_url_is_not_gone_on_with(server: FileServer, part: Path) -> None:
+    broken_off(server, part)
+    server.body = OTHER
+    download(f"{server.url}?other", part, 5)
+    assert part.read_bytes() == OTHER
+    assert server.asked == ["", ""]
+
+
+@pytest.mark.parametrize("version", [{}, {"ETag": 'W/"1"'}], ids=["none", "weak"])
+def test_without_a_version_to_rely_on_it_begins_anew(server: FileServer, part: Path, version: dict[str, str]) -> None:
+    server.headers, server.sends = version, HALF
+    refused(server.url, part, r"broke off after .*: run it again$")
+    assert not part.exists()
+    server.sends = None
+    download(server.url, part, 5)
+    assert part.read_bytes() == BODY
+    assert server.asked == ["", ""]
+
+
+def test_a_server_without_ranges_sends_it_all_again(server: FileServer, part: Path) -> None:
+    server.ranges = False
+    broken_off(server, part)
+    download(server.url, part, 5)
+    assert part.read_bytes() == BODY
+
+
+def test_without_a_length_the_end_is_known_all_the_same(server: FileServer, part: Path) -> None:
+    server.chunked, server.sends = True, HALF
+    refused(server.url, part, r"broke off after \d+ bytes \(.*\): run it again$")
+
+
+def test_a_length_that_is_declared_too_long_never_makes_a_file(server: FileServer, part: Path) -> None:
+    server.declares = len(BODY) + 9
+    for _ in range(2):
+        refused(server.url, part, rf"broke off after {len(BODY)} of {len(BODY) + 9} bytes")
+
+
+def test_what_the_network_may_answer_is_told_apart(server: FileServer, part: Path) -> None:
+    refused(server.url.replace("archive.zip", "missing"), part, "answers 404 Not Found: check data.url")
+    broken_off(server, part)
+    server.status = 503
+    refused(server.url, part, "answers 503 Service Unavailable: run it again later")
+    assert part.stat().st_size == HALF, "a server that is ill for a while costs nothing that has come"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        refused(f"http://127.0.0.1:{free.getsockname()[1]}/x", tmp_path, "refused")
-    refused("no/such.zip", tmp_path, "No such file")
-    refused("gopher://x/y", tmp_path, "unknown url type")
-    refused("http://[broken", tmp_path, "give https://")
-
-
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    local = tmp_path / "local.zip"
-    local.write_bytes(BODY)
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(module, "_copy", full)
-    refused(str(local), tmp_path / "target", "No space left on device")
+        refused(f"http://127.0.0.1:{free.getsockname()[1]}/x", part, "refused: check data.url and the network")
+    refused("http://[broken", part, "is no URL")
+    refused("http://host:port/", part, "nonnumeric port")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import ConfigError
-from trainer.unpack import refuse_unsafe, unpack
+from trainer.unpack import NotWhole, refuse_unsafe, unpack
 
 LIMIT = 1 << 20
 
@@ -27,6 +28,14 @@ def archive(folder: Path, *names: str) -> Path:
 def test_the_wrapping_folder_of_a_branch_disappears(tmp_path: Path) -> None:
     unpack(archive(tmp_path, "branch-1/MT_Free/Imgs/a.jpg", "branch-1/README"), tmp_path / "raw", LIMIT)
     assert (tmp_path / "raw/MT_Free/Imgs/a.jpg").read_text() == "content"
+
+
+@pytest.mark.parametrize("wrapper", ["product 7/", ""])
+def test_the_wrapping_of_any_program_disappears(tmp_path: Path, wrapper: str) -> None:
+    unpack(archive(tmp_path, f"{wrapper}images/good/a.png", "__MACOSX/._a.png"), tmp_path / "raw", LIMIT)
+    assert [path.relative_to(tmp_path / "raw") for path in (tmp_path / "raw").rglob("*.*")] == [
+        Path("images/good/a.png")
+    ]
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/evil", "..\\evil", "C:\\evil", "C:/evil"])
@@ -67,12 +76,22 @@ def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
     assert not (tmp_path / "raw").exists()
 
 
-@pytest.mark.parametrize("damage", ["not a zip", "truncated", "flipped byte"])
-def test_a_damaged_file_leaves_nothing_behind(tmp_path: Path, damage: str) -> None:
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "not a zip": lambda _: b"<html>",
+    "empty": lambda _: b"",
+    "truncated": lambda content: content[:-30],
+    "flipped byte": lambda content: content.replace(b"content", b"cOntent"),
+    "encrypted": lambda content: content.replace(b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x01\x00\x00\x00"),
+    "unknown method": lambda content: content.replace(b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x00\x00\x63\x00"),
+    "no deflate": lambda content: content.replace(b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x00\x00\x08\x00"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_one_line_and_leaves_nothing_behind(tmp_path: Path, damage: str) -> None:
     path = archive(tmp_path, "a/first", "a/second")
-    content = bytearray(path.read_bytes())
-    content[content.index(b"content")] ^= 1
-    path.write_bytes({"not a zip": b"<html>", "truncated": content[:-30], "flipped byte": bytes(content)}[damage])
-    with pytest.raises(ConfigError, match="not a whole zip file"):
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(NotWhole, match="not a whole zip file") as error:
         unpack(path, tmp_path / "raw", LIMIT)
+    assert "\n" not in str(error.value)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["archive.zip"]
