@@ -14,12 +14,12 @@ from agent.model_digest import UNSTAMPED, stamped
 from export.golden import Answered, choose, golden_sample
 from export.graph import to_onnx
 from export.provenance import data_md5, git_commit, producers
-from trainer.dataset import procedural_samples
-from trainer.evaluate import METRICS, side_samples
+from trainer.dataset import load_samples, procedural_samples
 from trainer.inference import TorchSegmenter
 from trainer.model import SegmentationModel, load_model
 from trainer.params import ExportParams, Params, load_params
 from trainer.run import SHIPPED_RUN
+from trainer.split_table import read_split
 from trainer.tiles import RAW
 
 EXPORTED = Path("exported/model.onnx")
@@ -68,14 +68,14 @@ def write_model(model: SegmentationModel, described: ModelContract, path: Path) 
 
 
 def candidates(params: Params, segmenter: TorchSegmenter) -> list[Answered]:
-    samples = side_samples(params, SHIPPED_RUN.split, "test")
+    samples = load_samples(read_split(SHIPPED_RUN.split, "test"), params.classes)
     samples += procedural_samples(params.evaluate.seed, PROCEDURAL_CANDIDATES, params.classes)
     return [(sample, segmenter.segment(sample.image)) for sample in samples]
 
 
 def main() -> None:
     params = load_params()
-    metrics = read_metrics(SHIPPED_RUN.reports / METRICS)
+    metrics = read_metrics(SHIPPED_RUN.metrics)
     model = load_model(SHIPPED_RUN.checkpoint)
     answered = candidates(params, TorchSegmenter(model.network, model.spec))
     described = contract(model, metrics, answered, params.export, data_md5(str(RAW)))

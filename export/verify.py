@@ -12,11 +12,12 @@ from agent.recipe import load_recipe
 from agent.segmenter import Segmenter
 from export.comparison import Difference, compare
 from export.to_onnx import EXPORTED
-from trainer.evaluate import side_samples
+from trainer.dataset import load_samples
 from trainer.inference import TorchSegmenter
 from trainer.model import load_model
 from trainer.params import Params, VerifyParams, load_params
 from trainer.run import SHIPPED_RUN
+from trainer.split_table import read_split
 
 SHIPPED = Path("models/magnetic_tile.onnx")
 REPORT = Path("reports/verify.json")
@@ -25,7 +26,7 @@ NAMED = 5
 
 def differences(params: Params, exported: Segmenter) -> list[Difference]:
     model = load_model(SHIPPED_RUN.checkpoint)
-    samples = side_samples(params, SHIPPED_RUN.split, "test")
+    samples = load_samples(read_split(SHIPPED_RUN.split, "test"), params.classes)
     if len(samples) < params.verify.images:
         raise ConfigError(
             f"only {len(samples)} test photos, verify.images is {params.verify.images}: raise split.test_share"

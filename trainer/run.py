@@ -28,6 +28,11 @@ class Run:
     def reports(self) -> Path:
         return self.folder / "reports"
 
+    @property
+    def metrics(self) -> Path:
+        """Thresholds and scores, as stage evaluate found them."""
+        return self.reports / "metrics.json"
+
 
 SHIPPED_RUN = Run()
 
