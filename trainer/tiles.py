@@ -88,12 +88,14 @@ def _as_stray(path: Path) -> str:
 
 def _tile(path: Path, classes: tuple[str, ...]) -> Tile:
     folder = path.parent if path.parent.parent.name == IMAGES else path.parents[1]
-    label = folder.name.removeprefix("MT_").lower()
-    if label not in (*GOOD_FOLDERS, *classes):
-        known = ", ".join((*classes, GOOD))
-        raise ConfigError(f"{path.parent}: unknown class {label!r}: params.yaml classes knows {known}")
+    name = folder.name.removeprefix("MT_").lower()
+    labels = {**dict.fromkeys(GOOD_FOLDERS, GOOD), **{label.lower(): label for label in classes}}
+    if name not in labels:
+        raise ConfigError(
+            f"{path.parent}: unknown class {name!r}: params.yaml classes knows {', '.join((*classes, GOOD))}"
+        )
     exposure = re.match(r"exp(\d+)_", path.name)
-    return Tile(path, label if label in classes else GOOD, int(exposure[1]) if exposure else 0)
+    return Tile(path, labels[name], int(exposure[1]) if exposure else 0)
 
 
 def read_photo(tile: Tile) -> Image:

@@ -106,8 +106,8 @@ def test_the_public_archive_comes_from_a_server_a_url_or_a_path(archive: Path) -
 def test_a_folder_of_any_product_is_read(project: Path) -> None:
     record = load(plain_folder(project / "bottles"))
     assert record["images"] == {"crack": 6, "free": 3}
-    tiles = find_tiles(RAW, DEFECT_CLASSES)
-    for tile in tiles:
+    assert {tile.label for tile in find_tiles(RAW, ("Crack",))} == {"Crack", "free"}
+    for tile in find_tiles(RAW, DEFECT_CLASSES):
         assert read_photo(tile).shape == (20, 30)
         assert set(np.unique(read_mask(tile, DEFECT_CLASSES))) == ({0, CRACK} if tile.label == "crack" else {0})
 
