@@ -1,79 +1,85 @@
 """Which photos show the same physical tile? Found by image content, since no file name tells.
 
-A tile is photographed under several exposures. Brightness and shading differ, the brushed texture does not:
-thumbnails are high-passed, evened in local contrast and correlated at small shifts. Pairs of similar size and
-different exposure above the threshold are joined; groups are the connected components.
+A tile is photographed under several exposures, and cut out anew each time. Brightness and shading differ, the texture
+does not: photos are reduced, high-passed and evened in local contrast, what is alike along a whole row or column goes
+(brush lines and edges look alike on all tiles), and the middle of one photo is looked for in the other. Pairs that are
+alike above the threshold are joined; groups are the connected components. Names and exposures play no part.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import track
 
 from agent.inspection import Image
 
 Field = NDArray[np.float32]
 
-THUMBNAIL_PX = 64
+REDUCED_PX = 60
+"""Median long side of the reduced photos: finer, small turns between two exposures tell; coarser, all look alike."""
 HIGH_PASS_PX = 2.0
 CONTRAST_PX = 6.0
 BORDER_PX = 2
-"""Cut off: the tile's edge looks alike on all tiles."""
-SHIFT_PX = 1
+"""Cut off: the tile's edge looks alike on all tiles. This and the two above: of the reduced photo."""
+MARGIN = 0.12
+"""Of height and width, cut off on each side of the core: two cut-outs of one tile may be shifted by so much."""
+BLANK = 1e-3
+"""A texture with a lower standard deviation shows nothing that could be compared."""
 
 
 @dataclass(frozen=True)
-class Photo:
-    """What grouping needs to know of a photo; exposure 0 = unknown, comparable with all."""
+class Texture:
+    """What grouping needs to know of a photo. `core` is the middle of `whole`; size in pixels of the photo."""
 
-    thumbnail: Field
-    height_px: int
-    width_px: int
-    exposure: int
-
-
-def photo(image: Image, exposure: int) -> Photo:
-    """Reduce a photo to its texture."""
-    small = cv2.resize(image, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
-    texture = small - cv2.GaussianBlur(small, (0, 0), HIGH_PASS_PX)
-    contrast = np.sqrt(cv2.GaussianBlur(texture * texture, (0, 0), CONTRAST_PX))
-    inner = slice(BORDER_PX, -BORDER_PX)
-    return Photo((texture / (contrast + 1))[inner, inner], image.shape[0], image.shape[1], exposure)
+    whole: Field
+    core: Field
+    size_px: tuple[int, int]
 
 
-def group_photos(photos: list[Photo], similarity: float, size_slack_px: int) -> list[int]:
-    """A group number per photo; numbers count up in the order of the photos."""
-    joined = correlation(np.stack([each.thumbnail for each in photos])) > similarity
-    return components(joined & comparable(photos, size_slack_px))
+def group_photos(photos: list[Image], similarity: float, size_slack_px: int) -> list[int]:
+    """A group number per photo; numbers count up in the order of the photos. `similarity`: of a joined pair, 0..1."""
+    if not photos:
+        return []
+    reduction = max(1.0, float(np.median([max(photo.shape) for photo in photos])) / REDUCED_PX)
+    textures = [texture(photo, reduction) for photo in photos]
+    joined = np.zeros((len(photos), len(photos)), bool)
+    for i, j in track(np.argwhere(np.triu(comparable(textures, size_slack_px), 1)), "comparing photos"):
+        joined[i, j] = likeness(textures[i], textures[j]) > similarity
+    return components(joined)
 
 
-def comparable(photos: list[Photo], size_slack_px: int) -> NDArray[np.bool_]:
-    """Pairs of about the same size; two photos of one exposure are two tiles."""
-    size = np.array([(each.height_px, each.width_px) for each in photos])
-    exposure = np.array([each.exposure for each in photos])
-    alike = np.abs(size[:, None] - size[None]).max(axis=-1) <= size_slack_px
-    return np.asarray(alike & ((exposure[:, None] != exposure[None]) | (exposure == 0)[:, None]))
+def texture(photo: Image, reduction: float) -> Texture:
+    """`reduction`: pixels of the photo per pixel of the texture."""
+    least = 2 * BORDER_PX + 4
+    height, width = (max(least, round(side / reduction)) for side in photo.shape)
+    small = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    fine = small - cv2.GaussianBlur(small, (0, 0), HIGH_PASS_PX)
+    contrast = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), CONTRAST_PX))
+    whole = (fine / (contrast + 1))[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
+    whole = whole - whole.mean(axis=0, keepdims=True)
+    whole = np.ascontiguousarray(whole - whole.mean(axis=1, keepdims=True), np.float32)
+    above, left = (max(1, round(MARGIN * side)) for side in whole.shape)
+    return Texture(whole, np.ascontiguousarray(whole[above:-above, left:-left]), (photo.shape[0], photo.shape[1]))
 
 
-def correlation(thumbnails: Field) -> Field:
-    """Highest normalised correlation of every pair over shifts of ±SHIFT_PX."""
-    size = thumbnails.shape[1] - 2 * SHIFT_PX
-    centre = _unit(thumbnails[:, SHIFT_PX : SHIFT_PX + size, SHIFT_PX : SHIFT_PX + size])
-    best = np.full((len(thumbnails), len(thumbnails)), -1, np.float32)
-    for y, x in product(range(2 * SHIFT_PX + 1), repeat=2):
-        np.maximum(best, centre @ _unit(thumbnails[:, y : y + size, x : x + size]).T, out=best)
-    return np.maximum(best, best.T)
+def comparable(textures: list[Texture], size_slack_px: int) -> NDArray[np.bool_]:
+    """Pairs that agree in height or in width, since cut-outs of one tile do. Blank ones are like nothing."""
+    size = np.array([each.size_px for each in textures])
+    shows = np.array([each.core.std() > BLANK for each in textures])
+    alike = np.abs(size[:, None] - size[None]).min(axis=-1) <= size_slack_px
+    return np.asarray(alike & shows[:, None] & shows[None])
 
 
-def _unit(thumbnails: Field) -> Field:
-    flat = thumbnails.reshape(len(thumbnails), -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(flat, axis=1, keepdims=True)
-    return np.asarray(flat / np.maximum(norm, 1e-9), np.float32)
+def likeness(one: Texture, other: Texture) -> float:
+    """Highest normalised correlation of the core of one at any place in the other; 0 where none fits into the other."""
+    for inner, outer in ((one.core, other.whole), (other.core, one.whole)):
+        if inner.shape[0] <= outer.shape[0] and inner.shape[1] <= outer.shape[1]:
+            return float(cv2.matchTemplate(outer, inner, cv2.TM_CCOEFF_NORMED).max())
+    return 0.0
 
 
 def components(joined: NDArray[np.bool_]) -> list[int]:

@@ -179,7 +179,7 @@ def test_dvc_add_is_all_that_remains_and_the_trainer_reads_it(state: Path, tmp_p
     raw = tmp_path / "data" / "raw"
     bring(PARAMS.data.model_copy(update={"url": str(archive), "sha256": {}}), PARAMS.classes, raw, tmp_path)
     assert add_labelled(out.parent, PARAMS.classes, raw) == ["picked"]
-    rows, _ = split(find_tiles(raw, PARAMS.classes), PARAMS.classes, PARAMS.split)
+    rows, _ = split(find_tiles(raw, PARAMS.classes), PARAMS.classes, PARAMS.split, {})
     ours = {number_of(row): row for row in rows if "line1_cam1" in row.path.name}
     assert set(ours) == {1, 2, 3, 4, 5, 8, 9}
     assert ours[1].defect_px == int((spots(CRACK) > 0).sum())
