@@ -8,7 +8,7 @@ BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==//p' constraints.txt)
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable
 
-.PHONY: demo test faults soak lint train bench install wheels help
+.PHONY: demo test faults soak lint style train folds bench install wheels help
 
 help:
 	@echo "make demo    the simulated line: PLC, belt, camera, station, summary (IMAGES=folder for real photos)"
@@ -17,6 +17,7 @@ help:
 	echo "make soak    the simulated line for hours, everything on, held to limits (HOURS=1 RATE=20); report in soak/"
 	echo "make lint    ruff, mypy, import rules"
 	echo "make train   the pipeline: data, training, evaluation, export, verification (dvc repro)"
+	echo "make folds   cross-validation: a short training on each of five folds, pooled into reports/folds"
 	echo "make bench   latency of the deadline path on this machine"
 	echo "make install the service (sudo; ARGS=--dry-run says what it would do)"
 	echo "make wheels  all that an installation without network needs, in wheels/ (EXTRAS=aravis,cuda)"
@@ -41,19 +42,40 @@ wheels: .venv/uv
 train: .venv/all
 	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/dvc repro
 
-lint: .venv/all
-	@echo "== lint: ruff, mypy, import rules"
+folds: .venv/all
+	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/dvc repro trainer/folds/dvc.yaml
+
+lint: style
+	@echo "== lint: mypy, import rules"
+	$(TYPES)
+
+style: .venv/all
+	@echo "== lint: ruff"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
 
-test: lint
+TYPES := $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+# These tests compute and have no deadline: they take what others leave of the machine.
+PATIENT := tests/trainer tests/export
+
+test: style
 	@echo "== tests, three at a time: most of them wait"
 	export PATH="$$PWD/$(BIN):$$PATH"
-	$(BIN)/python -m pytest -m "not faults and not alone" -n 3 --no-loadscope-reorder
-	echo "== tests that need the machine for themselves"
-	$(BIN)/python -m pytest -m "alone and not faults"
+	$(BIN)/python -m pytest $(PATIENT:%=--ignore=%) -m "not faults and not alone" -n 3 --no-loadscope-reorder
+	said=$$(mktemp)
+	set -m
+	nice -n 10 bash -c '$(TYPES) && $(BIN)/python -m pytest $(PATIENT) -n 2' >"$$said" 2>&1 &
+	set +m
+	beside=$$!
+	trap 'kill -- -$$beside 2>/dev/null || true; rm "$$said"' EXIT
+	trap 'exit 130' INT
+	echo "== tests that need the machine for themselves; types, trainer and export give way to them"
+	passed=yes
+	$(BIN)/python -m pytest -m "alone and not faults" || passed=
+	wait $$beside || passed=
+	echo "== lint: mypy, import rules; tests of trainer and export"
+	cat "$$said"
+	[[ $$passed ]]
 	echo "== make test: lint and tests passed"
 
 faults: .venv/all

@@ -55,10 +55,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     who = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | who | {"PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "2"}
-    gives_way = ["nice", "-n", "10"]  # to the tests beside it, which have deadlines
-    return subprocess.run(
-        [*gives_way, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def done(command: list[str], folder: Path) -> str:
