@@ -25,6 +25,9 @@ GOOD = "free"
 GOOD_FOLDERS = (GOOD, "good")
 IMAGES, MASKS = "images", "masks"
 PHOTOS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+JPEG_TAIL_BYTES = 1024
+"""Some cameras write a little after the end."""
 MASK_LEVEL = 128
 """Masks are anti-aliased; a pixel is defect from here up."""
 
@@ -100,15 +103,22 @@ def _tile(path: Path, classes: tuple[str, ...]) -> Tile:
 
 def read_photo(tile: Tile) -> Image:
     """The photo in grey, uint8; ConfigError when it cannot be decoded."""
-    image = cv2.imread(str(tile.path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    data = tile.path.read_bytes() if tile.path.is_file() else b""
+    whole = data and not _cut_short(data)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH) if whole else None
     if image is None:
         raise ConfigError(
-            f"{tile.path} cannot be read as an image: replace or remove it there where it comes from, then run "
-            "'dvc repro -f data_load'"
+            f"{tile.path} cannot be read as an image, or not to its end: replace or remove it where it comes from, "
+            "then run 'dvc repro -f data_load'"
         )
     if image.dtype != np.uint8:
         raise ConfigError(f"{tile.path} has {image.dtype} pixels: save it with 8 bits a channel")
     return np.asarray(image, np.uint8)
+
+
+def _cut_short(data: bytes) -> bool:
+    """A JPEG without its end marker, of which OpenCV would give the upper part and paint the rest grey."""
+    return data.startswith(JPEG_START) and JPEG_END not in data.rstrip(b"\0")[-JPEG_TAIL_BYTES:]
 
 
 def read_mask(tile: Tile, classes: tuple[str, ...]) -> Image:

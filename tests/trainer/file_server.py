@@ -29,6 +29,8 @@ class FileServer:
         """503 …: it answers nothing else."""
         self.asked: list[str] = []
         """The Range of every request, "" = all."""
+        self.answered: list[int] = []
+        """The status of every answer that brings bytes."""
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}/archive.zip"
@@ -68,7 +70,8 @@ class FileServer:
             request.send_error(416)
             return
         rest = self.body[start:]
-        request.send_response(206 if start else 200)
+        self.answered.append(206 if start else 200)
+        request.send_response(self.answered[-1])
         for name, value in self.headers.items():
             request.send_header(name, value)
         if start:
@@ -85,5 +88,5 @@ class FileServer:
             self._released.wait(PATIENCE_S)
 
     def _start(self, asked: str, condition: str | None) -> int:
-        same = condition in self.headers.values() or not self.checks_if_range
+        same = condition in (None, *self.headers.values()) or not self.checks_if_range
         return int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges and same else 0

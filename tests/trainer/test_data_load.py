@@ -228,6 +228,11 @@ def no_photo(folder: Path) -> None:
     (plain_folder(folder) / "images/good/g0.png").write_bytes(b"no picture")
 
 
+def half_a_photo(folder: Path) -> None:
+    photo = plain_folder(folder) / "images/free/g2.jpg"
+    photo.write_bytes(photo.read_bytes()[:-20])
+
+
 def sixteen_bits(folder: Path) -> None:
     cv2.imwrite(str(plain_folder(folder) / "images/good/g0.png"), np.zeros((20, 30), np.uint16))
 
@@ -241,6 +246,7 @@ def sixteen_bits(folder: Path) -> None:
         (unknown_class, r"{place}/images/dent: unknown class 'dent': params.yaml classes knows blowhole, .*, free"),
         (two_photos_of_one_mask, r"crack/c0.jpg and .*crack/c0.png have one mask, c0.png: rename one"),
         (no_photo, r"images/good/g0.png cannot be read as an image"),
+        (half_a_photo, r"images/free/g2.jpg cannot be read as an image, or not to its end"),
         (sixteen_bits, r"images/good/g0.png has uint16 pixels: save it with 8 bits"),
     ],
 )
