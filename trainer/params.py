@@ -13,6 +13,7 @@ from agent.errors import ConfigError
 from agent.model_contract import InputSpec
 
 PARAMS = Path("params.yaml")
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 class _Strict(BaseModel):
@@ -60,7 +61,10 @@ class TrainParams(_Strict):
     crop_batch_size: int = Field(gt=0)
     crop_px: int = Field(ge=32)
     workers: int = Field(ge=0)
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    devices: int = Field(gt=0)
+    num_nodes: int = Field(gt=0)
+    strategy: str
+    precision: Precision
     lr: float = Field(gt=0)
     encoder_lr_share: float = Field(gt=0, le=1)
     weight_decay: float = Field(ge=0)
@@ -68,7 +72,15 @@ class TrainParams(_Strict):
     gradient_clip: float = Field(gt=0)
     ema_decay: float = Field(ge=0, lt=1)
     validate_every_steps: int = Field(gt=0)
+    patience: int = Field(gt=0)
+    save_every_steps: int = Field(gt=0)
     highest_weight: float = Field(ge=1)
+
+
+class FoldParams(_Strict):
+    """Cross-validation trains as `train` says, but for fewer steps."""
+
+    max_steps: int = Field(gt=0)
 
 
 class SamplingParams(_Strict):
@@ -116,6 +128,7 @@ class Params(_Strict):
     preset: str
     presets: dict[str, Preset]
     train: TrainParams
+    folds: FoldParams
     sampling: SamplingParams
     augment: AugmentParams
     evaluate: EvaluateParams

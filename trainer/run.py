@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.params import Params
 from trainer.split_table import GROUPED
 
 
@@ -32,6 +33,13 @@ class Run:
     def metrics(self) -> Path:
         """Thresholds and scores, as stage evaluate found them."""
         return self.reports / "metrics.json"
+
+    def schedule(self, params: Params) -> Params:
+        """`params` with the steps of this run's training: on any other split they are those of the folds."""
+        if self.split == GROUPED:
+            return params
+        train = params.train.model_copy(update={"max_steps": params.folds.max_steps})
+        return params.model_copy(update={"train": train})
 
 
 SHIPPED_RUN = Run()
