@@ -76,6 +76,15 @@ def test_a_file_that_has_changed_is_never_spliced(server: FileServer, part: Path
     assert len(server.asked) == (2 if checks else 3), "a careful server is asked for the rest of the first version only"
 
 
+def test_a_file_that_is_there_again_is_not_spliced_with_what_came_in_between(server: FileServer, part: Path) -> None:
+    broken_off(server, part)
+    server.body, server.headers, server.sends = OTHER, {}, HALF
+    refused(server.url, part, r"broke off .*: run it again$")
+    server.body, server.headers, server.sends = BODY, {"ETag": '"1"'}, None
+    download(server.url, part, 5)
+    assert part.read_bytes() == BODY
+
+
 def test_the_part_of_another_url_is_not_gone_on_with(server: FileServer, part: Path) -> None:
     broken_off(server, part)
     server.body = OTHER
