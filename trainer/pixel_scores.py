@@ -1,44 +1,58 @@
-"""Dice of defect pixels: per class as the mean over its images, and over all pixels at once (micro)."""
+"""Judged parts → Dice and IoU of their pixels, in the geometry of the model's input."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from agent.inspection import Image
-from agent.judge import Segmentation
-
-LEVEL = 128
-"""A pixel is predicted defect at a score of one half: background and the other classes are then less likely."""
+from trainer.intervals import ratio_interval
+from trainer.parts_table import Part
+from trainer.pixel_counts import dice, iou
 
 
-def predicted_mask(segmentation: Segmentation) -> Image:
-    """Class indices in model pixels, 0 where no defect class reaches one half."""
-    return np.where(segmentation.score_map >= LEVEL, segmentation.class_map, 0).astype(np.uint8)
+def pixel_scores(parts: Sequence[Part], classes: tuple[str, ...]) -> dict[str, Any]:
+    """`per_class`: own pixels, mean over the photos of the class; `micro`: all photos' pixels at once.
+
+    Three micro scores: `defect` asks only whether there is one, over all photos; `defect_photos` asks the same of the
+    photos with a defect alone; `class` wants the right class, over all photos. Photos without truth are left out.
+    """
+    scored = [part for part in parts if part.has_truth]
+    of_class = {name: [part for part in scored if part.label == name] for name in classes}
+    return {
+        "per_class": {name: _mean(shown) for name, shown in of_class.items() if shown},
+        "micro": {
+            "defect": _micro(scored, own=False),
+            "defect_photos": _micro([part for part in scored if not part.good], own=False),
+            "class": _micro(scored, own=True),
+        },
+    }
 
 
-class PixelScores:
-    """Collects (prediction, truth) pairs, both in model pixels."""
-
-    def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
-        self._per_image: dict[str, list[float]] = defaultdict(list)
-        self._overlap = self._size = 0
-
-    def add(self, predicted: Image, truth: Image) -> None:
-        for index, name in enumerate(self._classes, start=1):
-            if np.any(truth == index):
-                self._per_image[name].append(dice(predicted == index, truth == index))
-        self._overlap += int(np.count_nonzero((predicted == truth) & (truth > 0)))
-        self._size += int(np.count_nonzero(predicted)) + int(np.count_nonzero(truth))
-
-    def result(self) -> dict[str, float]:
-        per_class = {f"dice_{name}": round(float(np.mean(values)), 4) for name, values in self._per_image.items()}
-        return {**per_class, "dice_micro": round(2 * self._overlap / max(self._size, 1), 4)}
+def _mean(parts: list[Part]) -> dict[str, float]:
+    counts = [(part.pixels.own_overlap, part.pixels.own_predicted, part.pixels.truth) for part in parts]
+    each = np.array([dice(*of_photo) for of_photo in counts])
+    low, high = ratio_interval(each, np.ones(len(each)), _groups(parts))
+    mean_iou = float(np.mean([iou(*of_photo) for of_photo in counts]))
+    return {"dice": float(each.mean()), "low": low, "high": high, "iou": mean_iou, **_size(parts)}
 
 
-def dice(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    size = int(predicted.sum()) + int(truth.sum())
-    return 2 * int((predicted & truth).sum()) / size if size else 1.0
+def _micro(parts: list[Part], own: bool) -> dict[str, float]:
+    """Without a defect pixel, true or predicted, only the counts of photos."""
+    pixels = [part.pixels for part in parts]
+    overlap = np.array([one.own_overlap if own else one.overlap for one in pixels], float)
+    sizes = np.array([one.predicted + one.truth for one in pixels], float)
+    if not sizes.sum():
+        return _size(parts)
+    low, high = ratio_interval(2 * overlap, sizes, _groups(parts))
+    both, size = int(overlap.sum()), int(sizes.sum())
+    return {"dice": 2 * both / size, "low": low, "high": high, "iou": both / (size - both), **_size(parts)}
+
+
+def _groups(parts: list[Part]) -> np.ndarray:
+    return np.array([part.group for part in parts], np.int64)
+
+
+def _size(parts: list[Part]) -> dict[str, float]:
+    return {"photos": len(parts), "groups": len({part.group for part in parts})}

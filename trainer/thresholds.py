@@ -1,67 +1,67 @@
-"""Choose each class's threshold on validation tiles: as sensitive as the allowed overkill permits, room both ways."""
+"""Choose the thresholds on validation tiles, for an allowed overkill that is to hold on tiles not seen yet.
+
+Thresholds that keep to the allowed overkill on the tiles they were fitted to, exceed it on others: each class has its
+own most suspicious good tile. So the validation groups are dealt into FOLDS; limits are fitted without one of them
+and tried on it, for every step of a path from strict to lenient:
+
+- of all limits that reject no good tile and still find as many defects, the highest, then lower and lower ones;
+- the lowest that reject 0.5 %, 1 %, 2 % … of the good tiles, where that buys most recall (trainer.operating_limits).
+
+Of the steps whose overkill on the tiles left out keeps to what is allowed, those are taken that find most there; of
+several as good the middle one, which leaves room for worse tiles, good and defective, than were seen. That step,
+fitted to all validation tiles, gives the thresholds. If no step keeps to what is allowed, the strictest is taken.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-from agent.judge import Segmentation
-from agent.recipe import Recipe
-from trainer.judging import judge_with
-from trainer.tiles import GOOD
+from trainer.operating_limits import EPS, Floats, Ints, Limits, Suspects, overkill_weights, recall_weights, rejects
+from trainer.suspicion import SCORES
 
-LEVELS = np.round(np.linspace(0.04, 0.96, 47), 2)
-
-
-@dataclass(frozen=True)
-class Segmented:
-    """A tile as the network saw it."""
-
-    label: str
-    segmentation: Segmentation
+FITTED = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2)
+"""Overkill on the tiles fitted to, of the path's lenient steps."""
+STRICTER = (1.0, 0.75, 0.5, 0.25)
+"""How far from the lowest to the highest limits that reject no good tile, of its strict steps."""
+FOLDS = 8
 
 
-def choose_thresholds(
-    tiles: list[Segmented], classes: tuple[str, ...], recipe: Recipe, mm_per_px: float, overkill: float
-) -> dict[str, float]:
-    """Each class may reject its equal part of `overkill` of the good tiles.
+class Operation:
+    """The path, tried once; then thresholds for any allowed overkill."""
 
-    Within that the lowest threshold fixes the recall; the highest that still has this recall bounds it from
-    above; the middle of both leaves room for tiles not seen yet.
-    """
-    labels = np.array([tile.label for tile in tiles])
-    rejected = rejections(tiles, classes, recipe, mm_per_px)
-    share = overkill / len(classes)
-    return {
-        name: _middle(rejected[name][:, labels == GOOD], rejected[name][:, labels == name], share) for name in classes
-    }
+    def __init__(self, tiles: Suspects, classes: tuple[str, ...]) -> None:
+        self._classes, self._path = classes, _path(tiles)
+        self._recall, self._overkill = _tried(tiles)
 
-
-def rejections(
-    tiles: list[Segmented], classes: tuple[str, ...], recipe: Recipe, mm_per_px: float
-) -> dict[str, NDArray[np.bool_]]:
-    """Per class: level × tile, true where that class alone rejects the tile at that threshold."""
-    found = {name: np.zeros((len(LEVELS), len(tiles)), bool) for name in classes}
-    free = recipe.model_copy(
-        update={"classes": {name: rule.model_copy(update={"min_score": None}) for name, rule in recipe.classes.items()}}
-    )
-    for i, level in enumerate(LEVELS):
-        judge = judge_with(free, dict.fromkeys(classes, float(level)), mm_per_px)
-        for j, tile in enumerate(tiles):
-            counting = Counter(defect.name for defect in judge.judge(tile.segmentation).defects if defect.counts)
-            for name in counting:
-                found[name][i, j] = counting[name] > recipe.classes[name].max_count
-    return found
+    def thresholds(self, overkill: float) -> dict[str, float]:
+        """One a class, of scores 0..1; `overkill` is the share of good tiles that may be rejected."""
+        kept = np.flatnonzero(self._overkill <= overkill + EPS)
+        best = kept[self._recall[kept] >= self._recall[kept].max(initial=0) - EPS]
+        step = int(best[len(best) // 2]) if best.size else 0
+        return {
+            name: round(int(level) / SCORES, 3) for name, level in zip(self._classes, self._path[step], strict=True)
+        }
 
 
-def _middle(good: NDArray[np.bool_], defective: NDArray[np.bool_], share: float) -> float:
-    """Both level × tile: which are rejected."""
-    allowed = np.flatnonzero(good.sum(axis=1) <= share * good.shape[1])
-    if not allowed.size:
-        return float(LEVELS[-1])
-    lowest, found = allowed[0], defective.sum(axis=1)
-    highest = max(lowest, np.flatnonzero(found >= found[lowest])[-1])
-    return float(round((LEVELS[lowest] + LEVELS[highest]) / 2, 3))
+def _path(tiles: Suspects) -> Ints:
+    """step × class, strict first."""
+    fitted = [Limits(tiles, overkill) for overkill in FITTED]
+    return np.array([*(fitted[0].between(share) for share in STRICTER), *(limits.floors for limits in fitted)])
+
+
+def _tried(tiles: Suspects) -> tuple[Floats, Floats]:
+    """Recall and overkill of each step, on tiles that it was not fitted to."""
+    fold = _dealt(tiles)
+    rejected = np.zeros((len(STRICTER) + len(FITTED), len(fold)), bool)
+    for left_out in np.unique(fold):
+        path = _path(tiles.part(fold != left_out))
+        rejected[:, fold == left_out] = [rejects(tiles.levels[fold == left_out], limits) for limits in path]
+    return rejected @ recall_weights(tiles.labels), rejected @ overkill_weights(tiles.labels)
+
+
+def _dealt(tiles: Suspects) -> Ints:
+    """The fold of each tile: groups in turn, kind by kind, so that none is without a class that has enough groups."""
+    label_of = dict(zip(tiles.groups.tolist(), tiles.labels.tolist(), strict=True))
+    order = sorted(label_of, key=lambda group: (label_of[group], group))
+    place = {group: i % FOLDS for i, group in enumerate(order)}
+    return np.array([place[group] for group in tiles.groups.tolist()])

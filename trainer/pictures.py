@@ -1,0 +1,38 @@
+"""Sheets of photos to look at: what went worst, and what is typical of each class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from agent.inspection import Image
+from agent.model_contract import InputSpec
+from agent.preprocess import letterbox, letterbox_mask
+from trainer.overlay import Case, sheet
+from trainer.parts_table import Part
+from trainer.pixel_counts import predicted_mask
+from trainer.seen import Seen
+
+WORST = 30
+
+
+def worst_cases(tiles: list[Seen], parts: list[Part], spec: InputSpec) -> Image:
+    """Wrong verdicts first, escapes before overkill, then the lowest Dice; BGR."""
+
+    def badness(one: tuple[Seen, Part]) -> tuple[bool, bool, float]:
+        part = one[1]
+        return part.thrown_away != part.good, part.good, part.pixels.dice
+
+    pairs = sorted(zip(tiles, parts, strict=True), key=badness)
+    return sheet([_case(tile, part, spec) for tile, part in pairs[:WORST]])
+
+
+def _case(tile: Seen, part: Part, spec: InputSpec) -> Case:
+    truth = letterbox_mask(tile.sample.mask, spec)
+    return Case(
+        letterbox(tile.sample.image, spec)[0],
+        truth,
+        np.zeros_like(truth) if tile.segmentation is None else predicted_mask(tile.segmentation),
+        f"{part.label}: {part.called} {Path(part.image).stem}",
+    )
