@@ -44,16 +44,24 @@ class SegmentationModel(lightning.LightningModule):
         self.log("loss", loss, prog_bar=True)
         return loss
 
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """What a step draws, as dropout does, depends on its number alone: a run that resumes draws the same."""
+        draw = batch_idx * self.trainer.world_size + self.trainer.global_rank
+        torch.manual_seed(self._train.seed * 1_000_003 + draw)
+
     def on_validation_epoch_start(self) -> None:
-        self._scores = ValidationScores(self.classes)
+        self._scores.reset()
+        if self.trainer.world_size > 1:  # BatchNorm's averages differ: judge those that are saved
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         image, truth = batch
-        self._scores.add(self(image), truth)
+        self._scores.update(self(image), truth)
 
     def on_validation_epoch_end(self) -> None:
-        for name, value in self._scores.result().items():
-            self.log(name, value, prog_bar=name == QUALITY)
+        for name, value in self._scores.compute().items():
+            self.log(name, value, prog_bar=name == QUALITY, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         train = self._train

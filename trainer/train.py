@@ -2,87 +2,142 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import warnings
-from itertools import accumulate
 
 import cv2
 import lightning
 import torch
 from dvclive.lightning import DVCLiveLogger
-from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
-from torch.utils.data import DataLoader
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EMAWeightAveraging,
+    LearningRateMonitor,
+    ModelCheckpoint,
+)
+from lightning.pytorch.utilities import rank_zero_only
 
-from agent.errors import exit_on_error
-from trainer.dataset import FixedTiles, TrainingTiles, load_samples, procedural_samples, with_truth
-from trainer.model import QUALITY, Batch, SegmentationModel
+from agent.errors import ConfigError, exit_on_error, first_line
+from trainer.device import accelerator, check_devices, choose_precision, has_bf16
+from trainer.model import QUALITY, SegmentationModel
+from trainer.network import check_size
 from trainer.params import Params, TrainParams, load_params
+from trainer.progress import progress
+from trainer.resume import AtomicFiles, LastState, Unfinished, training_identity
 from trainer.run import Run, asked_run
-from trainer.split_table import read_split
+from trainer.training_data import TrainingData, crop_steps
 from trainer.weights import load_encoder_weights
 
-PROCEDURAL_VALIDATION_TILES = 60
-VALIDATION_BATCH = 16
+LOG_EVERY_STEPS = 20
 
 
-def training_loader(params: Params, split: str) -> DataLoader[Batch]:
-    """First crops in large batches, then whole tiles."""
-    samples = load_samples(with_truth(read_split(split, "train")), params.classes)
-    batches = training_batches(params.train)
-    crops = sum(len(batch) for batch in batches[: crop_steps(params.train)])
-    return DataLoader(TrainingTiles(samples, params, crops), batch_sampler=batches, num_workers=params.train.workers)
+class PatientStopping(EarlyStopping):
+    """Stops when `patience` validations in a row bring nothing; those of the crop phase do not count."""
+
+    def __init__(self, patience: int, after_step: int) -> None:
+        super().__init__(QUALITY, patience=patience, mode="max", check_on_train_epoch_end=False)
+        self._after_step = after_step
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if trainer.global_step > self._after_step:
+            super().on_validation_end(trainer, pl_module)
 
 
-def training_batches(train: TrainParams) -> list[list[int]]:
-    """Sample numbers of every step."""
-    first = crop_steps(train)
-    sizes = [train.crop_batch_size] * first + [train.batch_size] * (train.max_steps - first)
-    ends = list(accumulate(sizes))
-    return [list(range(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
+def train_once(run: Run, params: Params) -> None:
+    """One training from its start, or from where it was killed, to its checkpoint and reports."""
+    check_devices(params.train)
+    unfinished = Unfinished(run)
+    state, message = unfinished.resumable(training_identity(params, run.split))
+    trainer, model = make_trainer(run, params, resumes=state is not None), make_model(params)
+    say(message)
+    if trainer.is_global_zero:
+        unfinished.begin(state)
+    trainer.fit(model, datamodule=TrainingData(params, run.split), ckpt_path=state, weights_only=True)
+    if trainer.is_global_zero:
+        unfinished.finish()
 
 
-def crop_steps(train: TrainParams) -> int:
-    return int(train.crop_share * train.max_steps)
+def make_model(params: Params) -> SegmentationModel:
+    """With the encoder's first weights; ConfigError when there is no such network, or no such weights."""
+    lightning.seed_everything(params.train.seed, workers=True, verbose=False)
+    model = SegmentationModel(
+        list(params.classes), params.input.model_dump(), params.model.model_dump(), params.train.model_dump()
+    ).to(memory_format=torch.channels_last)
+    check_size(model.network.segmenter, "train.crop_px", params.train.crop_px, params.train.crop_px)
+    load_encoder_weights(model.network, params.model, params.input.channels)
+    return model
 
 
-def validation_loader(params: Params, split: str) -> DataLoader[Batch]:
-    """Real tiles of the validation groups, and procedural ones if the network is to know them."""
-    samples = load_samples(with_truth(read_split(split, "validation")), params.classes)
-    if params.sampling.procedural_share:
-        samples += procedural_samples(params.train.seed + 1, PROCEDURAL_VALIDATION_TILES, params.classes)
-    return DataLoader(FixedTiles(samples, params.input), batch_size=VALIDATION_BATCH)
+def make_trainer(run: Run, params: Params, resumes: bool) -> lightning.Trainer:
+    """Lightning's, on the devices that params ask for; ConfigError when it cannot be had."""
+    train, unfinished = params.train, Unfinished(run)
+    precision, reason = choose_precision(train.precision, accelerator(), has_bf16())
+    say(reason)
+    try:
+        return lightning.Trainer(
+            accelerator=accelerator(),
+            devices=train.devices,
+            num_nodes=train.num_nodes,
+            strategy=train.strategy,
+            use_distributed_sampler=False,  # TrainingData shares the samples out
+            precision=precision,
+            max_epochs=1,  # of max_steps batches
+            max_steps=train.max_steps,
+            val_check_interval=validation_interval(train),
+            gradient_clip_val=train.gradient_clip,
+            callbacks=make_callbacks(train, unfinished, training_identity(params, run.split)),
+            plugins=[AtomicFiles()],
+            logger=DVCLiveLogger(
+                dir=str(unfinished.log), resume=resumes, dvcyaml=None, report=None, save_dvc_exp=False
+            ),
+            log_every_n_steps=min(LOG_EVERY_STEPS, train.max_steps),
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            enable_progress_bar=sys.stderr.isatty(),
+        )
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise ConfigError(f"train.strategy {train.strategy}, devices {train.devices}: {first_line(error)}") from error
 
 
-def trainer(params: Params, run: Run) -> lightning.Trainer:
-    train = params.train
-    best = ModelCheckpoint(
-        run.checkpoint.parent, run.checkpoint.stem, monitor=QUALITY, mode="max", enable_version_counter=False
-    )
-    average = EMAWeightAveraging(
-        decay=train.ema_decay, update_starting_at_step=int(train.warmup_share * train.max_steps)
-    )
-    return lightning.Trainer(
-        max_steps=train.max_steps,
-        val_check_interval=min(train.validate_every_steps, train.max_steps),
-        precision=train.precision,
-        gradient_clip_val=train.gradient_clip,
-        callbacks=[average, best, LearningRateMonitor("step"), TQDMProgressBar(refresh_rate=20)],
-        logger=DVCLiveLogger(dir=str(run.reports / "train"), dvcyaml=None, report=None, save_dvc_exp=False),
-        log_every_n_steps=20,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-    )
+def make_callbacks(train: TrainParams, unfinished: Unfinished, identity: dict[str, str]) -> list[Callback]:
+    """The last state must see what all the others have done."""
+    return [
+        EMAWeightAveraging(decay=train.ema_decay, update_starting_at_step=int(train.warmup_share * train.max_steps)),
+        LearningRateMonitor("step"),
+        PatientStopping(train.patience, crop_steps(train)),
+        progress(),
+        ModelCheckpoint(
+            unfinished.folder, unfinished.best.stem, monitor=QUALITY, mode="max", enable_version_counter=False
+        ),
+        LastState(unfinished.last, train.save_every_steps, identity),
+    ]
+
+
+def validation_interval(train: TrainParams) -> int:
+    """Near what is asked for, and such that the last steps, which are the best, are validated, too."""
+    return train.max_steps // max(1, round(train.max_steps / train.validate_every_steps))
+
+
+@rank_zero_only
+def say(line: str) -> None:
+    if line:
+        print(line, flush=True)
+
+
+def quieten() -> None:
+    """OpenCV's threads and Lightning's hints to programmers, all known."""
+    cv2.setNumThreads(0)  # before any OpenCV call: its thread pool does not survive the fork of the workers
+    warnings.filterwarnings("ignore", module="lightning")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def main() -> None:
     run, params = asked_run("Train on one split."), load_params()
-    cv2.setNumThreads(0)  # before any OpenCV call: its thread pool does not survive the fork of the workers
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    lightning.seed_everything(params.train.seed, workers=True)
-    model = SegmentationModel(
-        list(params.classes), params.input.model_dump(), params.model.model_dump(), params.train.model_dump()
-    ).to(memory_format=torch.channels_last)
-    load_encoder_weights(model.network, params.model, params.input.channels)
-    trainer(params, run).fit(model, training_loader(params, run.split), validation_loader(params, run.split))
+    quieten()
+    train_once(run, run.schedule(params))
 
 
 if __name__ == "__main__":

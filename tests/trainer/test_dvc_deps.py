@@ -26,6 +26,8 @@ SHAPES_NOTHING = {
     "agent/inspection.py": "names of what goes from hand to hand",
     "agent/tiling.py": "for frames larger than the model's input: verify shrinks them",
     "agent/toml.py": "how a recipe is read; what it says is a dependency",
+    "trainer/progress.py": "what is shown meanwhile",
+    "trainer/resume.py": "a training that was killed ends as one that was not",
     "trainer/params.py": "what it reads are the stage's params",
     "trainer/run.py": "where results lie",
     "trainer/writing.py": "words",
