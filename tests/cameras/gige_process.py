@@ -20,8 +20,7 @@ from agent.cameras.sim import registers as at
 from agent.cameras.sim.gvcp import PORT, Code
 from agent.inspection import Image
 from tests.conftest import ROOT
-
-PATIENCE_S = 10
+from tests.waiting import PATIENCE_S
 
 
 def free_address() -> str:
@@ -48,7 +47,11 @@ class GigeProcess:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, cwd=ROOT)
 
     def __enter__(self) -> GigeProcess:
-        self.wait("type 'help'")
+        try:
+            self.wait("type 'help'")
+        except BaseException:  # one that stays would have the port of all others
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
