@@ -90,10 +90,17 @@ def test_folds_differ_by_no_more_than_one_group_of_each_class_and_one_of_a_mixed
         assert max(counts.values()) - min(counts.values()) <= most
 
 
+def test_a_class_with_a_large_group_and_two_small_ones_is_on_every_side() -> None:
+    labels, groups = ["crack"] * 12 + ["free"] * 30, [0] * 10 + [1, 2, *range(3, 33)]
+    sides = assign_sides(labels, groups, PARAMS.split)
+    assert {side for label, side in zip(labels, sides, strict=True) if label == "crack"} == set(SIDES)
+
+
 def test_a_group_of_two_classes_counts_for_both() -> None:
-    labels, groups = ["crack", "break"] + ["crack"] * 2 + ["break"] * 2, [0, 0, 1, 1, 2, 2]
+    labels = ["crack"] + ["break"] * 4 + ["crack"] * 2 + ["break"] * 6
+    groups = [0] * 5 + [1] * 2 + [2] * 3 + [3] * 3
     sides = deal(labels, groups, {"train": 0.5, "test": 0.5}, seed=7)
-    assert sides[0] != sides[1] == sides[2]
+    assert sides[1] != sides[0] != sides[2] == sides[3]
 
 
 def test_told_groups_are_kept_and_only_the_rest_is_compared(raw: Path) -> None:
