@@ -231,7 +231,7 @@ def test_stopped_by_hand_it_reports_what_it_has_and_leaves_nothing_behind(runs: 
     content = run.content()
     assert not content["passed"]
     assert content["verdict"].startswith("INCOMPLETE")
-    assert run.results()["b"]["state"] == "passed"
+    assert len(run.results()["b"]["parts"]) == 300, "the step that was over, whatever a busy computer has made of it"
     assert "INCOMPLETE" in run.report.read_text()
     check_nothing_is_left(plcs.port[""])
 
