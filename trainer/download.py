@@ -132,7 +132,6 @@ def _begin(part: Path, note: Path, version: Version) -> None:
 
 def _receive(answer: HTTPResponse, sink: BinaryIO, start: int, size_bytes: int) -> str:
     """Write what comes from byte `start` on; why no more came, "" at the answer's end."""
-    sink.truncate(start)
     sink.seek(start)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns) as progress:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from agent.errors import ConfigError, first_line
+from trainer.writing import writing
 
 GROUPS, MANIFEST = "groups.csv", "manifest.csv"
 COLUMNS = ("file", "group")
@@ -39,7 +40,7 @@ def told_groups(folder: Path, photos: Iterable[Path]) -> dict[Path, str]:
 
 def write_groups(folder: Path, groups: dict[Path, str]) -> None:
     """`groups` of photos below `folder`, for `told_groups`."""
-    with (folder / GROUPS).open("w", newline="", encoding="utf-8") as sink:
+    with writing(folder, "writing its groups"), (folder / GROUPS).open("w", newline="", encoding="utf-8") as sink:
         writer = csv.writer(sink, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows((photo.relative_to(folder).as_posix(), groups[photo]) for photo in sorted(groups))

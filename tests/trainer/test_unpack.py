@@ -83,7 +83,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "flipped byte": lambda content: content.replace(b"content", b"cOntent"),
     "encrypted": lambda content: content.replace(b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x01\x00\x00\x00"),
     "unknown method": lambda content: content.replace(b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x00\x00\x63\x00"),
-    "no deflate": lambda content: content.replace(b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x00\x00\x08\x00"),
+    "no deflate": lambda content: content.replace(b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x00\x00\x08\x00").replace(
+        b"content", b"gontent"
+    ),
 }
 
 
