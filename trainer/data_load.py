@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -85,6 +86,8 @@ def main() -> None:
             shutil.rmtree(UNFINISHED)
     finally:
         shutil.rmtree(raw, ignore_errors=True)
+        with suppress(OSError):
+            UNFINISHED.rmdir()  # unless a part of a download is kept there
     print(f"{' and '.join([brought.url, *labelled])}: {stock}")
 
 
