@@ -12,6 +12,8 @@ from trainer.params import Precision, TrainParams
 FLOAT32: Precision = "32-true"
 BF16: Precision = "bf16-mixed"
 FP16: Precision = "16-mixed"
+LEAST_BATCH = 2
+"""Photos a process: BatchNorm has nothing to compare one with."""
 
 
 def accelerator() -> str:
@@ -27,9 +29,11 @@ def check_devices(train: TrainParams) -> None:
         raise ConfigError(f"train.devices {train.devices}: this machine has {there} {kind}: ask for at most {there}")
     processes = train.devices * train.num_nodes
     for name in ("batch_size", "crop_batch_size"):
-        if getattr(train, name) % processes:
+        size = getattr(train, name)
+        if size % processes or size < LEAST_BATCH * processes:
             raise ConfigError(
-                f"train.{name} {getattr(train, name)} cannot be shared by {processes} processes: make it a multiple"
+                f"train.{name} {size} cannot be shared by {processes} processes: make it a multiple of that, "
+                f"at least {LEAST_BATCH * processes}"
             )
 
 

@@ -74,8 +74,9 @@ class SegmentationModel(lightning.LightningModule):
             ],
             weight_decay=train.weight_decay,
         )
+        steps = max(train.max_steps, 2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, [shared, own], total_steps=max(train.max_steps, 2), pct_start=train.warmup_share
+            optimizer, [shared, own], total_steps=steps, pct_start=max(train.warmup_share, 2 / steps)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

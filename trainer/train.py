@@ -49,8 +49,9 @@ def train_once(run: Run, params: Params) -> None:
     """One training from its start, or from where it was killed, to its checkpoint and reports."""
     check_devices(params.train)
     unfinished = Unfinished(run)
-    state, message = unfinished.resumable(training_identity(params, run.split))
-    trainer, model = make_trainer(run, params, resumes=state is not None), make_model(params)
+    identity = training_identity(params, run.split)
+    state, message = unfinished.resumable(identity)
+    trainer, model = make_trainer(params.train, unfinished, identity, resumes=state is not None), make_model(params)
     say(message)
     if trainer.is_global_zero:
         unfinished.begin(state)
@@ -70,9 +71,10 @@ def make_model(params: Params) -> SegmentationModel:
     return model
 
 
-def make_trainer(run: Run, params: Params, resumes: bool) -> lightning.Trainer:
+def make_trainer(
+    train: TrainParams, unfinished: Unfinished, identity: dict[str, str], resumes: bool
+) -> lightning.Trainer:
     """Lightning's, on the devices that params ask for; ConfigError when it cannot be had."""
-    train, unfinished = params.train, Unfinished(run)
     precision, reason = choose_precision(train.precision, accelerator(), has_bf16())
     say(reason)
     try:
@@ -87,7 +89,7 @@ def make_trainer(run: Run, params: Params, resumes: bool) -> lightning.Trainer:
             max_steps=train.max_steps,
             val_check_interval=validation_interval(train),
             gradient_clip_val=train.gradient_clip,
-            callbacks=make_callbacks(train, unfinished, training_identity(params, run.split)),
+            callbacks=make_callbacks(train, unfinished, identity),
             plugins=[AtomicFiles()],
             logger=DVCLiveLogger(
                 dir=str(unfinished.log), resume=resumes, dvcyaml=None, report=None, save_dvc_exp=False

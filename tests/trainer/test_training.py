@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from agent.errors import ConfigError
-from tests.trainer.small_training import ROOT, SHORT, finished, small_params, training, write_small_data
+from tests.trainer.small_training import ROOT, finished, small_params, training, write_small_data
 from trainer.cost import gmac
 from trainer.dataset import FixedTiles, load_samples
 from trainer.device import choose_precision
@@ -23,8 +23,8 @@ from trainer.params import Params, load_params
 from trainer.resume import AtomicFiles, Unfinished, forget_after, training_identity
 from trainer.run import Run
 from trainer.split_table import Row, read_split
-from trainer.train import train_once, validation_interval
-from trainer.training_data import BatchList, share
+from trainer.train import make_trainer, train_once, validation_interval
+from trainer.training_data import BatchList, TrainingData, share
 from trainer.validation import ValidationScores
 
 UNFINISHED = Path("unfinished/last.ckpt")
@@ -85,12 +85,9 @@ def test_a_finished_training_leaves_a_small_checkpoint_and_its_log(uninterrupted
     assert {"loss.tsv", "quality.tsv", "recall_fray.tsv", "dice_fray.tsv", "auroc_fray.tsv"} <= set(
         logged(uninterrupted)
     )
-    assert (
-        len(logged(uninterrupted)["quality.tsv"].splitlines())
-        == 1 + SHORT["max_steps"] // SHORT["validate_every_steps"]
-    )
+    assert len(logged(uninterrupted)["quality.tsv"].splitlines()) == 1 + 3
     said = (uninterrupted / "said.txt").read_text().splitlines()
-    assert [line.split(",")[0] for line in said] == ["step 4 of 14", "step 8 of 14", "step 12 of 14"]
+    assert [line.split(",")[0] for line in said] == ["step 4 of 12", "step 8 of 12", "step 12 of 12"]
 
 
 @pytest.fixture
@@ -100,14 +97,15 @@ def half_done(uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     write_small_data(tmp_path)
     unfinished = Unfinished(Run())
     unfinished.folder.mkdir()
-    torch.save({"identity": training_identity(small_params(), "grouped"), "global_step": 3}, unfinished.last)
+    state = {"identity": training_identity(small_params(), "grouped"), "global_step": 3, "weights": torch.ones(9_999)}
+    torch.save(state, unfinished.last)
     return unfinished
 
 
 def test_a_state_goes_on_only_in_the_training_that_it_is_of(half_done: Unfinished) -> None:
     same = training_identity(small_params(), "grouped")
     assert half_done.resumable(same) == (half_done.last, "training goes on after step 3")
-    for params in (small_params(lr=0.1), small_params(max_steps=15)):
+    for params in (small_params(lr=0.1), small_params(max_steps=13)):
         state, said = half_done.resumable(training_identity(params, "grouped"))
         assert (state, said) == (
             None,
@@ -123,7 +121,7 @@ def test_a_state_goes_on_only_in_the_training_that_it_is_of(half_done: Unfinishe
 def test_a_damaged_state_is_one_line_and_a_fresh_start(half_done: Unfinished, damage: str) -> None:
     whole = half_done.last.read_bytes()
     flipped = bytearray(whole)
-    flipped[len(whole) // 3] ^= 1
+    flipped[len(whole) // 2] ^= 1
     if damage == "not ours":
         torch.save({"state_dict": {}}, half_done.last)
     else:
@@ -168,7 +166,9 @@ def test_it_stops_when_nothing_gets_better_but_not_among_the_crops(tmp_path: Pat
 def test_two_processes_share_the_work_and_validate_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line a validation, though two processes run; the quality is that of all tiles, not of one half."""
     write_small_data(tmp_path)
-    said = finished(tmp_path, small_params(devices=2, strategy="ddp_fork", max_steps=4))
+    said = finished(
+        tmp_path, small_params(devices=2, strategy="ddp_fork", max_steps=4, batch_size=4, crop_batch_size=4)
+    )
     assert [line.split(",")[0] for line in said.splitlines()] == ["step 4 of 4"]
     monkeypatch.chdir(tmp_path)
     model = load_model(tmp_path / "checkpoints/model.ckpt")
@@ -184,6 +184,14 @@ def validation_scores(model: SegmentationModel, rows: list[Row]) -> dict[str, fl
     for image, truth in tiles:
         scores.update(model(image[None]), truth[None])
     return {name: float(value) for name, value in scores.compute().items()}
+
+
+def test_a_process_trains_on_its_part_of_each_batch(half_done: Unfinished) -> None:
+    params = small_params(devices=2, strategy="ddp_fork", batch_size=4, crop_batch_size=4)
+    data = TrainingData(params, "grouped")
+    data.trainer = make_trainer(params.train, half_done, {}, resumes=False)
+    data.setup("fit")
+    assert list(data.train_dataloader().batch_sampler)[:2] == [[0, 2], [4, 6]]
 
 
 def test_each_sample_belongs_to_one_process() -> None:
@@ -209,7 +217,8 @@ def test_the_last_steps_are_validated() -> None:
     [
         ({"devices": 4096}, "train.devices 4096: this machine has .*: ask for at most"),
         ({"num_nodes": 3}, "train.batch_size 2 cannot be shared by 3 processes: make it a multiple"),
-        ({"num_nodes": 2, "crop_batch_size": 3}, "train.crop_batch_size 3 cannot be shared by 2 processes"),
+        ({"num_nodes": 2, "batch_size": 4, "crop_batch_size": 5}, "train.crop_batch_size 5 cannot be shared by 2 proc"),
+        ({"batch_size": 1}, "train.batch_size 1 cannot be shared by 1 processes: .* at least 2"),
         ({"strategy": "no_such"}, "train.strategy no_such, devices 1: .*no_such"),
         ({"crop_px": 40}, "train.crop_px of 40×40 px: this encoder needs multiples of 32 px"),
     ],
