@@ -11,6 +11,7 @@ from agent.judge import Calibration, Judge
 from agent.recipe import load_recipe
 from agent.segmenter import Segmenter
 from export.comparison import Difference, compare
+from export.model_card import model_card
 from export.to_onnx import EXPORTED
 from trainer.dataset import load_samples
 from trainer.inference import TorchSegmenter
@@ -19,7 +20,7 @@ from trainer.params import Params, VerifyParams, load_params
 from trainer.run import SHIPPED_RUN
 from trainer.split_table import read_split
 
-SHIPPED = Path("models/magnetic_tile.onnx")
+SHIPPED, CARD = Path("models/magnetic_tile.onnx"), Path("models/MODEL_CARD.md")
 REPORT = Path("reports/verify.json")
 NAMED = 5
 
@@ -70,9 +71,12 @@ def main() -> None:
     REPORT.write_text(json.dumps(report(found), indent=2) + "\n")
     print(REPORT.read_text(), end="")
     refuse(found, params.verify)
+    model = load_model(SHIPPED_RUN.checkpoint)
+    card = model_card(SHIPPED.name, exported.sha256, exported.contract, model, params, report(found))
     SHIPPED.parent.mkdir(exist_ok=True)
     shutil.copyfile(EXPORTED, SHIPPED)
-    print(f"{SHIPPED} verified on {len(found)} photos")
+    CARD.write_text(card)
+    print(f"{SHIPPED} verified on {len(found)} photos; {CARD} tells about it")
 
 
 if __name__ == "__main__":

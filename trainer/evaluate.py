@@ -9,14 +9,15 @@ import numpy as np
 
 from agent.errors import exit_on_error
 from agent.recipe import load_recipe
-from trainer.dataset import Sample, load_samples, procedural_samples
+from trainer.curve_chart import curve_chart, write_curve
+from trainer.dataset import load_samples, procedural_samples
 from trainer.inference import TorchSegmenter
 from trainer.model import load_model
 from trainer.operating_limits import Suspects
 from trainer.params import Params, load_params
 from trainer.part_judge import PartJudge, Thresholds
 from trainer.parts_table import Part, write_parts
-from trainer.pictures import worst_cases
+from trainer.pictures import typical_cases, worst_cases
 from trainer.run import asked_run
 from trainer.seen import Seen, look
 from trainer.split_table import read_split
@@ -25,14 +26,10 @@ from trainer.suspicion import Suspicion
 from trainer.thresholds import Operation
 from trainer.tiles import GOOD
 
-METRICS, SUMMARY, PARTS, WORST = "metrics.json", "summary.json", "parts.csv", "worst_cases.png"
+SUMMARY, PARTS, CURVE, CHART = "summary.json", "parts.csv", "curve.csv", "curve.svg"
+WORST, TYPICAL = "worst_cases.png", "typical_cases.png"
 ALLOWED = (0.0, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
 """Overkill of the curve's points, as allowed on validation tiles."""
-
-
-def side_samples(params: Params, split: str, side: str) -> list[Sample]:
-    """All photos of one side, those with empty masks too: at part level their label counts."""
-    return load_samples(read_split(split, side), params.classes)
 
 
 class Evaluation:
@@ -46,8 +43,9 @@ class Evaluation:
         self._chosen = {allowed: operation.thresholds(allowed) for allowed in ALLOWED}
 
     def seen(self, side: str) -> list[Seen]:
-        groups = [row.group for row in read_split(self._split, side)]
-        return look(side_samples(self._params, self._split, side), groups, self._segmenter)
+        """All photos of one side, those with empty masks too: at part level their label counts."""
+        rows = read_split(self._split, side)
+        return look(load_samples(rows, self._params.classes), [row.group for row in rows], self._segmenter)
 
     def rendered(self, seed: int, count: int) -> list[Seen]:
         """Procedural tiles; each is a physical tile of its own, which none of the photos shows."""
@@ -82,10 +80,13 @@ def main() -> None:
         found["procedural"] = summary(rendered, params.classes)
     metrics = {"thresholds": evaluation.thresholds, **{name: headline(scores) for name, scores in found.items()}}
     run.reports.mkdir(parents=True, exist_ok=True)
-    (run.reports / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
+    run.metrics.write_text(json.dumps(metrics, indent=2) + "\n")
     (run.reports / SUMMARY).write_text(json.dumps(found, indent=2) + "\n")
     write_parts(parts, run.reports / PARTS)
-    cv2.imwrite(str(run.reports / WORST), worst_cases(tiles, parts, params.input))
+    write_curve(found["test"]["curve"], run.reports / CURVE)
+    (run.reports / CHART).write_text(curve_chart(found["test"]["curve"]))
+    for name, sheet in ((WORST, worst_cases), (TYPICAL, typical_cases)):
+        cv2.imwrite(str(run.reports / name), sheet(tiles, parts, params.input))
     print(json.dumps(metrics, indent=2))
 
 

@@ -12,6 +12,7 @@ from agent.recipe import Recipe
 from trainer.judging import judge_with
 from trainer.parts_table import Part
 from trainer.pixel_counts import pixel_counts, predicted_mask
+from trainer.seed_protocol import centre_counts
 from trainer.seen import Seen
 from trainer.suspicion import SCORES, Suspicion
 from trainer.tiles import GOOD
@@ -44,6 +45,7 @@ class PartJudge:
             verdict=Verdict.NO_DECISION if judgement is None else judgement.verdict,
             called=Verdict.NO_DECISION.value if judgement is None else _called(judgement),
             pixels=pixel_counts(predicted, truth, 0 if label == GOOD else self._classes.index(label) + 1),
+            centre=centre_counts(seen.sample.mask, answer),
             suspicion={name: level / SCORES for name, level in self._suspicion.levels(answer).items()},
             rejected_at={at: answer is not None and _rejects(judge, answer) for at, judge in self._at.items()},
         )

@@ -12,7 +12,7 @@ from agent.inspection import Verdict
 from trainer.pixel_counts import PixelCounts
 from trainer.tiles import GOOD
 
-SUSPICION, REJECTED_AT = "suspicion_", "rejected_at_"
+CENTRE, SUSPICION, REJECTED_AT = "centre_", "suspicion_", "rejected_at_"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Part:
     called: str
     """Class of the largest region that counts, GOOD when it passes, or `no_decision`."""
     pixels: PixelCounts
+    centre: PixelCounts
+    """Of the part of the photo that trainer.seed_protocol scores, in its pixels."""
     suspicion: dict[str, float]
     """Per class the highest threshold, 0..1, at which that class alone would reject the part; 0 where none would."""
     rejected_at: dict[float, bool]
@@ -82,10 +84,15 @@ def _record(part: Part) -> dict[str, object]:
         "defect_px": part.defect_px,
         "verdict": part.verdict.value,
         "called": part.called,
-        **{f"{name}_px": count for name, count in zip(PIXELS, astuple(part.pixels), strict=True)},
+        **_counts("", part.pixels),
+        **_counts(CENTRE, part.centre),
         **{f"{SUSPICION}{name}": f"{level:.4f}" for name, level in part.suspicion.items()},
         **{f"{REJECTED_AT}{allowed:g}": int(rejected) for allowed, rejected in part.rejected_at.items()},
     }
+
+
+def _counts(prefix: str, pixels: PixelCounts) -> dict[str, int]:
+    return {f"{prefix}{name}_px": count for name, count in zip(PIXELS, astuple(pixels), strict=True)}
 
 
 def _part(record: dict[str, str]) -> Part:
@@ -97,6 +104,7 @@ def _part(record: dict[str, str]) -> Part:
         verdict=Verdict(record["verdict"]),
         called=record["called"],
         pixels=PixelCounts(*(int(record[f"{name}_px"]) for name in PIXELS)),
+        centre=PixelCounts(*(int(record[f"{CENTRE}{name}_px"]) for name in PIXELS)),
         suspicion={name: float(level) for name, level in _columns(record, SUSPICION).items()},
         rejected_at={float(allowed): bool(int(found)) for allowed, found in _columns(record, REJECTED_AT).items()},
     )

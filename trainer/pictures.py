@@ -9,10 +9,11 @@ import numpy as np
 from agent.inspection import Image
 from agent.model_contract import InputSpec
 from agent.preprocess import letterbox, letterbox_mask
-from trainer.overlay import Case, sheet
+from trainer.overlay import COLUMNS, Case, sheet
 from trainer.parts_table import Part
 from trainer.pixel_counts import predicted_mask
 from trainer.seen import Seen
+from trainer.tiles import GOOD
 
 WORST = 30
 
@@ -26,6 +27,16 @@ def worst_cases(tiles: list[Seen], parts: list[Part], spec: InputSpec) -> Image:
 
     pairs = sorted(zip(tiles, parts, strict=True), key=badness)
     return sheet([_case(tile, part, spec) for tile, part in pairs[:WORST]])
+
+
+def typical_cases(tiles: list[Seen], parts: list[Part], spec: InputSpec) -> Image:
+    """A row a class, good tiles last: from the lowest Dice to the highest in equal steps; BGR."""
+    rows = []
+    for label in sorted({part.label for part in parts}, key=lambda label: (label == GOOD, label)):
+        its = [pair for pair in zip(tiles, parts, strict=True) if pair[1].label == label and pair[1].has_truth]
+        its.sort(key=lambda pair: pair[1].pixels.dice)
+        rows += [its[i] for i in np.linspace(0, len(its) - 1, COLUMNS).round().astype(int)] if its else []
+    return sheet([_case(tile, part, spec) for tile, part in rows])
 
 
 def _case(tile: Seen, part: Part, spec: InputSpec) -> Case:

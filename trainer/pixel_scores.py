@@ -9,23 +9,26 @@ import numpy as np
 
 from trainer.intervals import ratio_interval
 from trainer.parts_table import Part
-from trainer.pixel_counts import dice, iou
+from trainer.pixel_counts import PixelCounts, dice, iou
 
 
 def pixel_scores(parts: Sequence[Part], classes: tuple[str, ...]) -> dict[str, Any]:
     """`per_class`: own pixels, mean over the photos of the class; `micro`: all photos' pixels at once.
 
-    Three micro scores: `defect` asks only whether there is one, over all photos; `defect_photos` asks the same of the
-    photos with a defect alone; `class` wants the right class, over all photos. Photos without truth are left out.
+    Micro scores: `defect` asks only whether there is one, over all photos; `defect_photos` asks the same of the photos
+    with a defect alone; `class` wants the right class, over all photos; `seed_protocol` is `defect_photos` by
+    trainer.seed_protocol. Photos without truth are left out.
     """
     scored = [part for part in parts if part.has_truth]
     of_class = {name: [part for part in scored if part.label == name] for name in classes}
+    pixels, defects = [part.pixels for part in scored], [part for part in scored if not part.good]
     return {
         "per_class": {name: _mean(shown) for name, shown in of_class.items() if shown},
         "micro": {
-            "defect": _micro(scored, own=False),
-            "defect_photos": _micro([part for part in scored if not part.good], own=False),
-            "class": _micro(scored, own=True),
+            "defect": _micro(scored, pixels),
+            "defect_photos": _micro(defects, [part.pixels for part in defects]),
+            "class": _micro(scored, pixels, own=True),
+            "seed_protocol": _micro(defects, [part.centre for part in defects]),
         },
     }
 
@@ -38,9 +41,8 @@ def _mean(parts: list[Part]) -> dict[str, float]:
     return {"dice": float(each.mean()), "low": low, "high": high, "iou": mean_iou, **_size(parts)}
 
 
-def _micro(parts: list[Part], own: bool) -> dict[str, float]:
+def _micro(parts: list[Part], pixels: list[PixelCounts], own: bool = False) -> dict[str, float]:
     """Without a defect pixel, true or predicted, only the counts of photos."""
-    pixels = [part.pixels for part in parts]
     overlap = np.array([one.own_overlap if own else one.overlap for one in pixels], float)
     sizes = np.array([one.predicted + one.truth for one in pixels], float)
     if not sizes.sum():

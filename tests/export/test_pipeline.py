@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,15 +72,61 @@ def test_the_pipeline_ends_in_a_verified_model_that_explains_itself(project: Pat
     segmenter.self_test()
     assert segmenter.contract.git_commit == done(["git", "log", "-1", "--format=%H"], project).strip()
     assert json.loads((project / "reports/verify.json").read_text())["flips"] == 0
+    assert segmenter.sha256 in (project / "models/MODEL_CARD.md").read_text()
     assert json.loads((project / "data/source.json").read_text())["images"]["crack"] == 8
     for written in (
         "reports/metrics.json",
         "reports/parts.csv",
+        "reports/curve.svg",
+        "reports/typical_cases.png",
         "reports/worst_cases.png",
         "reports/train/metrics.json",
     ):
         assert (project / written).stat().st_size > 0
-    assert "didn't change, skipping" in done(["dvc", "repro"], project)
+    shown = done([sys.executable, "-c", LOOK], project)
+    for found in (
+        "didn't change, skipping",
+        "params.yaml | train.max_steps",
+        "reports/verify.json | flips",
+        "| Experiment ",
+        "evaluate-->node",
+        "dvc_plots/index.html",
+        "Downloaded 1 file(s)",
+    ):
+        assert re.sub(r"\s+", " ", shown).count(found), found
+    assert (project / "had.onnx").read_bytes() == (project / "models/magnetic_tile.onnx").read_bytes()
+
+
+LOOK = """
+import subprocess
+from dvc.cli import main
+subprocess.run("git add . && git commit -qm model && git tag -a magnetic-tile@v1.0.0 -m one", shell=True, check=True)
+for command in (
+    "repro", "params diff --md HEAD~1", "metrics diff --md HEAD~1", "exp show --md --all-commits", "dag --md",
+    "plots show", "plots diff HEAD", "artifacts get . magnetic-tile --out had.onnx",
+):
+    assert main(command.split()) == 0, command
+"""
+"""The commands with which docs/training.md looks at results, in one process: dvc takes a second to import."""
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+def test_experiments_wait_in_a_queue_and_one_that_fails_leaves_the_model(project: Path) -> None:
+    """In folders of their own, without what git ignores: the archive is found all the same."""
+    small = [part for key, value in SMALL.items() for part in ("-S", f"{key}={value}")]
+    before = (project / "models/magnetic_tile.onnx").read_bytes()
+    done(["git", "checkout", "-q", "params.yaml"], project)
+    for name, change in (("slow", "train.lr=0.001"), ("bad", "verify.images=1000")):
+        done(["dvc", "exp", "run", "--queue", "-n", name, *small, "-S", "data.timeout_s=31", "-S", change], project)
+    assert run(["dvc", "exp", "run", "--run-all"], project).returncode != 0
+    status = done(["dvc", "queue", "status"], project)
+    assert (status.count("Success"), status.count("Failed")) == (1, 1)
+    assert "only 12 test photos" in done(["dvc", "queue", "logs", "bad"], project)
+    assert (project / "models/magnetic_tile.onnx").read_bytes() == before
+    done(["dvc", "exp", "apply", "slow"], project)
+    assert (project / "models/magnetic_tile.onnx").read_bytes() != before
+    assert "lr: 0.001" in (project / "params.yaml").read_text()
 
 
 RUN_EACH = """

@@ -19,6 +19,7 @@ def part(label: str, group: int = 0, rejected: bool | None = None, score: float 
         "image": f"{label} {group}",
         "defect_px": 0 if label == "free" else 9,
         "pixels": PixelCounts() if label == "free" else PixelCounts(truth=9),
+        "centre": PixelCounts(),
         "rejected_at": {0.0: False, 0.05: bool(rejected)},
         "called": called,
     }

