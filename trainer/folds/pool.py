@@ -18,6 +18,7 @@ from rich.table import Table
 
 from agent.errors import ConfigError, exit_on_error
 from agent.inspection import Image
+from trainer.curve_chart import curve_chart, write_curve
 from trainer.params import Params, load_params
 from trainer.parts_table import Part, read_parts, write_parts
 from trainer.run import Run
@@ -80,11 +81,10 @@ def main() -> None:
     FOLDS.mkdir(parents=True, exist_ok=True)
     each = {split: summary(parts, params.classes) for split, parts in of_fold.items()}
     _write(FOLDS / "summary.json", {"schedule": schedule(params), "pooled": found, **each, LEAKY_TITLE: leaky})
-    _write(
-        FOLDS / "metrics.json",
-        {"schedule": schedule(params), "pooled": headline(found), LEAKY_TITLE: headline(leaky)},
-    )
+    _write(FOLDS / "metrics.json", {"schedule": schedule(params), "pooled": headline(found)})
     write_parts(pooled, FOLDS / PARTS)
+    write_curve(found["curve"], FOLDS / "curve.csv")
+    (FOLDS / "curve.svg").write_text(curve_chart(found["curve"]))
     cv2.imwrite(str(FOLDS / WORST), sheet)
     console = Console()
     console.print(f"{len(pooled)} photos of {found['groups']} parts, each tested once; {schedule(params)}")
