@@ -86,9 +86,8 @@ def main() -> None:
     write_curve(found["curve"], FOLDS / "curve.csv")
     (FOLDS / "curve.svg").write_text(curve_chart(found["curve"]))
     cv2.imwrite(str(FOLDS / WORST), sheet)
-    console = Console()
-    console.print(f"{len(pooled)} photos of {found['groups']} parts, each tested once; {schedule(params)}")
-    console.print(counts(found))
+    print(f"{len(pooled)} photos of {found['groups']} parts, each tested once; {schedule(params)}")
+    Console().print(counts(found))
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
