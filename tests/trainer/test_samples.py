@@ -13,8 +13,8 @@ from agent.procedural import DEFECT_CLASSES, render_tile
 from trainer.dataset import Sample, TrainingTiles, crop, procedural_samples
 from trainer.losses import dice_loss, pixel_weights, segmentation_loss
 from trainer.params import load_params
-from trainer.pasting import paste_defect
-from trainer.train import crop_steps, training_batches
+from trainer.pasting import DEPTH, SIZE, paste_defect
+from trainer.training_data import crop_steps, training_batches
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 
@@ -52,16 +52,30 @@ def test_a_class_without_photos_is_one_line(samples: list[Sample]) -> None:
         TrainingTiles([sample for sample in samples if sample.label != "crack"], PARAMS, crops=0)
 
 
-def test_a_pasted_defect_keeps_its_mask_and_its_darkness() -> None:
+def test_a_pasted_defect_is_another_of_its_kind_and_its_mask_is_with_it() -> None:
     source = np.full((100, 100), 200, np.uint8)
     mask = np.zeros((100, 100), np.uint8)
     source[40:50, 40:46], mask[40:50, 40:46] = 100, 3
-    pasted = paste_defect(np.random.default_rng(0), source, mask, np.full((80, 90), 60, np.uint8))
-    assert pasted is not None
-    image, truth = pasted
-    assert np.count_nonzero(truth == 3) == 60
-    assert abs(float(np.median(image[truth == 3])) - 30) <= 1
-    assert abs(float(np.median(image[truth == 0])) - 60) <= 1
+    seen = set()
+    for seed in range(20):
+        pasted = paste_defect(np.random.default_rng(seed), source, mask, np.full((80, 90), 60, np.uint8))
+        assert pasted is not None
+        image, truth = pasted
+        assert 60 / (1.4 * SIZE**2) < np.count_nonzero(truth == 3) < 60 * 1.4 * SIZE**2
+        assert 60 * 0.5**DEPTH - 1 <= float(np.median(image[truth == 3])) <= 60 * 0.5 ** (1 / DEPTH) + 1
+        assert abs(float(np.median(image[truth == 0])) - 60) <= 1
+        seen.add((np.count_nonzero(truth), int(np.median(image[truth == 3]))))
+    assert len(seen) > 10
+
+
+def test_a_defect_at_a_border_lands_on_that_border() -> None:
+    source, mask = np.full((100, 100), 200, np.uint8), np.zeros((100, 100), np.uint8)
+    source[90:, 40:46], mask[90:, 40:46] = 100, 2
+    for seed in range(10):
+        pasted = paste_defect(np.random.default_rng(seed), source, mask, np.full((80, 90), 60, np.uint8))
+        assert pasted is not None
+        assert pasted[1][-1].any()
+        assert not pasted[1][:40].any()
 
 
 def test_a_defect_larger_than_the_tile_is_not_pasted() -> None:
