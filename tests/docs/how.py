@@ -48,6 +48,8 @@ BEFORE = {
 
 SETS_UP = "it sets up an environment, from a package index"
 TRAINS = "it trains"
+NEEDS_A_MODEL = "it needs a repository whose pipeline has run"
+NEEDS_S3 = "it needs an S3 server"
 HANDS = "it asks for hands at the PLC"
 ELSEWHERE = {
     "make demo": ("tests/faults/test_line.py", SETS_UP),
@@ -77,6 +79,40 @@ ELSEWHERE = {
         TRAINS,
     ),
     "dvc exp run -S data.url=/path/to/master.zip": ("tests/export/test_pipeline.py", TRAINS),
+    "make train": ("tests/export/test_pipeline.py", TRAINS),
+    "make folds": ("tests/trainer/test_folds.py", TRAINS),
+    "git add --update": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    'git commit -m "New model"': ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    'linegate model install /etc/linegate/line1.toml models/magnetic_tile.onnx --who "R. Diaz"': (
+        "tests/model/test_bad_models.py",
+        "the new model is on trial for 50 parts",
+    ),
+    "dvc exp run -S preset=gpu": ("tests/trainer/test_params.py", TRAINS),
+    "dvc exp run -S train.devices=2 -S train.strategy=ddp": ("tests/trainer/test_training.py", TRAINS),
+    "dvc exp run -n faster -S train.lr=0.004": ("tests/export/test_pipeline.py", TRAINS),
+    "dvc exp run --queue -n fast -S train.lr=0.003": ("tests/export/test_pipeline.py", TRAINS),
+    "dvc exp run --queue -n slow -S train.lr=0.001": ("tests/export/test_pipeline.py", TRAINS),
+    "dvc exp run --run-all": ("tests/export/test_pipeline.py", TRAINS),
+    "dvc queue status": ("tests/export/test_pipeline.py", TRAINS),
+    "dvc exp run -S evaluate.overkill=0.02": ("tests/export/test_pipeline.py", TRAINS),
+    "dvc exp show --md --drop '.*' --keep 'Experiment|train.lr|quality|test.recall_all$|test.overkill$'": (
+        "tests/export/test_pipeline.py",
+        NEEDS_A_MODEL,
+    ),
+    "dvc params diff": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc metrics diff": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc plots show": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc plots diff HEAD": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc dag --md": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc remote add -d storage s3://tiles/linegate": ("tests/trainer/test_dvc_remote.py", NEEDS_S3),
+    "dvc remote modify storage endpointurl https://s3.example.com": ("tests/trainer/test_dvc_remote.py", NEEDS_S3),
+    "git add .dvc/config": ("tests/trainer/test_dvc_remote.py", NEEDS_S3),
+    "dvc push": ("tests/trainer/test_dvc_remote.py", NEEDS_S3),
+    'git tag -a magnetic-tile@v1.0.0 -m "Line 1, week 48"': ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc artifacts get https://git.example.com/tiles.git magnetic-tile": (
+        "tests/export/test_pipeline.py",
+        NEEDS_A_MODEL,
+    ),
     'linegate model install /etc/linegate/line1.toml new.onnx --who "R. Diaz"': (
         "tests/model/test_bad_models.py",
         "the new model is on trial for 50 parts",
