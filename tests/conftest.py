@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,18 +98,25 @@ def two_verdict_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def linegate() -> Linegate:
-    """Run `linegate ARGUMENTS` as a user would, in a process of its own."""
+def linegate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linegate]:
+    """Run `linegate ARGUMENTS` as a user would, in a process of its own; what it imports is imported once for all."""
+    socket = tmp_path_factory.mktemp("linegate") / "forks"
+    forks = subprocess.Popen([sys.executable, "-m", "tests.docs.forked_linegate", str(socket)], cwd=ROOT)
+    while not socket.exists():
+        assert forks.poll() is None, "linegate cannot be forked: see the output above"
+        time.sleep(0.01)
 
     def run(*arguments: object, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "agent", *map(str, arguments)],
+            [sys.executable, "-IS", str(ROOT / "tests/docs/linegate_fork"), *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=timeout_s,
             cwd=ROOT,
-            env=os.environ | {"COLUMNS": "200"},
+            env=os.environ | {"COLUMNS": "200", "LINEGATE_FORKS": str(socket)},
             check=False,
         )
 
-    return run
+    yield run
+    forks.kill()
+    forks.wait()

@@ -1,13 +1,15 @@
 """`linegate` without its start-up: `python -m tests.docs.forked_linegate SOCKET` has imported it, and forks.
 
 What `linegate_fork` on a PATH sends (arguments, folder, environment, its three streams) becomes a process of its own,
-which runs what `linegate` runs. A hundred commands of 0.7 s start-up each would be a test of its own.
+which runs what `linegate` runs, and is killed when its caller is. A hundred commands of 0.7 s start-up each would be a
+test of its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -40,6 +42,9 @@ def become(caller: socket.socket) -> dict[str, object]:
         for stream in streams:
             os.close(stream)
         caller.sendall(f"{child}\n".encode())
+        ended = os.pidfd_open(child)
+        if ended not in select.select([caller, ended], [], [])[0]:
+            os.kill(child, signal.SIGKILL)
         caller.sendall(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) % 256}\n".encode())
         os._exit(0)
     asked: dict[str, object] = json.loads(sent)
