@@ -103,7 +103,7 @@ ELSEWHERE = {
     "dvc metrics diff": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
     "dvc plots show": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
     "dvc plots diff HEAD": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
-    "dvc dag --md": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc dag --md verify": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
     "dvc remote add -d storage s3://tiles/linegate": ("tests/trainer/test_dvc_remote.py", NEEDS_S3),
     "dvc remote modify storage endpointurl https://s3.example.com": ("tests/trainer/test_dvc_remote.py", NEEDS_S3),
     "git add .dvc/config": ("tests/trainer/test_dvc_remote.py", NEEDS_S3),
