@@ -61,7 +61,7 @@ MUTATIONS = {
 }
 
 
-IN_SHORT = ("agent epoch", "XOR", "lateness")
+IN_SHORT = ("XOR",)
 """The others behind `make faults`: to parse the block takes its time."""
 
 
