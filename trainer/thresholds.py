@@ -7,9 +7,10 @@ and tried on it, for every step of a path from strict to lenient:
 - of all limits that reject no good tile and still find as many defects, the highest, then lower and lower ones;
 - the lowest that reject 0.5 %, 1 %, 2 % … of the good tiles, where that buys most recall (trainer.operating_limits).
 
-Of the steps whose overkill on the tiles left out keeps to what is allowed, those are taken that find most there; of
-several as good the middle one, which leaves room for worse tiles, good and defective, than were seen. That step,
-fitted to all validation tiles, gives the thresholds. If no step keeps to what is allowed, the strictest is taken.
+Of the steps whose overkill on the tiles left out keeps to what is allowed, those are taken that find most there, then
+those of them that lose least; of several as good the middle one, which leaves room for worse tiles, good and defective,
+than were seen. That step, fitted to all validation tiles, gives the thresholds. If no step keeps to what is allowed,
+the strictest is taken.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Operation:
     def thresholds(self, overkill: float) -> dict[str, float]:
         """One a class, of scores 0..1; `overkill` is the share of good tiles that may be rejected."""
         kept = np.flatnonzero(self._overkill <= overkill + EPS)
-        best = kept[self._recall[kept] >= self._recall[kept].max(initial=0) - EPS]
+        most = kept[self._recall[kept] >= self._recall[kept].max(initial=0) - EPS]
+        best = most[self._overkill[most] <= self._overkill[most].min(initial=1) + EPS]
         step = int(best[len(best) // 2]) if best.size else 0
         return {
             name: round(int(level) / SCORES, 3) for name, level in zip(self._classes, self._path[step], strict=True)
