@@ -74,8 +74,9 @@ def shaping_code(stage: str) -> set[str]:
 def test_a_stage_depends_on_the_code_that_shapes_it(stage: str) -> None:
     declared = {path for path in STAGES[stage]["deps"] if path.endswith(".py")}
     shaping = shaping_code(stage)
-    assert not shaping - declared, "dvc.yaml lacks dependencies"
-    assert not declared - shaping, "dvc.yaml has dependencies that the stage does not import"
+    lacking, idle = shaping - declared, declared - shaping
+    assert not lacking, "to be added to the stage's deps in dvc.yaml"
+    assert not idle, "the stage does not import them: to be taken out of its deps in dvc.yaml"
 
 
 def test_what_is_passed_over_is_imported() -> None:
