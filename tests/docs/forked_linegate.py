@@ -45,6 +45,7 @@ def become(caller: socket.socket) -> dict[str, object]:
         ended = os.pidfd_open(child)
         if ended not in select.select([caller, ended], [], [])[0]:
             os.kill(child, signal.SIGKILL)
+            os._exit(0)
         caller.sendall(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) % 256}\n".encode())
         os._exit(0)
     asked: dict[str, object] = json.loads(sent)
