@@ -35,7 +35,7 @@ SHORT = {
     "workers": 0,
     "precision": "32-true",
     "validate_every_steps": 4,
-    "save_every_steps": 3,
+    "save_every_steps": 1,
 }
 SPAWN = multiprocessing.get_context("forkserver")
 SPAWN.set_forkserver_preload(["trainer.train"])  # torch is imported once for all of them

@@ -20,7 +20,7 @@ from trainer.device import choose_precision
 from trainer.model import SegmentationModel, load_model
 from trainer.network import Network
 from trainer.params import Params, load_params
-from trainer.resume import AtomicFiles, Unfinished, forget_after, training_identity
+from trainer.resume import AtomicFiles, Unfinished, training_identity
 from trainer.run import Run
 from trainer.split_table import Row, read_split
 from trainer.train import make_trainer, train_once, validation_interval
@@ -135,11 +135,13 @@ def test_a_damaged_state_is_one_line_and_a_fresh_start(half_done: Unfinished, da
     assert not half_done.folder.exists()
 
 
-def test_a_log_is_cut_where_the_state_ends(tmp_path: Path) -> None:
-    table = tmp_path / "loss.tsv"
-    table.write_text("step\tloss\n0\t2.5\n1\t2.0\n2\t1.5\n")
-    forget_after(2, table)
-    assert table.read_text() == "step\tloss\n0\t2.5\n1\t2.0\n"
+def test_a_log_is_cut_where_the_state_ends(half_done: Unfinished) -> None:
+    """At step 3: rows count from 0, and those behind it will be written again."""
+    table = half_done.log / "plots/metrics/loss.tsv"
+    table.parent.mkdir(parents=True)
+    table.write_text("step\tloss\n0\t2.5\n2\t2.0\n3\t1.5\n4\t1.2\n")
+    half_done.begin(half_done.last)
+    assert table.read_text() == "step\tloss\n0\t2.5\n2\t2.0\n"
 
 
 def test_a_disk_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
