@@ -59,6 +59,14 @@ def test_a_row_tells_what_the_line_would_do() -> None:
     assert row.rejected_at == {0.0: False, 0.1: True}
 
 
+def test_a_part_is_called_by_the_largest_region_that_counts() -> None:
+    tile = seen()
+    assert tile.segmentation
+    uneven = DEFECT_CLASSES.index("uneven") + 1  # 16 × 19 px are 3 mm², its rule asks for 5
+    tile.segmentation.class_map[44:60, 14:33], tile.segmentation.score_map[44:60, 14:33] = uneven, 255
+    assert judge().part(tile).called == "fray"
+
+
 def test_a_row_of_a_good_photo_has_no_class_of_its_own() -> None:
     row = judge(0.99).part(seen("free"))
     assert (row.verdict, row.called, row.defect_px) == (Verdict.PASS, "free", 0)

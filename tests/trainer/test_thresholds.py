@@ -50,6 +50,14 @@ def test_suspicion_is_the_highest_threshold_at_which_the_judge_rejects(score: in
     assert verdicts == [Verdict.REJECT, Verdict.PASS]
 
 
+def test_a_class_is_suspicious_by_itself() -> None:
+    """However certain the network is of another one beside it."""
+    both = answer(100)
+    both.class_map[44:60, 40:60], both.score_map[44:60, 40:60] = DEFECT_CLASSES.index("fray") + 1, 255
+    found = Suspicion(RECIPE, DEFECT_CLASSES, 0.1).levels(both)
+    assert (found["crack"], found["fray"], found["break"]) == (100, 255, 0)
+
+
 def test_what_the_recipe_lets_pass_is_not_suspicious() -> None:
     short = Suspicion(RECIPE, DEFECT_CLASSES, 0.1).levels(answer(250, height_px=4))
     crack = RECIPE.classes["crack"].model_copy(update={"action": Action.IGNORE})
