@@ -65,15 +65,21 @@ def done(command: list[str], folder: Path) -> str:
     return result.stdout
 
 
-def test_the_pipeline_ends_in_a_verified_model_that_explains_itself(project: Path) -> None:
+@pytest.fixture(scope="module")
+def trained(project: Path) -> Path:
+    """The same after its first run."""
     changes = [part for key, value in SMALL.items() for part in ("-S", f"{key}={value}")]
     done(["dvc", "exp", "run", *changes], project)
-    segmenter = Segmenter(project / "models/magnetic_tile.onnx")
+    return project
+
+
+def test_the_pipeline_ends_in_a_verified_model_that_explains_itself(trained: Path) -> None:
+    segmenter = Segmenter(trained / "models/magnetic_tile.onnx")
     segmenter.self_test()
-    assert segmenter.contract.git_commit == done(["git", "log", "-1", "--format=%H"], project).strip()
-    assert json.loads((project / "reports/verify.json").read_text())["flips"] == 0
-    assert segmenter.sha256 in (project / "models/MODEL_CARD.md").read_text()
-    assert json.loads((project / "data/source.json").read_text())["images"]["crack"] == 8
+    assert segmenter.contract.git_commit == done(["git", "log", "-1", "--format=%H"], trained).strip()
+    assert json.loads((trained / "reports/verify.json").read_text())["flips"] == 0
+    assert segmenter.sha256 in (trained / "models/MODEL_CARD.md").read_text()
+    assert json.loads((trained / "data/source.json").read_text())["images"]["crack"] == 8
     for written in (
         "reports/metrics.json",
         "reports/parts.csv",
@@ -82,8 +88,8 @@ def test_the_pipeline_ends_in_a_verified_model_that_explains_itself(project: Pat
         "reports/worst_cases.png",
         "reports/train/metrics.json",
     ):
-        assert (project / written).stat().st_size > 0
-    shown = done([sys.executable, "-c", LOOK], project)
+        assert (trained / written).stat().st_size > 0
+    shown = done([sys.executable, "-c", LOOK], trained)
     for found in (
         "didn't change, skipping",
         "params.yaml | train.max_steps",
@@ -94,7 +100,7 @@ def test_the_pipeline_ends_in_a_verified_model_that_explains_itself(project: Pat
         "Downloaded 1 file(s)",
     ):
         assert re.sub(r"\s+", " ", shown).count(found), found
-    assert (project / "had.onnx").read_bytes() == (project / "models/magnetic_tile.onnx").read_bytes()
+    assert (trained / "had.onnx").read_bytes() == (trained / "models/magnetic_tile.onnx").read_bytes()
 
 
 LOOK = """
@@ -112,19 +118,21 @@ for command in (
 
 @pytest.mark.faults
 @pytest.mark.timeout(900)
-def test_experiments_wait_in_a_queue_and_one_that_fails_leaves_the_model(project: Path) -> None:
+def test_experiments_wait_in_a_queue_and_one_that_fails_leaves_the_model(trained: Path) -> None:
     """In folders of their own, without what git ignores: the archive is found all the same."""
-    before = (project / "models/magnetic_tile.onnx").read_bytes()
+    done(["git", "add", "."], trained)
+    done(["git", "commit", "-q", "--allow-empty", "-m", "the first model"], trained)
+    before = (trained / "models/magnetic_tile.onnx").read_bytes()
     for name, change in (("slow", "train.lr=0.001"), ("bad", "verify.images=1000")):
-        done(["dvc", "exp", "run", "--queue", "-n", name, "-S", "data.timeout_s=31", "-S", change], project)
-    assert run(["dvc", "exp", "run", "--run-all"], project).returncode != 0
-    status = done(["dvc", "queue", "status"], project)
+        done(["dvc", "exp", "run", "--queue", "-n", name, "-S", "data.timeout_s=31", "-S", change], trained)
+    assert run(["dvc", "exp", "run", "--run-all"], trained).returncode != 0
+    status = done(["dvc", "queue", "status"], trained)
     assert (status.count("Success"), status.count("Failed")) == (1, 1)
-    assert "only 12 test photos" in done(["dvc", "queue", "logs", "bad"], project)
-    assert (project / "models/magnetic_tile.onnx").read_bytes() == before
-    done(["dvc", "exp", "apply", "slow"], project)
-    assert (project / "models/magnetic_tile.onnx").read_bytes() != before
-    assert "lr: 0.001" in (project / "params.yaml").read_text()
+    assert "only 12 test photos" in done(["dvc", "queue", "logs", "bad"], trained)
+    assert (trained / "models/magnetic_tile.onnx").read_bytes() == before
+    done(["dvc", "exp", "apply", "slow"], trained)
+    assert (trained / "models/magnetic_tile.onnx").read_bytes() != before
+    assert "lr: 0.001" in (trained / "params.yaml").read_text()
 
 
 RUN_EACH = """
