@@ -11,7 +11,7 @@ import torch
 from agent.errors import ConfigError
 from agent.procedural import DEFECT_CLASSES, render_tile
 from trainer.dataset import Sample, TrainingTiles, crop, procedural_samples
-from trainer.losses import dice_loss, pixel_weights, segmentation_loss
+from trainer.losses import dice_loss, part_loss, pixel_weights, segmentation_loss
 from trainer.params import load_params
 from trainer.pasting import DEPTH, SIZE, paste_defect
 from trainer.training_data import crop_steps, training_batches
@@ -91,4 +91,23 @@ def test_a_rare_pixel_weighs_more_and_the_right_answer_least() -> None:
     assert weights[0, 0, 0] == 1
     right = 20 * torch.nn.functional.one_hot(truth, 3).permute(0, 3, 1, 2).float()
     assert segmentation_loss(right, truth, 30) < 0.01 < segmentation_loss(torch.zeros(1, 3, 32, 32), truth, 30)
-    assert dice_loss(right, torch.zeros_like(truth)) == 0
+    assert dice_loss(right.softmax(dim=1), torch.zeros_like(truth)) == 0
+
+
+def test_a_dozen_hot_pixels_on_a_good_tile_or_a_cold_defect_cost_as_a_wrong_part_does() -> None:
+    good, crack = torch.zeros(2, 32, 32, dtype=torch.long)
+    crack[4:8, 4:8] = 1
+    truth = torch.stack([good, crack])
+    logits = torch.zeros(2, 3, 32, 32)
+    logits[:, 0] = 8
+    logits[1, 1, 4:8, 4:8] = 16
+    right = part_loss(logits.log_softmax(dim=1), truth)
+    speck, missed = logits.clone(), logits.clone()
+    speck[0, 2, 20:24, 20:24] = 16
+    missed[1, 1, 4:8, 4:8] = 0
+    assert right < 0.01
+    for wrong in (speck, missed):
+        assert part_loss(wrong.log_softmax(dim=1), truth) > 5
+    beside = logits.clone()
+    beside[1, 1, 4:8, 8:12] = 16
+    assert part_loss(beside.log_softmax(dim=1), truth) == right
