@@ -55,7 +55,7 @@ style: .venv/all
 	$(BIN)/ruff format --check .
 
 TYPES := $(BIN)/mypy && $(BIN)/lint-imports --no-cache
-# These tests compute and have no deadline: they take what others leave of the machine.
+# These tests compute and have no deadline: they take what others leave of the machine, and nothing else.
 PATIENT := tests/trainer tests/export
 
 test: style
@@ -64,7 +64,7 @@ test: style
 	$(BIN)/python -m pytest $(PATIENT:%=--ignore=%) -m "not faults and not alone" -n 3 --no-loadscope-reorder
 	said=$$(mktemp)
 	set -m
-	nice -n 10 bash -c '$(TYPES) && $(BIN)/python -m pytest $(PATIENT) -n 2' >"$$said" 2>&1 &
+	chrt -i 0 nice -n 19 bash -c '$(TYPES) && $(BIN)/python -m pytest $(PATIENT) -n 2' >"$$said" 2>&1 &
 	set +m
 	beside=$$!
 	trap 'kill -- -$$beside 2>/dev/null || true; rm "$$said"' EXIT

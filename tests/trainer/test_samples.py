@@ -35,9 +35,13 @@ def test_crops_come_first_then_whole_tiles(samples: list[Sample]) -> None:
     tiles = TrainingTiles(samples, PARAMS, crops=1)
     assert tiles[0][0].shape == (PARAMS.train.crop_px, PARAMS.train.crop_px, 1)
     assert tiles[1][0].shape == (PARAMS.input.height_px, PARAMS.input.width_px, 1)
-    batches = training_batches(PARAMS.train)
+    train = PARAMS.train.model_copy(update={"crop_share": 0.5})
+    batches = training_batches(train)
     assert [index for batch in batches for index in batch] == list(range(sum(map(len, batches))))
-    assert {len(batch) for batch in batches[: crop_steps(PARAMS.train)]} == {PARAMS.train.crop_batch_size}
+    sizes = [len(batch) for batch in batches]
+    crops = crop_steps(train)
+    assert set(sizes[:crops]) == {train.crop_batch_size}
+    assert set(sizes[crops:]) == {train.batch_size}
 
 
 def test_a_crop_shows_the_defect() -> None:
