@@ -20,6 +20,8 @@ Paint = Callable[[np.random.Generator, Field, Image, int], None]
 
 DEFECT_CLASSES = ("blowhole", "break", "crack", "fray", "uneven")
 KINDS = ("free", *DEFECT_CLASSES)
+SIDES_PX = (160, 400)
+"""Of a tile of any size, lowest and highest; the real ones are 103…620 px."""
 
 
 def render_tile(rng: np.random.Generator, kind: str, height_px: int, width_px: int) -> tuple[Image, Image]:
@@ -33,6 +35,12 @@ def render_tile(rng: np.random.Generator, kind: str, height_px: int, width_px: i
         for _ in range(1 + int(rng.integers(0, 3) if kind in ("blowhole", "crack") else 0)):
             _PAINTERS[kind](rng, surface, mask, DEFECT_CLASSES.index(kind) + 1)
     return _expose(rng, surface), mask
+
+
+def render_any_size(rng: np.random.Generator, kind: str) -> tuple[Image, Image]:
+    """As `render_tile`, with sides drawn from SIDES_PX."""
+    height_px, width_px = (int(side) for side in rng.integers(*SIDES_PX, size=2))
+    return render_tile(rng, kind, height_px, width_px)
 
 
 def render_belt(rng: np.random.Generator, height_px: int, width_px: int) -> Image:

@@ -14,15 +14,12 @@ from agent.errors import ConfigError
 from agent.inspection import Image
 from agent.model_contract import InputSpec
 from agent.preprocess import letterbox, letterbox_mask
-from agent.procedural import DEFECT_CLASSES, render_tile
+from agent.procedural import DEFECT_CLASSES, render_any_size
 from trainer.augment import Augment
 from trainer.params import Params
 from trainer.pasting import paste_defect
 from trainer.split_table import Row
 from trainer.tiles import GOOD, read_mask, read_photo
-
-PROCEDURAL_PX = (160, 400)
-"""Sides of a procedural tile, lowest and highest; the real ones are 103…620 px."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,7 @@ def procedural_samples(seed: int, count: int, classes: tuple[str, ...]) -> list[
 
 
 def _procedural(rng: np.random.Generator, name: str, kind: str) -> Sample:
-    height_px, width_px = (int(side) for side in rng.integers(*PROCEDURAL_PX, size=2))
-    return Sample(name, kind, *render_tile(rng, kind, height_px, width_px))
+    return Sample(name, kind, *render_any_size(rng, kind))
 
 
 def check_procedural(classes: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, first_line
 from agent.model_contract import InputSpec
 from trainer.losses import segmentation_loss
 from trainer.network import Network
@@ -88,6 +88,5 @@ def load_model(path: Path) -> SegmentationModel:
     try:
         model = SegmentationModel.load_from_checkpoint(path, map_location="cpu")
     except (KeyError, RuntimeError, TypeError, ValueError, UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"{path}: not a checkpoint of this trainer ({reason}): train again") from error
+        raise ConfigError(f"{path}: not a checkpoint of this trainer ({first_line(error)}): train again") from error
     return model.eval()

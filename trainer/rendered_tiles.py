@@ -14,7 +14,7 @@ from rich.progress import track
 from agent.errors import ConfigError
 from agent.inspection import Image
 from agent.pictures import jpeg, png
-from agent.procedural import DEFECT_CLASSES, render_tile
+from agent.procedural import DEFECT_CLASSES, render_any_size
 from trainer.tiles import GOOD, IMAGES, MASKS
 from trainer.told_groups import write_groups
 from trainer.writing import writing
@@ -24,8 +24,6 @@ DARKEST = 0.4
 """Of the brightest exposure."""
 NOISE = 1.5
 """Standard deviation in grey levels, drawn anew for every exposure."""
-SIDES_PX = (160, 400)
-"""Lowest and highest."""
 QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 95)
 
 
@@ -40,7 +38,7 @@ def render_tiles(photos: int, classes: tuple[str, ...], raw: Path) -> None:
         for number in track(range(-(-photos // EXPOSURES)), "rendering"):
             rng = np.random.default_rng(number)
             label = GOOD if number % 2 == 0 else classes[number // 2 % len(classes)]
-            photo, mask = render_tile(rng, label, *(int(side) for side in rng.integers(*SIDES_PX, size=2)))
+            photo, mask = render_any_size(rng, label)
             for exposure in range(1, min(EXPOSURES, photos - number * EXPOSURES) + 1):
                 name = f"exp{exposure}_tile_{number:05}"
                 path = raw / IMAGES / label / f"{name}.jpg"

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, first_line
 from trainer.network import Network, build_segmenter
 from trainer.params import ModelParams
 
@@ -132,7 +132,3 @@ def for_channels(given: Tensor, mine: Tensor) -> Tensor:
     """A first layer for colour, summed for a grey photo: it answers as to a photo whose three channels are alike."""
     colour_for_grey = given.dim() == mine.dim() == 4 and (given.shape[1], mine.shape[1]) == (3, 1)
     return given.sum(dim=1, keepdim=True) if colour_for_grey else given
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -13,30 +13,18 @@ import pytest
 from agent.procedural import DEFECT_CLASSES
 from tests.trainer.file_server import FileServer
 from tests.trainer.loading import load, picture, plain_folder, refused
-from tests.trainer.small_archive import write_small_archive
 from trainer.tiles import RAW, find_tiles, read_mask, read_photo
 from trainer.told_groups import told_groups
 
 CRACK = DEFECT_CLASSES.index("crack") + 1
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the stage runs."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_small_archive(tmp_path_factory.mktemp("archive") / "small.zip")
+pytestmark = pytest.mark.usefixtures("project")
 
 
 def test_the_public_archive_comes_from_a_server_a_url_or_a_path(archive: Path) -> None:
     with FileServer(archive.read_bytes()) as server:
         for url in (server.url, archive.as_uri(), os.path.relpath(archive)):
             record = load(url)
-            assert record["images"] == dict.fromkeys(("free", *DEFECT_CLASSES), 8) | {}
+            assert record["images"] == dict.fromkeys(("free", *DEFECT_CLASSES), 8)
             assert (record["size_bytes"], record["left_out"]) == (archive.stat().st_size, {})
     assert len(find_tiles(RAW, DEFECT_CLASSES)) == 48
 

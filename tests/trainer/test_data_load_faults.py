@@ -21,24 +21,12 @@ from tests.conftest import ROOT
 from tests.faults.small_disk import SmallDisk
 from tests.trainer.file_server import FileServer
 from tests.trainer.loading import load, picture, plain_folder, refused, set_source
-from tests.trainer.small_archive import write_small_archive
 from trainer import data_load
 from trainer.data_load import UNFINISHED
 from trainer.tiles import RAW, find_tiles
 
 PATIENCE_S = 60
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the stage runs."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_small_archive(tmp_path_factory.mktemp("archive") / "small.zip")
+pytestmark = pytest.mark.usefixtures("project")
 
 
 @pytest.mark.parametrize(
