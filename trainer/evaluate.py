@@ -9,15 +9,15 @@ import numpy as np
 
 from agent.errors import exit_on_error
 from agent.recipe import load_recipe
-from trainer.curve_chart import curve_chart, write_curve
 from trainer.dataset import load_samples, procedural_samples
 from trainer.inference import TorchSegmenter
 from trainer.model import load_model
 from trainer.operating_limits import Suspects
 from trainer.params import Params, load_params
 from trainer.part_judge import PartJudge, Thresholds
-from trainer.parts_table import Part, write_parts
+from trainer.parts_table import Part
 from trainer.pictures import typical_cases, worst_cases
+from trainer.result_files import WORST, write_result
 from trainer.run import asked_run
 from trainer.seen import Seen, look
 from trainer.split_table import read_split
@@ -26,8 +26,7 @@ from trainer.suspicion import Suspicion
 from trainer.thresholds import Operation
 from trainer.tiles import GOOD
 
-SUMMARY, PARTS, CURVE, CHART = "summary.json", "parts.csv", "curve.csv", "curve.svg"
-WORST, TYPICAL = "worst_cases.png", "typical_cases.png"
+TYPICAL = "typical_cases.png"
 ALLOWED = (0.0, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
 """Overkill of the curve's points, as allowed on validation tiles."""
 
@@ -79,12 +78,7 @@ def main() -> None:
     if rendered:
         found["procedural"] = summary(rendered, params.classes)
     metrics = {"thresholds": evaluation.thresholds, **{name: headline(scores) for name, scores in found.items()}}
-    run.reports.mkdir(parents=True, exist_ok=True)
-    run.metrics.write_text(json.dumps(metrics, indent=2) + "\n")
-    (run.reports / SUMMARY).write_text(json.dumps(found, indent=2) + "\n")
-    write_parts(parts, run.reports / PARTS)
-    write_curve(found["test"]["curve"], run.reports / CURVE)
-    (run.reports / CHART).write_text(curve_chart(found["test"]["curve"]))
+    write_result(run.reports, metrics, found, parts, found["test"]["curve"])
     for name, sheet in ((WORST, worst_cases), (TYPICAL, typical_cases)):
         cv2.imwrite(str(run.reports / name), sheet(tiles, parts, params.input))
     print(json.dumps(metrics, indent=2))

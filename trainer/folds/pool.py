@@ -6,7 +6,6 @@ it, for comparison only.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,14 @@ from rich.table import Table
 
 from agent.errors import ConfigError, exit_on_error
 from agent.inspection import Image
-from trainer.curve_chart import curve_chart, write_curve
 from trainer.params import Params, load_params
-from trainer.parts_table import Part, read_parts, write_parts
+from trainer.parts_table import Part, read_parts
+from trainer.result_files import PARTS, WORST, write_result
 from trainer.run import Run
 from trainer.split_table import FOLD, LEAKY, read_split
 from trainer.summary import headline, summary
 
 FOLDS = Path("reports/folds")
-PARTS, WORST = "parts.csv", "worst_cases.png"
 LEAKY_TITLE = "leaky: for comparison only"
 
 
@@ -78,20 +76,13 @@ def main() -> None:
     leaky = summary(tested_parts(Run(LEAKY)), params.classes)
     found = summary(pooled, params.classes)
     sheet = one_under_another([run.reports / WORST for run in runs])
-    FOLDS.mkdir(parents=True, exist_ok=True)
     each = {split: summary(parts, params.classes) for split, parts in of_fold.items()}
-    _write(FOLDS / "summary.json", {"schedule": schedule(params), "pooled": found, **each, LEAKY_TITLE: leaky})
-    _write(FOLDS / "metrics.json", {"schedule": schedule(params), "pooled": headline(found)})
-    write_parts(pooled, FOLDS / PARTS)
-    write_curve(found["curve"], FOLDS / "curve.csv")
-    (FOLDS / "curve.svg").write_text(curve_chart(found["curve"]))
+    metrics = {"schedule": schedule(params), "pooled": headline(found)}
+    told = {"schedule": schedule(params), "pooled": found, **each, LEAKY_TITLE: leaky}
+    write_result(FOLDS, metrics, told, pooled, found["curve"])
     cv2.imwrite(str(FOLDS / WORST), sheet)
     print(f"{len(pooled)} photos of {found['groups']} parts, each tested once; {schedule(params)}")
     Console().print(counts(found))
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":
