@@ -38,8 +38,14 @@ def recorded(beat: int, *reads: tuple[int, int]) -> Record:
         pytest.param(recorded(FORGED), False, id="nothing was read"),
         pytest.param(recorded(FORGED, (110, 120), (120, 120)), False, id="in one scan"),
         pytest.param(recorded(FORGED, (90, 100), (110, 120)), False, id="the first asked for before it was confirmed"),
-        pytest.param(recorded(FORGED, (110, 120), (190, DECIDE_MS)), False, id="the second when the part was due"),
-        pytest.param(recorded(FORGED, (110, 120), (120, 140)), True, id="two scans before the part was due"),
+        pytest.param(recorded(FORGED, (110, 120), (120, 140)), False, id="both may have begun before"),
+        pytest.param(
+            recorded(FORGED, (90, 100), (110, 120), (120, 140)), False, id="the first asked for before, of three"
+        ),
+        pytest.param(
+            recorded(FORGED, (110, 120), (120, 140), (190, DECIDE_MS)), False, id="the third when the part was due"
+        ),
+        pytest.param(recorded(FORGED, (110, 120), (120, 140), (140, 160)), True, id="a whole scan before it was due"),
     ],
 )
 def test_a_forged_pass_counts_if_the_plc_had_it_for_a_whole_scan(record: Record, had: bool) -> None:

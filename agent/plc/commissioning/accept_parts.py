@@ -219,10 +219,13 @@ def _forged_part(rig: Rig, forgery: Forgery) -> tuple[Part, bool, bool]:
 
 
 def _had_a_scan(record: Record, part: Part, beats: set[int]) -> bool:
-    """Has the PLC's clock moved on between two reads that were asked for after one of these, both before the part was
-    due? Then a whole scan has had it."""
+    """Was a scan, begun after one of these was confirmed, over before the part was due?
+
+    Of three values of the PLC's clock, read one after the other since then, the first scan may have begun before, and
+    the second as soon as the first was over, before as well; the third began after the first was read.
+    """
     confirmed_ns = min((at_ns for beat, at_ns in list(record.beats.items()) if beat in beats), default=None)
     if confirmed_ns is None:
         return False
     reads = (sample for sample in list(record.samples) if sample.sent_ns >= confirmed_ns and not part.due(sample))
-    return len({sample.get("PLC_MS") for sample in reads}) > 1
+    return len({sample.get("PLC_MS") for sample in reads}) > 2
