@@ -62,10 +62,10 @@ def check_procedural(classes: tuple[str, ...]) -> None:
 
 
 class TrainingTiles(Dataset[tuple[Tensor, Tensor]]):
-    """Sample i is the same in every run, whatever the workers; the first `crops` of them are crops."""
+    """Sample i is the same in every run, whatever the workers."""
 
-    def __init__(self, samples: list[Sample], params: Params, crops: int) -> None:
-        self._params, self._crops = params, crops
+    def __init__(self, samples: list[Sample], params: Params) -> None:
+        self._params = params
         self._augment = Augment(params.augment)
         self._by_label: dict[str, list[Sample]] = defaultdict(list)
         for sample in samples:
@@ -78,8 +78,7 @@ class TrainingTiles(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self._params.train.seed, index))
-        image, mask = to_tensors(*self._augment(rng, *self._draw(rng)), self._params.input)
-        return crop(rng, image, mask, self._params.train.crop_px) if index < self._crops else (image, mask)
+        return to_tensors(*self._augment(rng, *self._draw(rng)), self._params.input)
 
     def _draw(self, rng: np.random.Generator) -> tuple[Image, Image]:
         share = self._params.sampling
@@ -116,15 +115,3 @@ class FixedTiles(Dataset[tuple[Tensor, Tensor]]):
 def to_tensors(image: Image, mask: Image, spec: InputSpec) -> tuple[Tensor, Tensor]:
     """uint8 H×W×C as the exported graph takes it, and the class of every pixel."""
     return torch.from_numpy(letterbox(image, spec)[0]), torch.from_numpy(letterbox_mask(mask, spec)).long()
-
-
-def crop(rng: np.random.Generator, image: Tensor, mask: Tensor, side_px: int) -> tuple[Tensor, Tensor]:
-    """A square around a pixel of the defect, or, on a good tile, around any that shows the tile."""
-    shown = torch.nonzero(mask if bool(mask.any()) else image.amax(dim=-1))
-    if not len(shown):
-        shown = torch.nonzero(mask == 0)
-    centre = shown[int(rng.integers(len(shown)))].numpy()
-    corner = centre - rng.integers(side_px // 4, 3 * side_px // 4, size=2)
-    top, left = (int(at) for at in np.clip(corner, 0, np.maximum(np.array(mask.shape) - side_px, 0)))
-    window = slice(top, top + side_px), slice(left, left + side_px)
-    return image[window], mask[window]

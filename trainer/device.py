@@ -28,13 +28,11 @@ def check_devices(train: TrainParams) -> None:
         kind = "GPUs" if accelerator() == "gpu" else "processors and no GPU"
         raise ConfigError(f"train.devices {train.devices}: this machine has {there} {kind}: ask for at most {there}")
     processes = train.devices * train.num_nodes
-    for name in ("batch_size", "crop_batch_size"):
-        size = getattr(train, name)
-        if size % processes or size < LEAST_BATCH * processes:
-            raise ConfigError(
-                f"train.{name} {size} cannot be shared by {processes} processes: make it a multiple of that, "
-                f"at least {LEAST_BATCH * processes}"
-            )
+    if train.batch_size % processes or train.batch_size < LEAST_BATCH * processes:
+        raise ConfigError(
+            f"train.batch_size {train.batch_size} cannot be shared by {processes} processes: make it a multiple of "
+            f"that, at least {LEAST_BATCH * processes}"
+        )
 
 
 def has_bf16() -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
+from segmentation_models_pytorch.base import SegmentationHead
+from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 
 from agent.errors import ConfigError
@@ -30,7 +32,7 @@ class Network(nn.Module):
         super().__init__()
         self._pad_value = spec.pad_value
         self.segmenter = build_segmenter(params, spec.channels, classes)
-        check_size(self.segmenter, "input", spec.height_px, spec.width_px)
+        check_size(self.segmenter, spec)
         for module in self.segmenter.encoder.modules():
             if is_slow_in_bf16(module):
                 module.__class__ = Float32Conv2d  # names and weights stay, so a checkpoint knows nothing of it
@@ -64,9 +66,9 @@ def is_slow_in_bf16(module: nn.Module) -> bool:
 
 
 def build_segmenter(params: ModelParams, channels: int, classes: int, weights: str | bool | None = None) -> Any:
-    """smp's network; ConfigError when smp or timm refuse the parameters."""
+    """smp's network, at most without its decoder's last block; ConfigError when smp or timm refuse the parameters."""
     try:
-        return smp.create_model(
+        segmenter = smp.create_model(
             params.architecture,
             params.encoder,
             encoder_weights=weights,
@@ -77,10 +79,22 @@ def build_segmenter(params: ModelParams, channels: int, classes: int, weights: s
     except (KeyError, ValueError, TypeError, RuntimeError, AssertionError) as error:
         reason = shorten(str(error.args[0] if error.args else error), 160, placeholder=" …")
         raise ConfigError(f"no network {params.architecture} of {params.encoder}: {reason}: mend the preset") from error
+    if params.logits_stride == 2:
+        end_at_half_resolution(segmenter, classes)
+    return segmenter
 
 
-def check_size(segmenter: Any, name: str, height_px: int, width_px: int) -> None:
-    """ConfigError unless the encoder can halve both sides to the end."""
+def end_at_half_resolution(segmenter: Any, classes: int) -> None:
+    """Logits of every other pixel, magnified: the last block has no pixels of the encoder's to add, yet its price."""
+    if not isinstance(segmenter.decoder, UnetDecoder):
+        raise ConfigError("logits_stride 2 is known of unet only: take 1, or mend the preset's architecture")
+    *kept, last = segmenter.decoder.blocks
+    segmenter.decoder.blocks = nn.ModuleList(kept)
+    segmenter.segmentation_head = SegmentationHead(last.conv1[0].in_channels, classes, upsampling=2)
+
+
+def check_size(segmenter: Any, spec: InputSpec) -> None:
+    """ConfigError unless the encoder can halve both sides of the input to the end."""
     stride = int(segmenter.encoder.output_stride)
-    if height_px % stride or width_px % stride:
-        raise ConfigError(f"{name} of {height_px}×{width_px} px: this encoder needs multiples of {stride} px")
+    if spec.height_px % stride or spec.width_px % stride:
+        raise ConfigError(f"input of {spec.height_px}×{spec.width_px} px: this encoder needs multiples of {stride} px")

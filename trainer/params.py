@@ -38,12 +38,16 @@ class SplitParams(_Strict):
 
 
 class ModelParams(_Strict):
-    """`architecture`, `encoder` and `options` as segmentation-models-pytorch's create_model takes them."""
+    """`architecture`, `encoder` and `options` as segmentation-models-pytorch's create_model takes them.
+
+    `logits_stride` is how many of the input's pixels, along a side, share one logit of the network.
+    """
 
     architecture: str
     encoder: str
     encoder_weights: str | None
     options: dict[str, Any] = {}
+    logits_stride: Literal[1, 2] = 1
 
 
 class Preset(_Strict):
@@ -57,9 +61,6 @@ class TrainParams(_Strict):
     seed: int
     max_steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
-    crop_share: float = Field(ge=0, le=1)
-    crop_batch_size: int = Field(gt=0)
-    crop_px: int = Field(ge=32)
     workers: int = Field(ge=0)
     devices: int = Field(gt=0)
     num_nodes: int = Field(gt=0)

@@ -22,27 +22,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from agent.errors import ConfigError, exit_on_error, first_line
 from trainer.device import accelerator, check_devices, choose_precision, has_bf16
 from trainer.model import QUALITY, SegmentationModel
-from trainer.network import check_size
 from trainer.params import Params, TrainParams, load_params
 from trainer.progress import progress
 from trainer.resume import AtomicFiles, LastState, Unfinished, training_identity
 from trainer.run import Run, asked_run
-from trainer.training_data import TrainingData, crop_steps
+from trainer.training_data import TrainingData
 from trainer.weights import load_encoder_weights
 
 LOG_EVERY_STEPS = 20
-
-
-class PatientStopping(EarlyStopping):
-    """Stops when `patience` validations in a row bring nothing; those of the crop phase do not count."""
-
-    def __init__(self, patience: int, after_step: int) -> None:
-        super().__init__(QUALITY, patience=patience, mode="max", check_on_train_epoch_end=False)
-        self._after_step = after_step
-
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if trainer.global_step > self._after_step:
-            super().on_validation_end(trainer, pl_module)
 
 
 def train_once(run: Run, params: Params) -> None:
@@ -66,7 +53,6 @@ def make_model(params: Params) -> SegmentationModel:
     model = SegmentationModel(
         list(params.classes), params.input.model_dump(), params.model.model_dump(), params.train.model_dump()
     ).to(memory_format=torch.channels_last)
-    check_size(model.network.segmenter, "train.crop_px", params.train.crop_px, params.train.crop_px)
     load_encoder_weights(model.network, params.model, params.input.channels)
     return model
 
@@ -108,7 +94,7 @@ def make_callbacks(train: TrainParams, unfinished: Unfinished, identity: dict[st
     return [
         EMAWeightAveraging(decay=train.ema_decay, update_starting_at_step=int(train.warmup_share * train.max_steps)),
         LearningRateMonitor("step"),
-        PatientStopping(train.patience, crop_steps(train)),
+        EarlyStopping(QUALITY, patience=train.patience, mode="max", check_on_train_epoch_end=False),
         progress(),
         ModelCheckpoint(
             unfinished.folder, unfinished.best.stem, monitor=QUALITY, mode="max", enable_version_counter=False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import accumulate
 from typing import Any, TypeVar
 
 import lightning
@@ -11,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from trainer.dataset import FixedTiles, TrainingTiles, load_samples, procedural_samples, with_truth
 from trainer.model import Batch
-from trainer.params import Params, TrainParams
+from trainer.params import Params
 from trainer.split_table import read_split
 
 PROCEDURAL_VALIDATION_TILES = 60
@@ -35,11 +34,11 @@ class TrainingData(lightning.LightningDataModule):
             self._validation += procedural_samples(self._params.train.seed + 1, PROCEDURAL_VALIDATION_TILES, classes)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        train, batches = self._params.train, training_batches(self._params.train)
-        crops = sum(len(batch) for batch in batches[: crop_steps(train)])
+        train = self._params.train
+        batches = [self._own(batch) for batch in training_batches(train.max_steps, train.batch_size)]
         return DataLoader(
-            TrainingTiles(self._training, self._params, crops),
-            batch_sampler=BatchList([self._own(batch) for batch in batches], self._done),
+            TrainingTiles(self._training, self._params),
+            batch_sampler=BatchList(batches, self._done),
             num_workers=train.workers,
         )
 
@@ -78,13 +77,6 @@ def share(whole: list[T], rank: int, processes: int) -> list[T]:
     return whole[rank::processes]
 
 
-def training_batches(train: TrainParams) -> list[list[int]]:
-    """Sample numbers of every step: first crops in large batches, then whole tiles."""
-    first = crop_steps(train)
-    sizes = [train.crop_batch_size] * first + [train.batch_size] * (train.max_steps - first)
-    ends = list(accumulate(sizes))
-    return [list(range(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
-
-
-def crop_steps(train: TrainParams) -> int:
-    return int(train.crop_share * train.max_steps)
+def training_batches(steps: int, size: int) -> list[list[int]]:
+    """Sample numbers of every step."""
+    return [list(range(step * size, (step + 1) * size)) for step in range(steps)]

