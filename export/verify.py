@@ -1,4 +1,4 @@
-"""Stage verify: the agent's own segmenter on real test photos against torch; only a passing file becomes the model."""
+"""Stage verify: the agent's own segmenter on real photos against torch; only a passing file becomes the model."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ NAMED = 5
 
 
 def differences(params: Params, exported: Segmenter) -> list[Difference]:
+    """On every photo that was not trained on; ConfigError when there are too few."""
     model = load_model(SHIPPED_RUN.checkpoint)
-    samples = load_samples(read_split(SHIPPED_RUN.split, "test"), params.classes)
+    rows = [row for side in ("validation", "test") for row in read_split(SHIPPED_RUN.split, side)]
+    samples = load_samples(rows, params.classes)
     if len(samples) < params.verify.images:
         raise ConfigError(
-            f"only {len(samples)} test photos, verify.images is {params.verify.images}: raise split.test_share"
+            f"only {len(samples)} photos to validate and test with, verify.images is {params.verify.images}: "
+            "raise split.test_share or split.validation_share"
         )
     calibration = Calibration(params.evaluate.mm_per_px, params.evaluate.mm_per_px)
     judge = Judge(load_recipe(params.evaluate.recipe), calibration, exported.contract)

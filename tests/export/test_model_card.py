@@ -72,7 +72,7 @@ def test_the_card_tells_what_the_file_is_and_what_it_can_do(params: Params) -> N
         "1 of 2 good photos, of 1 of 2 tiles",
         "1 uneven photo has an empty mask",
         "| crack | 3 | 1 |",
-        "same verdict as the trained network on all 8 test photos",
+        "same verdict as the trained network on all 8 photos of validation and test",
     ):
         assert told in text
     assert "Cross-validation" not in text
