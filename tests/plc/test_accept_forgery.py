@@ -11,17 +11,18 @@ from agent.plc.decision import MS
 from agent.plc.register_map import AGENT_BLOCK, MAP_ID, PLC_BLOCK
 
 FORGED, EARLIER = 8, 7
-"""The AGENT_HB with which the forgery went out, and the one before it."""
+"""The first AGENT_HB with which the forgery went out, and the one before it."""
 TRIGGERED_MS, DECIDE_MS, CONFIRMED_MS = 65_500, 200, 100
 """At the photo-eye, by the PLC's clock, which wraps; decided so long after it, the forgery confirmed so long after."""
 
 
 def recorded(beat: int, *reads: tuple[int, int]) -> Record:
-    """One write with this beat, confirmed; `reads`: (asked for at, age of the part by the PLC's clock), ms."""
+    """Writes with this beat and the next, confirmed; `reads`: (asked for at, age by the PLC's clock), ms."""
     record = Record()
     written = [0] * AGENT_BLOCK.count
-    AGENT_BLOCK.put(written, "AGENT_HB", beat)
-    record.confirmed(written, CONFIRMED_MS * MS)
+    for number in range(2):
+        AGENT_BLOCK.put(written, "AGENT_HB", beat + number)
+        record.confirmed(written, (CONFIRMED_MS - 5 + 5 * number) * MS)
     for sent_ms, age_ms in reads:
         words = [0] * PLC_BLOCK.count
         now_ms = (TRIGGERED_MS + age_ms) & 0xFFFF
@@ -34,7 +35,7 @@ def recorded(beat: int, *reads: tuple[int, int]) -> Record:
 @pytest.mark.parametrize(
     ("record", "had"),
     [
-        pytest.param(recorded(EARLIER, (110, 120), (120, 140)), False, id="the forgery was never confirmed"),
+        pytest.param(recorded(EARLIER, (110, 120), (120, 140), (140, 160)), False, id="confirmed once only"),
         pytest.param(recorded(FORGED), False, id="nothing was read"),
         pytest.param(recorded(FORGED, (110, 120), (120, 120)), False, id="in one scan"),
         pytest.param(recorded(FORGED, (90, 100), (110, 120)), False, id="the first asked for before it was confirmed"),
@@ -50,4 +51,4 @@ def recorded(beat: int, *reads: tuple[int, int]) -> Record:
 )
 def test_a_forged_pass_counts_if_the_plc_had_it_for_a_whole_scan(record: Record, had: bool) -> None:
     part = Part(epoch=1, seq=1, part_id=1, ms=TRIGGERED_MS, seen_ns=0)
-    assert _had_a_scan(record, part, {FORGED}) is had
+    assert _had_a_scan(record, part, {FORGED, FORGED + 1}) is had

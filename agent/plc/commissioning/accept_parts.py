@@ -209,8 +209,10 @@ def _forged_part(rig: Rig, forgery: Forgery) -> tuple[Part, bool, bool]:
 
     def forge(words: list[int]) -> None:
         if not forgery.late or part.due(rig.record.newest):
+            believable = AGENT_BLOCK.get(words, "STATUS") & Status.READY  # not while the PLC's heartbeat was late
             forgery.spoil(words, part.seq, part.part_id)
-            forged_beats.add(AGENT_BLOCK.get(words, "AGENT_HB"))
+            if believable:
+                forged_beats.add(AGENT_BLOCK.get(words, "AGENT_HB"))
 
     with rig.forging(forge):
         decided = rig.wait_outcomes([part])
@@ -219,13 +221,14 @@ def _forged_part(rig: Rig, forgery: Forgery) -> tuple[Part, bool, bool]:
 
 
 def _had_a_scan(record: Record, part: Part, beats: set[int]) -> bool:
-    """Was a scan, begun after one of these was confirmed, over before the part was due?
+    """Was a scan, begun after two of these were confirmed, over before the part was due?
 
+    Two, for a PLC that had missed the agent for a while believes the second block at the earliest.
     Of three values of the PLC's clock, read one after the other since then, the first scan may have begun before, and
     the second as soon as the first was over, before as well; the third began after the first was read.
     """
-    confirmed_ns = min((at_ns for beat, at_ns in list(record.beats.items()) if beat in beats), default=None)
-    if confirmed_ns is None:
+    confirmed_ns = sorted(at_ns for beat, at_ns in list(record.beats.items()) if beat in beats)
+    if len(confirmed_ns) < 2:
         return False
-    reads = (sample for sample in list(record.samples) if sample.sent_ns >= confirmed_ns and not part.due(sample))
+    reads = (sample for sample in list(record.samples) if sample.sent_ns >= confirmed_ns[1] and not part.due(sample))
     return len({sample.get("PLC_MS") for sample in reads}) > 2
