@@ -26,6 +26,7 @@ def samples() -> list[Sample]:
 
 def test_sample_i_is_the_same_in_every_run(samples: list[Sample]) -> None:
     one, other = (TrainingTiles(samples, PARAMS) for _ in range(2))
+    assert one[0][0].shape == (PARAMS.input.height_px, PARAMS.input.width_px, 1)
     for index in (5, 0, 3):
         for first, second in zip(one[index], other[index], strict=True):
             assert torch.equal(first, second)

@@ -209,10 +209,9 @@ def _forged_part(rig: Rig, forgery: Forgery) -> tuple[Part, bool, bool]:
 
     def forge(words: list[int]) -> None:
         if not forgery.late or part.due(rig.record.newest):
-            believable = AGENT_BLOCK.get(words, "STATUS") & Status.READY  # not while the PLC's heartbeat was late
-            forgery.spoil(words, part.seq, part.part_id)
-            if believable:
+            if AGENT_BLOCK.get(words, "STATUS") & Status.READY:  # else no PLC may believe it, whatever it is
                 forged_beats.add(AGENT_BLOCK.get(words, "AGENT_HB"))
+            forgery.spoil(words, part.seq, part.part_id)
 
     with rig.forging(forge):
         decided = rig.wait_outcomes([part])
