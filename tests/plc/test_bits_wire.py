@@ -12,7 +12,7 @@ from agent.errors import ConfigError
 from agent.plc.bit_map import AGENT_BITS, PLC_BITS
 from agent.plc.wires.bits_profile import Bits
 from agent.plc.wires.modbus import LinkError, ModbusConnection
-from tests.agent.test_modbus import exchange
+from tests.agent.test_modbus import SOON_MS, exchange
 from tests.conftest import ROOT, Linegate
 
 INPUTS = bytes([2, 1, 0b0100_0011])
@@ -61,7 +61,7 @@ def test_registers_go_before_coils_and_reads_name_their_connection() -> None:
 def test_a_wrong_answer_to_a_read_of_inputs_is_a_link_error(reply: bytes) -> None:
     exchange(lambda _: INPUTS, read_inputs)
     with pytest.raises(LinkError):
-        exchange(lambda _: reply, read_inputs)
+        exchange(lambda _: reply, read_inputs, SOON_MS)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_wrong_answer_to_a_read_of_inputs_is_a_link_error(reply: bytes) -> Non
 def test_a_wrong_answer_to_a_write_of_coils_is_a_link_error(reply: bytes) -> None:
     exchange(lambda _: COILS_WRITTEN, write_coils)
     with pytest.raises(LinkError):
-        exchange(lambda _: reply, write_coils)
+        exchange(lambda _: reply, write_coils, SOON_MS)
 
 
 @pytest.mark.parametrize(
