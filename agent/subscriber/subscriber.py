@@ -117,12 +117,13 @@ def _followed(
         if stored and stored.seen:
             chains[kind] = Sequencer(kind, stored.seen)
         station = stored.station if stored else None
+        begin = chains[kind].seen
         follower = opened.enter_context(closing(Follower(results, replay, chains, keys, station, patience_s)))
         while stop is None or not stop.is_set():
             for heard in follower.next():
                 yield heard
                 if stored:
-                    _note(stored, chains[kind], heard)
+                    _note(stored, chains[kind], begin, heard)
                 if stop is not None and stop.is_set():
                     return
 
@@ -136,10 +137,11 @@ def _only(wanted: type[Message], stream: Iterator[Heard]) -> Iterator[Message]:
             log.warning("%s", heard)
 
 
-def _note(stored: Position, chain: Sequencer, heard: Heard) -> None:
-    """The consumer has come back for more: `heard` is handled."""
+def _note(stored: Position, chain: Sequencer, begin: Seen | None, heard: Heard) -> None:
+    """The consumer has come back for more: `heard` is handled. `begin`: where the chain began; None: from now on."""
     if isinstance(heard, ResultMessage | EventMessage):
         if chain.kind == ("result" if isinstance(heard, ResultMessage) else "event"):
             stored.handled(heard)
     elif isinstance(heard, StatusMessage) and stored.seen is None and chain.seen is not None:
-        stored.store(chain.seen, heard.line, heard.station)  # from now on: also if we die before the first result
+        # Also if we die before the first result. The chain may be beyond what was handed on, if it has another begin.
+        stored.store(begin or chain.seen, heard.line, heard.station)

@@ -254,6 +254,25 @@ def test_from_now_on_is_a_position_too(outlet: Outlet, tmp_path: Path, monkeypat
     assert take(outlet, position, 1, since=None) == [3]
 
 
+def test_a_pulse_that_comes_with_the_results_does_not_move_the_position(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pulse and answer lie there at once: what the subscriber has not been handed yet is not handled."""
+    monkeypatch.setattr("agent.results.publisher.STATUS_S", 0.1)
+    position, ports = tmp_path / "position", local_ports()
+    stream = follow(ports.results, ports.replay, 0, position=position, patience_s=0.2)
+    with closing(stream):  # type: ignore[type-var]
+        assert isinstance(next(stream), Trouble), "the station is not there yet"
+        outlet = Outlet(tmp_path / "journal.sqlite", ports)
+        with closing_outlet(outlet):
+            inspect(outlet.journal, 1, 2)
+            time.sleep(1.0)  # both have reconnected, and nobody looks
+            first = next(heard for heard in stream if isinstance(heard, ResultMessage))
+            assert first.message_id == 1
+            stream.close()  # type: ignore[attr-defined]
+            assert take(outlet, position, 1) == [1]
+
+
 def test_stop_ends_it(outlet: Outlet) -> None:
     """Whether something comes or not."""
     stop = threading.Event()
