@@ -72,6 +72,7 @@ class LocalLine:
         self._folder = tempfile.TemporaryDirectory(prefix="linegate-")
         self._path = Path(self._folder.name)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._over = threading.Event()
 
     def __enter__(self) -> LocalLine:
         settings = self._write_config()
@@ -91,6 +92,7 @@ class LocalLine:
     ) -> None:
         for name in ("station", "simulator"):
             self.stop(name)
+        self._over.set()
         self._folder.cleanup()
 
     @property
@@ -172,7 +174,7 @@ class LocalLine:
 
     def _receive(self) -> None:
         """Without a warning that no pulse comes: the line tells itself when the station does not."""
-        for heard in follow(self.endpoints["results"], self.endpoints["replay"], since=0):
+        for heard in follow(self.endpoints["results"], self.endpoints["replay"], since=0, stop=self._over):
             if isinstance(heard, ResultMessage):
                 self.messages.append(heard)
 

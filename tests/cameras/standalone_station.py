@@ -38,6 +38,7 @@ class StandaloneStation:
         self.config.write_text(to_toml(settings))
         self._log = path / "station.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._over = threading.Event()
         threading.Thread(target=self._receive, daemon=True).start()
 
     def start(self, said: str = "READY") -> None:
@@ -74,6 +75,11 @@ class StandaloneStation:
             self._process.kill()
             self._process.wait(10)
 
+    def close(self) -> None:
+        """Kill it, and listen no more."""
+        self.kill()
+        self._over.set()
+
     def rows(self) -> list[dict[str, Any]]:
         """Its journal."""
         return rows_of(self.journal)
@@ -83,5 +89,5 @@ class StandaloneStation:
         return [(row["plc_epoch"], row["trigger_seq"]) for row in self.rows() if row["kind"] == "inspection"]
 
     def _receive(self) -> None:
-        for message in subscribe(self.endpoints["results"], self.endpoints["replay"], since=0):
+        for message in subscribe(self.endpoints["results"], self.endpoints["replay"], since=0, stop=self._over):
             self.messages.append(message)

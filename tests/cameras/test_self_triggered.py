@@ -47,7 +47,7 @@ def station(tmp_path: Path, two_verdict_model: Path) -> Iterator[Stations]:
 
     yield make
     for each in made:
-        each.kill()
+        each.close()
 
 
 def test_timer_each_tick_one_result_and_a_gap_row_for_the_time_that_nobody_counted(

@@ -55,7 +55,8 @@ class KeyedLine(ScriptedLine):
         return list(history(self.settings["publisher"]["replay"], keys=self.own))
 
     def _receive(self) -> None:
-        for heard in follow(self.endpoints["results"], self.endpoints["replay"], since=0, keys=self.own):
+        results, replay = self.endpoints["results"], self.endpoints["replay"]
+        for heard in follow(results, replay, since=0, keys=self.own, stop=self._over):
             if isinstance(heard, ResultMessage):
                 self.messages.append(heard)
             elif isinstance(heard, StatusMessage):

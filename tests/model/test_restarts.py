@@ -94,7 +94,7 @@ class OneAtATime(StandaloneStation):
 def station(tmp_path: Path) -> Iterator[OneAtATime]:
     made = OneAtATime(tmp_path)
     yield made
-    made.kill()
+    made.close()
 
 
 def test_a_trial_outlives_a_stop_but_not_a_death(station: OneAtATime) -> None:

@@ -105,4 +105,4 @@ def test_without_a_plc_the_operator_has_it_all_and_a_pause_outlives_a_kill(
         refused = [detail for _, what, _, detail in events(station.journal) if detail.startswith(("refused", "3: "))]
         assert len(refused) == 3
     finally:
-        station.kill()
+        station.close()
