@@ -57,6 +57,7 @@ def model_card(
         data=_data(),
         source=_read(SOURCE)["url"],
         overkill=params.evaluate.overkill,
+        pixel_level=found["pixel_level"],
         mm_per_px=params.evaluate.mm_per_px,
         test=found["test"],
         procedural=found.get("procedural"),

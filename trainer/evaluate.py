@@ -1,4 +1,4 @@
-"""Stage evaluate: thresholds from the validation groups, then pixel and part scores on the test groups."""
+"""Stage evaluate: threshold from the validation groups, then pixel and part scores on the test groups."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from agent.recipe import load_recipe
 from trainer.dataset import load_samples, procedural_samples
 from trainer.inference import TorchSegmenter
 from trainer.model import load_model
-from trainer.operating_limits import Suspects
 from trainer.params import Params, load_params
 from trainer.part_judge import PartJudge, Thresholds
 from trainer.parts_table import Part
 from trainer.pictures import typical_cases, worst_cases
+from trainer.pixel_level import best_level
 from trainer.result_files import WORST, write_result
 from trainer.run import asked_run
 from trainer.seen import Seen, look
 from trainer.split_table import read_split
 from trainer.summary import headline, summary
 from trainer.suspicion import Suspicion
-from trainer.thresholds import Operation
-from trainer.tiles import GOOD
+from trainer.thresholds import Operation, Suspects
 
 TYPICAL = "typical_cases.png"
 ALLOWED = (0.0, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
@@ -37,9 +36,15 @@ class Evaluation:
     def __init__(self, params: Params, split: str, segmenter: TorchSegmenter) -> None:
         self._params, self._split, self._segmenter = params, split, segmenter
         self._recipe = load_recipe(params.evaluate.recipe)
-        operation = Operation(self._suspects(), params.classes)
-        self.thresholds: Thresholds = operation.thresholds(params.evaluate.overkill)
-        self._chosen = {allowed: operation.thresholds(allowed) for allowed in ALLOWED}
+        validation = self.seen("validation")
+        operation = Operation(self._suspects(validation))
+
+        def thresholds(overkill: float) -> Thresholds:
+            return dict.fromkeys(params.classes, operation.threshold(overkill))
+
+        self.thresholds = thresholds(params.evaluate.overkill)
+        self.pixel_level = best_level(validation, params.input)
+        self._chosen = {allowed: thresholds(allowed) for allowed in ALLOWED}
 
     def seen(self, side: str) -> list[Seen]:
         """All photos of one side, those with empty masks too: at part level their label counts."""
@@ -53,18 +58,13 @@ class Evaluation:
 
     def parts(self, tiles: list[Seen]) -> list[Part]:
         evaluate, spec = self._params.evaluate, self._params.input
-        judge = PartJudge(self._recipe, evaluate.mm_per_px, spec, self.thresholds, self._chosen)
+        judge = PartJudge(self._recipe, evaluate.mm_per_px, spec, self.thresholds, self._chosen, self.pixel_level)
         return [judge.part(tile) for tile in tiles]
 
-    def _suspects(self) -> Suspects:
-        """Validation tiles; each kind of procedural ones is a kind of its own, so that it hides no real one."""
-        evaluate = self._params.evaluate
-        suspicion = Suspicion(self._recipe, self._params.classes, evaluate.mm_per_px)
-        real, rendered = self.seen("validation"), self.rendered(evaluate.seed + 1, evaluate.procedural_tiles // 3)
-        labels = [tile.sample.label for tile in real]
-        labels += [GOOD if tile.sample.label == GOOD else f"procedural {tile.sample.label}" for tile in rendered]
-        levels = [list(suspicion.levels(tile.segmentation).values()) for tile in (*real, *rendered)]
-        return Suspects(np.array(labels), np.array([tile.group for tile in (*real, *rendered)]), np.array(levels))
+    def _suspects(self, tiles: list[Seen]) -> Suspects:
+        suspicion = Suspicion(self._recipe, self._params.classes, self._params.evaluate.mm_per_px)
+        levels = [max(suspicion.levels(tile.segmentation).values()) for tile in tiles]
+        return Suspects(np.array([tile.sample.label for tile in tiles]), np.array(levels))
 
 
 def main() -> None:
@@ -77,10 +77,11 @@ def main() -> None:
     found = {"test": summary(parts, params.classes)}
     if rendered:
         found["procedural"] = summary(rendered, params.classes)
-    metrics = {"thresholds": evaluation.thresholds, **{name: headline(scores) for name, scores in found.items()}}
-    write_result(run.reports, metrics, found, parts, found["test"]["curve"])
+    limits = {"thresholds": evaluation.thresholds, "pixel_level": evaluation.pixel_level}
+    metrics = limits | {name: headline(scores) for name, scores in found.items()}
+    write_result(run.reports, metrics, limits | found, parts, found["test"]["curve"])
     for name, sheet in ((WORST, worst_cases), (TYPICAL, typical_cases)):
-        cv2.imwrite(str(run.reports / name), sheet(tiles, parts, params.input))
+        cv2.imwrite(str(run.reports / name), sheet(tiles, parts, params.input, evaluation.pixel_level))
     print(json.dumps(metrics, indent=2))
 
 

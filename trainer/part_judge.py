@@ -21,12 +21,21 @@ Thresholds = dict[str, float]
 
 
 class PartJudge:
-    """Judges by the recipe, at the thresholds of the model and at those chosen for each allowed overkill."""
+    """Judges by the recipe, at the thresholds of the model and at those chosen for each allowed overkill.
+
+    `pixel_level`: the score, of 255, from which a pixel is predicted defect.
+    """
 
     def __init__(
-        self, recipe: Recipe, mm_per_px: float, spec: InputSpec, shipped: Thresholds, chosen: dict[float, Thresholds]
+        self,
+        recipe: Recipe,
+        mm_per_px: float,
+        spec: InputSpec,
+        shipped: Thresholds,
+        chosen: dict[float, Thresholds],
+        pixel_level: int,
     ) -> None:
-        self._spec, self._classes = spec, tuple(shipped)
+        self._spec, self._classes, self._pixel_level = spec, tuple(shipped), pixel_level
         self._judge = judge_with(recipe, shipped, mm_per_px)
         self._at = {allowed: judge_with(recipe, limits, mm_per_px) for allowed, limits in chosen.items()}
         self._suspicion = Suspicion(recipe, self._classes, mm_per_px)
@@ -35,7 +44,7 @@ class PartJudge:
         """Without an answer of the network nothing is rejected at any threshold, and no pixel is predicted."""
         answer, truth = seen.segmentation, letterbox_mask(seen.sample.mask, self._spec)
         judgement = None if answer is None else self._judge.judge(answer)
-        predicted = np.zeros_like(truth) if answer is None else predicted_mask(answer)
+        predicted = np.zeros_like(truth) if answer is None else predicted_mask(answer, self._pixel_level)
         label = seen.sample.label
         return Part(
             image=seen.sample.name,
@@ -45,7 +54,7 @@ class PartJudge:
             verdict=Verdict.NO_DECISION if judgement is None else judgement.verdict,
             called=Verdict.NO_DECISION.value if judgement is None else _called(judgement),
             pixels=pixel_counts(predicted, truth, 0 if label == GOOD else self._classes.index(label) + 1),
-            centre=centre_counts(seen.sample.mask, answer),
+            centre=centre_counts(seen.sample.mask, answer, self._pixel_level),
             suspicion={name: level / SCORES for name, level in self._suspicion.levels(answer).items()},
             rejected_at={at: answer is not None and _rejects(judge, answer) for at, judge in self._at.items()},
         )

@@ -9,9 +9,6 @@ import numpy as np
 from agent.inspection import Image
 from agent.judge import Segmentation
 
-LEVEL = 128
-"""A pixel is predicted defect at a score of one half: background and the other classes are then less likely."""
-
 
 @dataclass(frozen=True)
 class PixelCounts:
@@ -32,9 +29,9 @@ class PixelCounts:
         return dice(self.overlap, self.predicted, self.truth)
 
 
-def predicted_mask(segmentation: Segmentation) -> Image:
-    """Class indices in model pixels, 0 where no defect class reaches one half."""
-    return np.where(segmentation.score_map >= LEVEL, segmentation.class_map, 0).astype(np.uint8)
+def predicted_mask(segmentation: Segmentation, level: int) -> Image:
+    """Class indices in model pixels, 0 where the score does not reach `level`, of 255 (trainer.pixel_level)."""
+    return np.where(segmentation.score_map >= level, segmentation.class_map, 0).astype(np.uint8)
 
 
 def pixel_counts(predicted: Image, truth: Image, own: int) -> PixelCounts:

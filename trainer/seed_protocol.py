@@ -12,19 +12,22 @@ import numpy as np
 
 from agent.inspection import Image
 from agent.judge import Segmentation
-from trainer.pixel_counts import LEVEL, PixelCounts, pixel_counts
+from trainer.pixel_counts import PixelCounts, pixel_counts
 
 SIDE_PX = 224
 
 
-def centre_counts(mask: Image, answer: Segmentation | None) -> PixelCounts:
-    """`mask`: class indices in the photo's own pixels, uint8 H×W; None for the answer: no defect is predicted."""
+def centre_counts(mask: Image, answer: Segmentation | None, level: int) -> PixelCounts:
+    """`mask`: class indices in the photo's own pixels, uint8 H×W; None for the answer: no defect is predicted.
+
+    `level`: the score, of 255, from which a pixel is predicted defect.
+    """
     truth = _centre((mask > 0).astype(np.uint8), cv2.INTER_NEAREST)
     if answer is None:
         return pixel_counts(np.zeros_like(truth), truth, own=1)
     height_px, width_px = mask.shape
     scores = cv2.resize(answer.score_map[answer.box.inside], (width_px, height_px), interpolation=cv2.INTER_LINEAR)
-    found = _centre(np.asarray(scores, np.uint8), cv2.INTER_LINEAR) >= LEVEL
+    found = _centre(np.asarray(scores, np.uint8), cv2.INTER_LINEAR) >= level
     return pixel_counts(found.astype(np.uint8), truth, own=1)
 
 

