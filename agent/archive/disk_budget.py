@@ -103,7 +103,10 @@ class Ageing:
 
 @dataclass
 class FreeSpace:
-    """What the file system says is free, and what it will say once it has noticed what was deleted."""
+    """What the file system says is free, and what it will say once it has noticed what was deleted.
+
+    It has its say again SPACE_SHOWS_S after that began, whatever is deleted meanwhile: another may be filling the disk.
+    """
 
     _expected_bytes: float = 0.0
     _until_s: float = 0.0
@@ -112,9 +115,11 @@ class FreeSpace:
         """As far as is known."""
         return max(said_bytes, self._expected_bytes) if now_s < self._until_s else said_bytes
 
-    def deleted(self, nbytes: int, believed_bytes: float, now_s: float) -> float:
-        """So many bytes were deleted; what is free now, as far as is known."""
-        self._expected_bytes, self._until_s = believed_bytes + nbytes, now_s + SPACE_SHOWS_S
+    def deleted(self, nbytes: int, believed_bytes: float, shown_bytes: float, now_s: float) -> float:
+        """So many bytes were deleted, and `shown_bytes` of it the file system shows already; what is free now, as far as known."""
+        self._expected_bytes = believed_bytes + nbytes
+        if shown_bytes < nbytes / 2 and now_s >= self._until_s:
+            self._until_s = now_s + SPACE_SHOWS_S
         return self._expected_bytes
 
     def written(self, nbytes: int) -> None:

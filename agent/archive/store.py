@@ -89,7 +89,8 @@ class Store:
             shelf = self._budget.next_to_go()
             if shelf is None or self._budget.in_vain(need_bytes, free_bytes):
                 break
-            free_bytes = self._free.deleted(self._delete_oldest(*shelf), free_bytes, _now_s())
+            said_bytes, nbytes = self._free_bytes(), self._delete_oldest(*shelf)
+            free_bytes = self._free.deleted(nbytes, free_bytes, self._free_bytes() - said_bytes, _now_s())
         if not self._budget.fits(need_bytes, free_bytes):
             raise OSError(errno.ENOSPC, "no room within archive.max_gb and archive.min_free_gb")
 

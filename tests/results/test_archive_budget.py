@@ -18,6 +18,7 @@ from agent.archive.store import Store
 from agent.config import load_config
 from agent.results_config import ArchiveConfig
 from tests.conftest import ROOT
+from tests.faults.small_disk import SmallDisk
 
 BLOCK = 4096
 TRIPLE = 3 * BLOCK
@@ -114,11 +115,32 @@ def test_an_image_larger_than_the_whole_budget_drives_nothing_out(tmp_path: Path
 def test_freed_space_that_does_not_show_yet_is_not_freed_twice() -> None:
     free = FreeSpace()
     assert free.believed(50, now_s=0) == 50
-    assert free.deleted(20, 50, now_s=0) == 70
+    assert free.deleted(20, 50, shown_bytes=0, now_s=0) == 70
     free.written(5)
     assert free.believed(50, now_s=1) == 65
     assert free.believed(80, now_s=1) == 80
-    assert free.believed(50, now_s=SPACE_SHOWS_S + 1) == 50
+    assert free.deleted(10, 65, shown_bytes=0, now_s=SPACE_SHOWS_S - 1) == 75
+    assert free.believed(50, now_s=SPACE_SHOWS_S + 1) == 50, "however often something goes: another may fill the disk"
+
+
+def test_freed_space_that_shows_at_once_is_what_the_file_system_says() -> None:
+    free = FreeSpace()
+    assert free.deleted(20, 50, shown_bytes=19, now_s=0) == 70
+    assert free.believed(50, now_s=1) == 50
+
+
+def test_a_neighbour_that_fills_the_disk_is_noticed_while_images_come_and_go(tmp_path: Path) -> None:
+    """An archive at its limit, which deletes one for each new one: the usual case."""
+    with SmallDisk(tmp_path / "disk", 3) as disk:
+        full = store(disk.path / "images", min_free_gb=0.002)
+        for n in range(200):
+            full.add(image(n))
+        assert 0 < len(kept(disk.path / "images")) < 150, "it has come to its limit"
+        disk.fill()
+        with pytest.raises(OSError, match=r"no room within archive\.max_gb and archive\.min_free_gb"):
+            full.add(image(200))
+        disk.free()
+        full.add(image(201))
 
 
 # --- what is ours ----------------------------------------------------------------------------------------------------
