@@ -116,7 +116,7 @@ class FreeSpace:
         return max(said_bytes, self._expected_bytes) if now_s < self._until_s else said_bytes
 
     def deleted(self, nbytes: int, believed_bytes: float, shown_bytes: float, now_s: float) -> float:
-        """So many bytes were deleted, and `shown_bytes` of it the file system shows already; what is free now, as far as known."""
+        """What is free now, as far as is known: `shown_bytes` of what was deleted the file system shows already."""
         self._expected_bytes = believed_bytes + nbytes
         if shown_bytes < nbytes / 2 and now_s >= self._until_s:
             self._until_s = now_s + SPACE_SHOWS_S
