@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
+from agent import local_line
 from tests.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 FIRST = ("tests/export", "tests/cameras", "tests/faults", "tests/plc")
 """The longest tests lie there, the longest of all first: begun last, one of them would run on beside idle processes."""
+WORKERS = 8
 ONE_AT_A_TIME = "pytestmark = pytest.mark.gige"
+
+
+def pytest_configure() -> None:
+    """Workers share no port: one that `free_port` has given may be free for another second until its owner binds it."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw7").removeprefix("gw"))
+    local_line.PORTS = local_line.PORTS[worker % WORKERS :: WORKERS]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

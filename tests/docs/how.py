@@ -87,6 +87,8 @@ ELSEWHERE = {
         "tests/model/test_bad_models.py",
         "the new model is on trial for 50 parts",
     ),
+    "dvc repro": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc metrics diff HEAD~1 --no-path": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
     "dvc exp run -S preset=gpu": ("tests/trainer/test_params.py", TRAINS),
     "dvc exp run -S train.devices=2 -S train.strategy=ddp": ("tests/trainer/test_training.py", TRAINS),
     "dvc exp run -n faster -S train.lr=0.004": ("tests/export/test_pipeline.py", TRAINS),

@@ -49,11 +49,11 @@ def running(world: World, *lines: str) -> Iterator[None]:
 
 @contextmanager
 def station(world: World) -> Iterator[None]:
-    """The shipped station's file with a second recipe, on a line that has run for some parts."""
+    """The shipped station's file with a second recipe, on a line that has run for some parts, whose images are kept."""
     recipe = "sed 's/^name = .*/name = \"second\"/; s/^job = .*/job = 2/' config/recipes/magnetic_tile.toml"
-    world.run(
-        f"{recipe} >config/recipes/second.toml; sed -i '1i other_recipes = [\"recipes/second.toml\"]' config/line.toml"
-    )
+    changes = r"1i other_recipes = [\"recipes/second.toml\"]", r"s/^# \(uncertain_margin\) = [0-9.]*/\1 = 1/"
+    edits = " ".join(f"-e '{change}'" for change in changes)
+    world.run(f"{recipe} >config/recipes/second.toml; sed -i {edits} config/line.toml")
     with running(world, STATION):
         world.until("linegate watch --since 0", "part 12")
         yield
