@@ -26,7 +26,8 @@ BOOT = Path(__file__).with_name("boot.sh")
 SYSTEMD, LIBRARY = Path("/lib/systemd/systemd"), Path("/lib/systemd/system")
 UNIT = ROOT / "systemd" / "linegate@.service"
 TOOLS = ("unshare", "nsenter", "setpriv", "pivot_root", "systemctl", "journalctl")
-BOOT_LIMIT_S = 20
+BOOT_LIMIT_S = 60
+"""A loaded computer takes long over it."""
 LAUNCHER = """#!/bin/sh
 export LD_LIBRARY_PATH=/opt/linegate/python/lib PYTHONPATH=/opt/linegate/source:/opt/linegate/site
 exec /opt/linegate/python/bin/{python} "$@"
@@ -73,7 +74,8 @@ class Machine:
             )
         try:
             self._wait(lambda: self._find_first(), "systemd runs")
-            self._wait(lambda: self.run("systemctl", "is-active", "multi-user.target").returncode == 0, "it is up")
+            up = "systemctl", "is-active", "multi-user.target"
+            self._wait(lambda: self.run(*up).returncode == 0, "it is up", "systemctl", "list-units", "--all")
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -147,13 +149,14 @@ class Machine:
             (folder / name).chmod(0o755)
         return folder
 
-    def _wait(self, met: Any, what: str) -> None:
+    def _wait(self, met: Any, what: str, *tells: str) -> None:
+        """`tells`: the command that says, on that computer, what it is at."""
         end_s = time.monotonic() + BOOT_LIMIT_S
         while not met():
             said = (self._folder / "boot.log").read_text()
             lost = self._process.poll() is not None or time.monotonic() > end_s
-            assert not lost, f"waited in vain until {what}: {said}"
-            time.sleep(0.02)
+            assert not lost, f"waited in vain until {what}: {said}{self.run(*tells).stdout if tells else ''}"
+            time.sleep(0.05)
 
     def _find_first(self) -> bool:
         """The process that is PID 1 there."""
