@@ -13,10 +13,11 @@ import jinja2
 from agent.errors import ConfigError
 from agent.model_contract import ModelContract
 from trainer.cost import gmac
+from trainer.folds.subject import subject
 from trainer.model import SegmentationModel
 from trainer.params import Params
 from trainer.run import SHIPPED_RUN
-from trainer.split_table import SIDES, read_split
+from trainer.split_table import FOLD, SIDES, read_split
 from trainer.tiles import GOOD
 
 TEMPLATE = "model_card.md.j2"
@@ -24,6 +25,8 @@ SUMMARY, FOLDS, SOURCE = "summary.json", Path("reports/folds/summary.json"), Pat
 FEW_GROUPS = 15
 """Below, an interval would only seem to say something."""
 PACKAGE = "package:"
+PUBLIC = "Magnetic-tile-defect-datasets"
+"""In the address of every copy of the public archive."""
 Scores = dict[str, Any]
 
 
@@ -32,10 +35,14 @@ def model_card(
 ) -> str:
     """Markdown. `verified`: the report of stage verify about this file. ConfigError: a report is missing.
 
-    The folds' results, and the leaky ones, are told when reports/folds/summary.json is there.
+    The folds' results, and the leaky ones, are told when reports/folds/summary.json is there and about this network on
+    these photos.
     """
     found = _read(SHIPPED_RUN.reports / SUMMARY)
     folds = _read(FOLDS) if FOLDS.exists() else {}
+    if folds.get("subject") != subject(params):
+        folds = {}
+    source = _read(SOURCE)
     leaky = next((scores for title, scores in folds.items() if title.startswith("leaky")), None)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -55,7 +62,9 @@ def model_card(
         weights=_weights(params.model.encoder_weights),
         gmac=gmac(model.network, model.spec),
         data=_data(),
-        source=_read(SOURCE)["url"],
+        source=source,
+        public=PUBLIC in source["url"],
+        procedural_share=params.sampling.procedural_share,
         overkill=params.evaluate.overkill,
         pixel_level=found["pixel_level"],
         mm_per_px=params.evaluate.mm_per_px,
@@ -68,6 +77,7 @@ def model_card(
         rate=_rate,
         table=_table,
         curve=_curve,
+        each=_each,
         confusion=_confusion,
     )
 
@@ -156,6 +166,19 @@ def _curve(found: Scores) -> str:
     for point in points:
         recalls = " | ".join(f"{share['photos']}/{share['of_photos']}" for share in point["recall"].values())
         lines.append(f"| {point['allowed']:.1%} | {point['overkill']['value']:.1%} | {recalls} |")
+    return "\n".join(lines)
+
+
+def _each(folds: Scores) -> str:
+    """A line a fold."""
+    lines = ["| fold | found, photos | good photos rejected | threshold |", "|---|---|---|---|"]
+    for name, found in folds.items():
+        if not name.startswith(FOLD):
+            continue
+        share, lost = found["part"]["recall"]["all"], found["part"].get("overkill")
+        rejected = f"{lost['photos']} of {lost['of_photos']}" if lost else "–"
+        threshold = next(iter(found["thresholds"].values()))
+        lines.append(f"| {name} | {share['photos']} of {share['of_photos']} | {rejected} | {threshold} |")
     return "\n".join(lines)
 
 

@@ -21,6 +21,7 @@ from trainer.params import ExportParams, Params, load_params
 from trainer.run import SHIPPED_RUN
 from trainer.split_table import read_split
 from trainer.tiles import RAW
+from trainer.writing import writing
 
 EXPORTED = Path("exported/model.onnx")
 PROCEDURAL_CANDIDATES = 60
@@ -49,7 +50,9 @@ def contract(
         classes=(BACKGROUND, *model.classes),
         input=model.spec,
         thresholds=thresholds,
-        metrics={f"{part}.{name}": value for part in ("test", "procedural") for name, value in metrics[part].items()},
+        metrics={
+            f"{part}.{name}": value for part in ("test", "procedural") for name, value in metrics.get(part, {}).items()
+        },
         git_commit=git_commit(),
         data_md5=md5,
         opset=params.opset,
@@ -63,13 +66,15 @@ def write_model(model: SegmentationModel, described: ModelContract, path: Path) 
     proto = to_onnx(model.network, model.spec, described.opset)
     proto.metadata_props.add(key=METADATA_KEY, value=described.model_dump_json())
     onnx.checker.check_model(proto)
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(stamped(proto.SerializeToString()))
+    with writing(path, "exporting the model"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(stamped(proto.SerializeToString()))
 
 
 def candidates(params: Params, segmenter: TorchSegmenter) -> list[Answered]:
     samples = load_samples(read_split(SHIPPED_RUN.split, "test"), params.classes)
-    samples += procedural_samples(params.evaluate.seed, PROCEDURAL_CANDIDATES, params.classes)
+    if params.evaluate.procedural_tiles:
+        samples += procedural_samples(params.evaluate.seed, PROCEDURAL_CANDIDATES, params.classes)
     return [(sample, segmenter.segment(sample.image)) for sample in samples]
 
 

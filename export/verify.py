@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 from agent.errors import ConfigError, exit_on_error
@@ -19,6 +18,7 @@ from trainer.model import load_model
 from trainer.params import Params, VerifyParams, load_params
 from trainer.run import SHIPPED_RUN
 from trainer.split_table import read_split
+from trainer.writing import writing
 
 SHIPPED, CARD = Path("models/magnetic_tile.onnx"), Path("models/MODEL_CARD.md")
 REPORT = Path("reports/verify.json")
@@ -61,6 +61,18 @@ def refuse(found: list[Difference], limits: VerifyParams) -> None:
         raise ConfigError(f"{EXPORTED}: more than {share} of pixels differ on {_names(apart)}: not shipped")
 
 
+def put(path: Path, content: bytes) -> None:
+    """Whole, or what was there stays. ConfigError when the disk does not take it."""
+    beside = path.with_name(path.name + ".new")
+    with writing(path, "writing what was verified"):
+        path.parent.mkdir(exist_ok=True)
+        try:
+            beside.write_bytes(content)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
 def _names(images: list[str]) -> str:
     more = f" and {len(images) - NAMED} more" if len(images) > NAMED else ""
     return ", ".join(images[:NAMED]) + more
@@ -71,14 +83,13 @@ def main() -> None:
     exported = Segmenter(EXPORTED)
     exported.self_test()
     found = differences(params, exported)
-    REPORT.write_text(json.dumps(report(found), indent=2) + "\n")
+    put(REPORT, (json.dumps(report(found), indent=2) + "\n").encode())
     print(REPORT.read_text(), end="")
     refuse(found, params.verify)
     model = load_model(SHIPPED_RUN.checkpoint)
     card = model_card(SHIPPED.name, exported.sha256, exported.contract, model, params, report(found))
-    SHIPPED.parent.mkdir(exist_ok=True)
-    shutil.copyfile(EXPORTED, SHIPPED)
-    CARD.write_text(card)
+    put(SHIPPED, EXPORTED.read_bytes())
+    put(CARD, card.encode())
     print(f"{SHIPPED} verified on {len(found)} photos; {CARD} tells about it")
 
 

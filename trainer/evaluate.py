@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import cv2
 import numpy as np
 
 from agent.errors import exit_on_error
@@ -17,7 +16,7 @@ from trainer.part_judge import PartJudge, Thresholds
 from trainer.parts_table import Part
 from trainer.pictures import typical_cases, worst_cases
 from trainer.pixel_level import best_level
-from trainer.result_files import WORST, write_result
+from trainer.result_files import WORST, write_picture, write_result
 from trainer.run import asked_run
 from trainer.seen import Seen, look
 from trainer.split_table import read_split
@@ -52,7 +51,10 @@ class Evaluation:
         return look(load_samples(rows, self._params.classes), [row.group for row in rows], self._segmenter)
 
     def rendered(self, seed: int, count: int) -> list[Seen]:
-        """Procedural tiles; each is a physical tile of its own, which none of the photos shows."""
+        """Procedural tiles; each is a physical tile of its own, which none of the photos shows. None for a product
+        that they do not show: `count` is 0."""
+        if count == 0:
+            return []
         samples = procedural_samples(seed, count, self._params.classes)
         return look(samples, [-1 - i for i in range(len(samples))], self._segmenter)
 
@@ -81,7 +83,7 @@ def main() -> None:
     metrics = limits | {name: headline(scores) for name, scores in found.items()}
     write_result(run.reports, metrics, limits | found, parts, found["test"]["curve"])
     for name, sheet in ((WORST, worst_cases), (TYPICAL, typical_cases)):
-        cv2.imwrite(str(run.reports / name), sheet(tiles, parts, params.input, evaluation.pixel_level))
+        write_picture(sheet(tiles, parts, params.input, evaluation.pixel_level), run.reports / name)
     print(json.dumps(metrics, indent=2))
 
 

@@ -15,11 +15,14 @@ from trainer.seen import Seen
 from trainer.suspicion import SCORES
 from trainer.tiles import GOOD
 
+ONE_HALF = 128
+
 
 def best_level(tiles: Sequence[Seen], spec: InputSpec) -> int:
     """Of 1..255, that of the highest Dice over the pixels of all tiles at once, defect against the rest.
 
-    Tiles with a defect but an empty mask are left out, as in the scores, and so are those without an answer.
+    Tiles with a defect but an empty mask are left out, as in the scores, and so are those without an answer. One half
+    where no defect's pixel has a score.
     """
     of_defect, of_all = np.zeros(SCORES + 1, np.int64), np.zeros(SCORES + 1, np.int64)
     for tile in tiles:
@@ -30,4 +33,6 @@ def best_level(tiles: Sequence[Seen], spec: InputSpec) -> int:
         of_defect += np.bincount(scores[truth], minlength=SCORES + 1)
         of_all += np.bincount(scores.ravel(), minlength=SCORES + 1)
     overlap, predicted = (np.cumsum(counts[::-1])[::-1] for counts in (of_defect, of_all))
-    return 1 + int(np.argmax((2 * overlap / (predicted + overlap[0]).clip(min=1))[1:]))
+    if not overlap[1]:
+        return ONE_HALF
+    return 1 + int(np.argmax((2 * overlap / (predicted + overlap[0]))[1:]))

@@ -1,7 +1,7 @@
 """Choose the threshold on validation tiles, for an allowed overkill that is to hold on tiles not seen yet.
 
 One threshold for all classes: the classes' scores come of one softmax and compare, and one number is fitted far better
-by the few defective tiles of a class than a number of its own for each (docs/decisions.md).
+by the few defective tiles there are than a number for each class (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -33,11 +33,8 @@ class Operation:
 
     def __init__(self, tiles: Suspects) -> None:
         rejected = tiles.levels >= LEVELS[:, None]
-        good = tiles.labels == GOOD
-        kinds = [tiles.labels == name for name in np.unique(tiles.labels[~good])]
-        self._overkill = _share(rejected, good)
-        self._recall = np.mean([_share(rejected, kind) for kind in kinds] or [np.zeros(len(LEVELS))], axis=0)
-        """Each class weighs the same, however many tiles there are of it."""
+        self._overkill = _share(rejected[:, tiles.labels == GOOD])
+        self._recall = _share(rejected[:, tiles.labels != GOOD])
 
     def threshold(self, overkill: float) -> float:
         """A score, 0..1; `overkill` is the share of good tiles that may be rejected.
@@ -58,6 +55,6 @@ def _middle(levels: NDArray[np.int64]) -> int:
     return round(SCORES / (1 + math.exp(-middle)) + 0.5)
 
 
-def _share(rejected: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Of the chosen tiles, at each level."""
-    return np.asarray(rejected[:, chosen].sum(axis=1) / max(chosen.sum(), 1))
+def _share(rejected: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of the tiles, at each level; 0 of none."""
+    return np.asarray(rejected.sum(axis=1) / max(rejected.shape[1], 1))

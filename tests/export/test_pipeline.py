@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from agent.segmenter import Segmenter
@@ -112,6 +114,39 @@ for command in (
     assert main(command.split()) == 0, command
 """
 """The commands with which docs/training.md looks at results, in one process: dvc takes a second to import."""
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+def test_another_product_goes_all_the_way(project: Path, tmp_path: Path) -> None:
+    """Classes that the rendered tiles do not know, and no scene of theirs anywhere."""
+    product = shutil.copytree(project, tmp_path / "product")
+    write_scratched_parts(product / "photos", 30)
+    recipe = product / "config/recipes/part.toml"
+    recipe.write_text('name = "part"\njob = 1\n[classes.scratch]\nmin_area_mm2 = 0.1\n')
+    changes = SMALL | {
+        **{"data.url": "photos", "classes": "[scratch]", "evaluate.recipe": "config/recipes/part.toml"},
+        **{"sampling.procedural_share": 0, "evaluate.procedural_tiles": 0},
+    }
+    done(["dvc", "exp", "run", *(part for key, value in changes.items() for part in ("-S", f"{key}={value}"))], product)
+    contract = Segmenter(product / "models/magnetic_tile.onnx").contract
+    assert contract.classes == ("background", "scratch")
+    assert not any(name.startswith("procedural") for name in contract.metrics)
+    assert "Huang" not in (product / "models/MODEL_CARD.md").read_text()
+
+
+def write_scratched_parts(folder: Path, count: int) -> None:
+    """As docs/training.md lays photos out: so many good ones, and as many with a scratch."""
+    rng = np.random.default_rng(4)
+    for kind in ("images/good", "images/scratch", "masks/scratch"):
+        (folder / kind).mkdir(parents=True)
+    for number in range(count):
+        grey = rng.integers(90, 160, (90, 80), np.uint8)
+        cv2.imwrite(str(folder / f"images/good/{number}.png"), grey)
+        mask = np.zeros_like(grey)
+        mask[20 + number : 23 + number, 10:60] = 255
+        cv2.imwrite(str(folder / f"masks/scratch/{number}.png"), mask)
+        cv2.imwrite(str(folder / f"images/scratch/{number}.png"), np.where(mask, 240, grey[::-1]).astype(np.uint8))
 
 
 @pytest.mark.faults

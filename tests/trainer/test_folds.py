@@ -21,6 +21,7 @@ from tests.trainer.hand_made_parts import part
 from tests.trainer.test_dvc_deps import ROOT, STAGES, shaping_code
 from trainer.data_split import assign_folds, assign_leaky
 from trainer.folds import pool
+from trainer.folds.subject import subject
 from trainer.params import TrainParams, load_params
 from trainer.parts_table import read_parts, write_parts
 from trainer.run import SHIPPED_RUN, Run
@@ -81,6 +82,8 @@ def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Row]:
             [part(row.label, row.group, its, image=str(row.path)) for row, its in zip(tested, rejected, strict=True)],
             reports / pool.PARTS,
         )
+        chosen = {"thresholds": {"crack": 0.5 + number / 100}, "pixel_level": 40 + number, "test": {}}
+        Run(name).metrics.write_text(json.dumps(chosen))
         cv2.imwrite(str(reports / pool.WORST), np.full((20 + number, 30 - number, 3), 40 * number, np.uint8))
     return rows
 
@@ -102,7 +105,10 @@ def test_pooled_is_every_photo_once_with_counts_of_photos_and_groups(
     metrics = json.loads((pool.FOLDS / "metrics.json").read_text())
     assert metrics["schedule"] == found["schedule"] == pool.schedule(PARAMS)
     assert metrics["pooled"]["overkill"] == 0.1
+    assert (found["fold1"]["thresholds"], found["fold1"]["pixel_level"]) == ({"crack": 0.51}, 41)
+    assert found["subject"] == subject(PARAMS)
     said = capsys.readouterr().out
+    assert [line.split()[:1] for line in said.splitlines()[-5:]] == [[name] for name in SPLITS[:-1]]
     assert f"90 photos of 30 parts, each tested once; short schedule: {PARAMS.folds.max_steps} steps a fold" in said
     assert any(line.split()[:7] == ["crack", "27", "of", "30", "9", "of", "10"] for line in said.splitlines())
     assert cv2.imread(str(pool.FOLDS / pool.WORST)).shape == (5 * 20 + 10 + 5 * 4, 30, 3)

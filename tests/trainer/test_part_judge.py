@@ -87,6 +87,7 @@ def test_pixels_count_from_the_score_on_that_fits_the_masks_best() -> None:
     unmasked = seen()
     unmasked.sample.mask[:] = 0
     assert best_level([seen(), seen("free"), *[unmasked] * 9, seen(answered=False)], SPEC) == 201
+    assert best_level([seen("free"), unmasked], SPEC) == 128, "nothing to choose by"
 
 
 def test_the_seed_project_scores_the_middle_at_its_size() -> None:

@@ -6,6 +6,7 @@ it, for comparison only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from rich.table import Table
 
 from agent.errors import ConfigError, exit_on_error
 from agent.inspection import Image
+from trainer.folds.subject import subject
 from trainer.params import Params, load_params
 from trainer.parts_table import Part, read_parts
-from trainer.result_files import PARTS, WORST, write_result
+from trainer.result_files import PARTS, WORST, write_picture, write_result
 from trainer.run import Run
 from trainer.split_table import FOLD, LEAKY, read_split
 from trainer.summary import headline, summary
@@ -43,6 +45,26 @@ def tested_parts(run: Run) -> list[Part]:
 def schedule(params: Params) -> str:
     """How the folds were trained, for whoever reads their results."""
     return f"short schedule: {params.folds.max_steps} steps a fold; the shipped model has {params.train.max_steps}"
+
+
+def limits(run: Run) -> dict[str, Any]:
+    """What `evaluate` chose on the validation side of this split."""
+    chosen = json.loads(run.metrics.read_text())
+    return {name: chosen[name] for name in ("thresholds", "pixel_level")}
+
+
+def of_each(found: Mapping[str, Any]) -> Table:
+    """A line a fold: a line computer has one network, not the average of several."""
+    table = Table("fold", "rejected, of those with a defect", "overkill", "threshold", box=None)
+    for name, fold in found.items():
+        recall, lost = fold["part"]["recall"]["all"], fold["part"].get("overkill")
+        table.add_row(
+            name,
+            f"{recall['photos']} of {recall['of_photos']}",
+            f"{lost['photos']} of {lost['of_photos']}" if lost else "",
+            f"{next(iter(fold['thresholds'].values())):.3f}",
+        )
+    return table
 
 
 def counts(found: Mapping[str, Any]) -> Table:
@@ -76,13 +98,14 @@ def main() -> None:
     leaky = summary(tested_parts(Run(LEAKY)), params.classes)
     found = summary(pooled, params.classes)
     sheet = one_under_another([run.reports / WORST for run in runs])
-    each = {split: summary(parts, params.classes) for split, parts in of_fold.items()}
+    each = {run.split: limits(run) | summary(of_fold[run.split], params.classes) for run in runs}
     metrics = {"schedule": schedule(params), "pooled": headline(found)}
-    told = {"schedule": schedule(params), "pooled": found, **each, LEAKY_TITLE: leaky}
+    told = {"schedule": schedule(params), "subject": subject(params), "pooled": found, **each, LEAKY_TITLE: leaky}
     write_result(FOLDS, metrics, told, pooled, found["curve"])
-    cv2.imwrite(str(FOLDS / WORST), sheet)
+    write_picture(sheet, FOLDS / WORST)
     print(f"{len(pooled)} photos of {found['groups']} parts, each tested once; {schedule(params)}")
     Console().print(counts(found))
+    Console().print(of_each(each))
 
 
 if __name__ == "__main__":
