@@ -59,7 +59,8 @@ class Preset(_Strict):
 
 class TrainParams(_Strict):
     seed: int
-    max_steps: int = Field(gt=0)
+    max_steps: int = Field(ge=3)
+    """The learning rate rises and falls: that takes three."""
     batch_size: int = Field(gt=0)
     workers: int = Field(ge=0)
     devices: int = Field(gt=0)
@@ -81,7 +82,7 @@ class TrainParams(_Strict):
 class FoldParams(_Strict):
     """Cross-validation trains as `train` says, but for fewer steps."""
 
-    max_steps: int = Field(gt=0)
+    max_steps: int = Field(ge=3)
 
 
 class SamplingParams(_Strict):

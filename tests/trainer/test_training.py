@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -49,14 +51,24 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def kill_after_a_new_state(folder: Path, params: Params, steps: int) -> None:
-    """SIGKILL as soon as the last state is of a step from `steps` on."""
+    """SIGKILL as soon as the last state is of a step from `steps` on; it does not run on while we look."""
     process = training(folder, params)
-    while saved_step(folder) < steps:
+    pid = int(process.pid or 0)
+    while not reached(folder, steps, pid):
         assert process.is_alive(), (folder / "said.txt").read_text()
-        time.sleep(0.005)
-    os.kill(int(process.pid or 0), signal.SIGKILL)
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
     process.join()
     assert not (folder / "checkpoints/model.ckpt").exists(), "it was done before it was killed"
+
+
+def reached(folder: Path, steps: int, pid: int) -> bool:
+    """If so, the process is left stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    if saved_step(folder) >= steps:
+        return True
+    os.kill(pid, signal.SIGCONT)
+    return False
 
 
 def saved_step(folder: Path) -> int:
@@ -177,6 +189,18 @@ def test_two_processes_share_the_work_and_validate_as_one(tmp_path: Path, monkey
     found = json.loads((tmp_path / "reports/train/metrics.json").read_text())
     assert {name: found[name] for name in whole} == pytest.approx(whole, abs=1e-5)
     assert {name: found[name] for name in half} != pytest.approx(half, abs=1e-5)
+
+
+def test_two_processes_that_start_the_command_anew(tmp_path: Path) -> None:
+    """`strategy: ddp`, as the documents have it, is another way of starting them."""
+    write_small_data(tmp_path)
+    params = small_params(devices=2, strategy="ddp", max_steps=4, batch_size=4)
+    (tmp_path / "params.yaml").write_text(params.model_dump_json())
+    command = [sys.executable, "-m", "trainer.train"]
+    where = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True, check=False)
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["step 4 of 4"], done.stderr
+    assert (tmp_path / "checkpoints/model.ckpt").exists()
 
 
 def validation_scores(model: SegmentationModel, rows: list[Row]) -> dict[str, float]:
