@@ -13,11 +13,12 @@ import jinja2
 from agent.errors import ConfigError
 from agent.model_contract import ModelContract
 from trainer.cost import gmac
+from trainer.folds.by_fold import COLUMNS, by_fold
 from trainer.folds.subject import subject
 from trainer.model import SegmentationModel
 from trainer.params import Params
 from trainer.run import SHIPPED_RUN
-from trainer.split_table import FOLD, SIDES, read_split
+from trainer.split_table import SIDES, read_split
 from trainer.tiles import GOOD
 
 TEMPLATE = "model_card.md.j2"
@@ -171,15 +172,8 @@ def _curve(found: Scores) -> str:
 
 def _each(folds: Scores) -> str:
     """A line a fold."""
-    lines = ["| fold | found, photos | good photos rejected | threshold |", "|---|---|---|---|"]
-    for name, found in folds.items():
-        if not name.startswith(FOLD):
-            continue
-        share, lost = found["part"]["recall"]["all"], found["part"].get("overkill")
-        rejected = f"{lost['photos']} of {lost['of_photos']}" if lost else "–"
-        threshold = next(iter(found["thresholds"].values()))
-        lines.append(f"| {name} | {share['photos']} of {share['of_photos']} | {rejected} | {threshold} |")
-    return "\n".join(lines)
+    lines = [" | ".join(COLUMNS), "|".join(["---"] * len(COLUMNS)), *map(" | ".join, by_fold(folds))]
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def _confusion(found: Scores) -> str:

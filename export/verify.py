@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.errors import ConfigError, exit_on_error
 from agent.judge import Calibration, Judge
+from agent.lasting_file import write_lasting
 from agent.recipe import load_recipe
 from agent.segmenter import Segmenter
 from export.comparison import Difference, compare
@@ -61,18 +62,6 @@ def refuse(found: list[Difference], limits: VerifyParams) -> None:
         raise ConfigError(f"{EXPORTED}: more than {share} of pixels differ on {_names(apart)}: not shipped")
 
 
-def put(path: Path, content: bytes) -> None:
-    """Whole, or what was there stays. ConfigError when the disk does not take it."""
-    beside = path.with_name(path.name + ".new")
-    with writing(path, "writing what was verified"):
-        path.parent.mkdir(exist_ok=True)
-        try:
-            beside.write_bytes(content)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-
-
 def _names(images: list[str]) -> str:
     more = f" and {len(images) - NAMED} more" if len(images) > NAMED else ""
     return ", ".join(images[:NAMED]) + more
@@ -83,13 +72,16 @@ def main() -> None:
     exported = Segmenter(EXPORTED)
     exported.self_test()
     found = differences(params, exported)
-    put(REPORT, (json.dumps(report(found), indent=2) + "\n").encode())
+    with writing(REPORT, "writing what was found"):
+        write_lasting(REPORT, json.dumps(report(found), indent=2) + "\n")
     print(REPORT.read_text(), end="")
     refuse(found, params.verify)
     model = load_model(SHIPPED_RUN.checkpoint)
     card = model_card(SHIPPED.name, exported.sha256, exported.contract, model, params, report(found))
-    put(SHIPPED, EXPORTED.read_bytes())
-    put(CARD, card.encode())
+    with writing(SHIPPED.parent, "writing what was verified"):
+        SHIPPED.parent.mkdir(exist_ok=True)
+        write_lasting(SHIPPED, EXPORTED.read_bytes())
+        write_lasting(CARD, card)
     print(f"{SHIPPED} verified on {len(found)} photos; {CARD} tells about it")
 
 

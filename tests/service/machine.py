@@ -26,8 +26,7 @@ BOOT = Path(__file__).with_name("boot.sh")
 SYSTEMD, LIBRARY = Path("/lib/systemd/systemd"), Path("/lib/systemd/system")
 UNIT = ROOT / "systemd" / "linegate@.service"
 TOOLS = ("unshare", "nsenter", "setpriv", "pivot_root", "systemctl", "journalctl")
-BOOT_LIMIT_S = 60
-"""A loaded computer takes long over it."""
+BOOT_LIMIT_S = 20
 LAUNCHER = """#!/bin/sh
 export LD_LIBRARY_PATH=/opt/linegate/python/lib PYTHONPATH=/opt/linegate/source:/opt/linegate/site
 exec /opt/linegate/python/bin/{python} "$@"
@@ -156,7 +155,7 @@ class Machine:
             said = (self._folder / "boot.log").read_text()
             lost = self._process.poll() is not None or time.monotonic() > end_s
             assert not lost, f"waited in vain until {what}: {said}{self.run(*tells).stdout if tells else ''}"
-            time.sleep(0.05)
+            time.sleep(0.02)
 
     def _find_first(self) -> bool:
         """The process that is PID 1 there."""

@@ -23,6 +23,7 @@ OURS = ("agent", "trainer", "export")
 SHAPES_NOTHING = {
     "agent/config.py": "a station's file: the pipeline has none",
     "agent/errors.py": "words",
+    "agent/lasting_file.py": "how a file is written, whatever it says",
     "agent/inspection.py": "names of what goes from hand to hand",
     "agent/tiling.py": "for frames larger than the model's input: verify shrinks them",
     "agent/toml.py": "how a recipe is read; what it says is a dependency",

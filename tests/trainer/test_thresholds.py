@@ -117,6 +117,7 @@ def test_more_allowed_overkill_is_never_stricter() -> None:
     operation = Operation(suspects(free=range(0, 240, 6), crack=range(0, 240, 12), fray=[250] * 9))
     chosen = [operation.threshold(allowed) for allowed in (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)]
     assert chosen == sorted(chosen, reverse=True)
+    assert chosen[4] < chosen[0]
 
 
 @pytest.mark.parametrize("tiles", [{"free": [9]}, {"crack": [200]}, {"free": [255] * 3}])

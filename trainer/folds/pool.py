@@ -18,6 +18,7 @@ from rich.table import Table
 
 from agent.errors import ConfigError, exit_on_error
 from agent.inspection import Image
+from trainer.folds.by_fold import COLUMNS, by_fold
 from trainer.folds.subject import subject
 from trainer.params import Params, load_params
 from trainer.parts_table import Part, read_parts
@@ -51,20 +52,6 @@ def limits(run: Run) -> dict[str, Any]:
     """What `evaluate` chose on the validation side of this split."""
     chosen = json.loads(run.metrics.read_text())
     return {name: chosen[name] for name in ("thresholds", "pixel_level")}
-
-
-def of_each(found: Mapping[str, Any]) -> Table:
-    """A line a fold: a line computer has one network, not the average of several."""
-    table = Table("fold", "rejected, of those with a defect", "overkill", "threshold", box=None)
-    for name, fold in found.items():
-        recall, lost = fold["part"]["recall"]["all"], fold["part"].get("overkill")
-        table.add_row(
-            name,
-            f"{recall['photos']} of {recall['of_photos']}",
-            f"{lost['photos']} of {lost['of_photos']}" if lost else "",
-            f"{next(iter(fold['thresholds'].values())):.3f}",
-        )
-    return table
 
 
 def counts(found: Mapping[str, Any]) -> Table:
@@ -105,7 +92,10 @@ def main() -> None:
     write_picture(sheet, FOLDS / WORST)
     print(f"{len(pooled)} photos of {found['groups']} parts, each tested once; {schedule(params)}")
     Console().print(counts(found))
-    Console().print(of_each(each))
+    lines = Table(*COLUMNS, box=None)
+    for row in by_fold(told):
+        lines.add_row(*row)
+    Console().print(lines)
 
 
 if __name__ == "__main__":
