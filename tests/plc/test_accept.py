@@ -29,6 +29,8 @@ from agent.config import load_config
 from agent.errors import Fault, UsageError
 from agent.local_line import free_port, to_toml
 from agent.plc.commissioning.accept import AcceptOptions, accept, run_step, steps
+from agent.plc.commissioning.accept_forged_part import ForgedPart
+from agent.plc.commissioning.accept_forgery import FORGERIES
 from agent.plc.commissioning.accept_operator import Operator, parse_counts
 from agent.plc.commissioning.accept_record import LinkDied, Record
 from agent.plc.commissioning.accept_report import Protocol, ReportFiles
@@ -106,7 +108,7 @@ class Run:
         return dict(json.loads(self.report.with_suffix(".json").read_text()))
 
 
-def station_file(folder: Path, port: int, role: str = "client") -> Path:
+def station_file(folder: Path, port: int, role: str = "client", guard_ms: int = 40) -> Path:
     """The shipped simulation.toml with another PLC and two recipes."""
     folder.mkdir(parents=True)
     recipe = (ROOT / "config" / "recipes" / "magnetic_tile.toml").read_text()
@@ -118,7 +120,7 @@ def station_file(folder: Path, port: int, role: str = "client") -> Path:
     settings |= {"recipe": "own.toml", "other_recipes": ["other.toml"]}
     settings["station"]["state_dir"] = "state"
     settings["trigger"]["min_pitch_ms"] = 100
-    settings["plc"] |= {"role": role, "port": port, "scan_ms": 20, "guard_ms": 40}
+    settings["plc"] |= {"role": role, "port": port, "scan_ms": 20, "guard_ms": guard_ms}
     path = folder / "station.toml"
     path.write_text(to_toml(settings))
     return path
@@ -254,6 +256,22 @@ def test_a_wrong_plc_program_is_found_out_and_the_mistake_named(examined: Examin
     assert {mistake: run.result() for mistake, run in examined.items()} == MISTAKES_IN_STEPS
     for mistake in examined:
         check_nothing_is_left(plcs.port[mistake])
+
+
+def test_a_forgery_after_an_honest_word_proves_nothing(tmp_path: Path) -> None:
+    """A slow computer lets the deadline's own "no decision" out first: a PLC that took it looks for no other word."""
+    bare = next(forgery for forgery in FORGERIES if forgery.name == "PASS word not XORed with seq")
+    with plc_process("bare words") as plcs:
+        config = station_file(tmp_path / "run", plcs.port["bare words"], guard_ms=150)
+        with Rig(load_config(config)) as rig:
+            assert rig.be_ready()
+            part, _ = rig.next_part()
+            assert rig.record.wait(lambda: rig.record.newest.get("RES_ACK_SEQ") == part.seq, 1.0)
+            forged = ForgedPart(rig, part, bare.spoil)
+            with forged.sending():
+                assert rig.wait_outcomes([part])
+            assert not part.passed
+            assert not forged.proves
 
 
 def examine(config: Path, keys: str = "abcdefg") -> dict[str, set[str]]:

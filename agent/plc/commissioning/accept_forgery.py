@@ -23,10 +23,12 @@ def put_result(words: list[int], place: int, seq: int, word: int, part_id: int) 
         AGENT_BLOCK.put(words, head, place)
 
 
-def erase(words: list[int], seq: int) -> None:
-    """Say nothing of this part."""
-    if AGENT_BLOCK.slot(words, "RESULT", seq)["seq"] == seq:
+def erase(words: list[int], seq: int) -> bool:
+    """Say nothing of this part; was there something said of it?"""
+    spoken = bool(AGENT_BLOCK.slot(words, "RESULT", seq)["seq"] == seq)
+    if spoken:
         AGENT_BLOCK.put_slot(words, "RESULT", seq, dict.fromkeys(("seq", "verdict", "part_lo", "reason"), 0))
+    return spoken
 
 
 def blank(words: list[int]) -> None:

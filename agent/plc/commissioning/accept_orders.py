@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from agent.inspection import Verdict
+from agent.plc.commissioning.accept_forged_part import TRIES, ForgedPart
 from agent.plc.commissioning.accept_forgery import true_pass
-from agent.plc.commissioning.accept_mistakes import ALWAYS_ENABLED, JOB_RACE, NO_STOP, ORDER_NOT_OBEYED
+from agent.plc.commissioning.accept_mistakes import ALWAYS_ENABLED, JOB_RACE, NO_STOP, NOT_TAKEN, ORDER_NOT_OBEYED
 from agent.plc.commissioning.accept_result import Asks, Result
 from agent.plc.commissioning.accept_rig import RECOVER_S, Rig
 from agent.plc.register_map import AGENT_BLOCK, Alarm, Ctrl
@@ -52,11 +53,15 @@ def check_reject_all(rig: Rig, ask: Asks, result: Result) -> None:
     """REJECT_ALL: not even a true PASS lets a part through."""
     record = rig.record
     ask("order REJECT_ALL", lambda: record.ordered(Ctrl.REJECT_ALL))
-    part, trigger = rig.next_part()
-    rig.silent.add(trigger.key)
-    with rig.forging(lambda words: true_pass(words, part.seq, part.part_id)):
-        rig.wait_outcomes([part])
+    for _ in range(TRIES):
+        part, _ = rig.next_part()
+        forged = ForgedPart(rig, part, true_pass)
+        with forged.sending():
+            rig.wait_outcomes([part])
+        if forged.proves:
+            break
     result.add_part(part, "pass under REJECT_ALL")
+    result.check(forged.proves, f"PASS under REJECT_ALL: {TRIES} times not there in time", NOT_TAKEN)
     result.check(not part.passed, f"seq {part.seq} was PASSED under REJECT_ALL", ORDER_NOT_OBEYED)
     ask("take REJECT_ALL back", lambda: not record.ordered(Ctrl.REJECT_ALL))
     rig.check_a_part_passes(result)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from agent.inspection import Verdict
+from agent.plc.commissioning.accept_forged_part import TRIES, ForgedPart
 from agent.plc.commissioning.accept_forgery import erase, true_pass
 from agent.plc.commissioning.accept_mistakes import DEAF, EPOCH_NOT_RETENTIVE, NOT_BACK, OLD_HEAD, STALE_EPOCH
-from agent.plc.commissioning.accept_record import Part, Tamper
+from agent.plc.commissioning.accept_record import Part
 from agent.plc.commissioning.accept_result import Asks, Result
 from agent.plc.commissioning.accept_rig import PATIENCE_S, RECOVER_S, Rig
 from agent.plc.register_map import AGENT_BLOCK, MAX_SEQ, RING_SLOTS, seq_distance
@@ -15,7 +17,6 @@ from agent.plc.register_map import AGENT_BLOCK, MAX_SEQ, RING_SLOTS, seq_distanc
 LIMIT_S = 2.2
 """A PLC may take 2 s to notice that the heartbeat stands."""
 CUT_S = 2.5
-RESTART_TRIES = 3
 
 
 def check_heartbeat_loss(rig: Rig, ask: Asks, result: Result) -> None:
@@ -75,32 +76,30 @@ def check_link_loss(rig: Rig, ask: Asks, result: Result) -> None:
 
 def check_agent_restart(rig: Rig, ask: Asks, result: Result) -> None:
     """g. A part announced to the old agent must not pass by a word of the new one."""
-    for _ in range(RESTART_TRIES):
-        part, trigger = rig.next_part()
-        rig.silent.add(trigger.key)
+    for _ in range(TRIES):
+        part, _ = rig.next_part()
         old = rig.epoch
-        with rig.forging(_pass_from_epoch_after(old, part)):
+        forged = ForgedPart(rig, part, true_pass, _by_the_agent_after(old, part))
+        with forged.sending():
             rig.restart()
-            in_time = not part.outcomes
             rig.wait_outcomes([part])
             rig.look_on()
-        if in_time:
+        if forged.proves:
             break
     result.add_part(part, f"pass by agent epoch {rig.epoch}, announced to {old}")
     result.saw(f"AGENT_EPOCH {old} → {rig.epoch}")
-    if in_time:
+    if forged.proves:
         result.check(not part.passed, f"seq {part.seq}, announced to the old agent, was PASSED by the new", STALE_EPOCH)
     else:
         result.saw(f"each part was decided before the new agent could speak (DECIDE_MS {rig.decide_s * 1000:.0f})")
     _recover(rig, ask, result)
 
 
-def _pass_from_epoch_after(old: int, part: Part) -> Tamper:
-    def forge(words: list[int]) -> None:
-        if AGENT_BLOCK.get(words, "AGENT_EPOCH") != old and AGENT_BLOCK.get(words, "PLC_EPOCH_ECHO") == part.epoch:
-            true_pass(words, part.seq, part.part_id)
+def _by_the_agent_after(old: int, part: Part) -> Callable[[list[int]], bool]:
+    def applies(words: list[int]) -> bool:
+        return AGENT_BLOCK.get(words, "AGENT_EPOCH") != old and AGENT_BLOCK.get(words, "PLC_EPOCH_ECHO") == part.epoch
 
-    return forge
+    return applies
 
 
 def check_plc_restart(rig: Rig, ask: Asks, result: Result) -> None:

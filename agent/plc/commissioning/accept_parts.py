@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from agent.finding import Level
 from agent.inspection import Verdict
+from agent.plc.commissioning.accept_forged_part import TRIES, ForgedPart
 from agent.plc.commissioning.accept_forgery import FORGERIES, Forgery
 from agent.plc.commissioning.accept_mistakes import (
     ALWAYS_ENABLED,
@@ -25,7 +26,7 @@ from agent.plc.commissioning.accept_mistakes import (
     UNDECIDED,
     Mistake,
 )
-from agent.plc.commissioning.accept_record import Part, Record
+from agent.plc.commissioning.accept_record import Part
 from agent.plc.commissioning.accept_result import Asks, Counting, Result
 from agent.plc.commissioning.accept_rig import PATIENCE_S, Rig
 from agent.plc.commissioning.probe_checks import check_program
@@ -34,7 +35,7 @@ from agent.plc.register_map import AGENT_BLOCK, OutcomeCode, Status, VerdictCode
 from agent.spread import Spread
 
 LOOK_S = 1.5
-SILENT_PARTS, FORGERY_TRIES = 3, 3
+SILENT_PARTS = 3
 ACCIDENTALLY_RIGHT = {VerdictCode.PASS, VerdictCode.PASS ^ 0xFFFF}
 """For these seqs the words 0 and 16#FFFF are proper PASS words."""
 OUTCOME_OF = {
@@ -166,11 +167,13 @@ def check_silence(rig: Rig, ask: Asks, result: Result) -> None:
     """c. Nothing at all is said of some parts."""
     parts: list[Part] = []
     for _ in range(SILENT_PARTS):
-        part, trigger = rig.following_part() if parts else rig.next_part()
-        rig.silent.add(trigger.key)
+        part, _ = rig.following_part() if parts else rig.next_part()
+        rig.silence(part)
         parts.append(part)
     result.check(rig.wait_outcomes(parts), "a part without a verdict gets no outcome", UNDECIDED)
-    for part in parts:
+    silent = [part for part in parts if rig.was_silent(part)]
+    result.check(bool(silent), "no part was kept back before its deadline", NOT_TAKEN)
+    for part in silent:
         result.add_part(part, "nothing")
         result.check(not part.passed, f"seq {part.seq}: PASSED without a verdict", PASS_BY_DEFAULT)
         expected = part.passed or part.outcomes in ([], [OutcomeCode.NO_VERDICT])
@@ -189,45 +192,25 @@ def check_forgeries(rig: Rig, ask: Asks, result: Result) -> None:
 
 def _forge(rig: Rig, result: Result, forgery: Forgery) -> None:
     """A forged PASS proves something only if the PLC had it before its decision point; else another part is tried."""
-    for _ in range(FORGERY_TRIES):
-        part, decided, in_time = _forged_part(rig, forgery)
-        if in_time or part.passed:
+    for _ in range(TRIES):
+        forged, decided = _forged_part(rig, forgery)
+        part = forged.part
+        proved = forged.proves or (forgery.late and forged.alone)
+        if proved:
             break
     result.add_part(part, forgery.name)
-    result.check(in_time or part.passed, f"{forgery.name}: {FORGERY_TRIES} times not there in time", NOT_TAKEN)
+    result.check(proved, f"{forgery.name}: {TRIES} times not there in time", NOT_TAKEN)
     result.check(not part.passed, f"{forgery.name}: seq {part.seq} was PASSED", forgery.mistake)
     result.check(decided, f"{forgery.name}: seq {part.seq} got no outcome", UNDECIDED)
 
 
-def _forged_part(rig: Rig, forgery: Forgery) -> tuple[Part, bool, bool]:
-    """Of the next part, forged: has the PLC decided, and had it the forgery when it could still have believed it?"""
-    part, trigger = rig.next_part()
+def _forged_part(rig: Rig, forgery: Forgery) -> tuple[ForgedPart, bool]:
+    """The next part, forged; has the PLC decided?"""
+    part, _ = rig.next_part()
     while part.seq in ACCIDENTALLY_RIGHT:
-        part, trigger = rig.next_part()
-    rig.silent.add(trigger.key)
-    forged_beats: set[int] = set()
-
-    def forge(words: list[int]) -> None:
-        if not forgery.late or part.due(rig.record.newest):
-            if AGENT_BLOCK.get(words, "STATUS") & Status.READY:  # else no PLC may believe it, whatever it is
-                forged_beats.add(AGENT_BLOCK.get(words, "AGENT_HB"))
-            forgery.spoil(words, part.seq, part.part_id)
-
-    with rig.forging(forge):
+        part, _ = rig.next_part()
+    forged = ForgedPart(rig, part, forgery.spoil, lambda words: not forgery.late or part.due(rig.record.newest))
+    with forged.sending():
         decided = rig.wait_outcomes([part])
         rig.look_on()
-    return part, decided, forgery.late or _had_a_scan(rig.record, part, forged_beats)
-
-
-def _had_a_scan(record: Record, part: Part, beats: set[int]) -> bool:
-    """Was a scan, begun after two of these were confirmed, over before the part was due?
-
-    Two, for a PLC that had missed the agent for a while believes the second block at the earliest.
-    Of three values of the PLC's clock, read one after the other since then, the first scan may have begun before, and
-    the second as soon as the first was over, before as well; the third began after the first was read.
-    """
-    confirmed_ns = sorted(at_ns for beat, at_ns in list(record.beats.items()) if beat in beats)
-    if len(confirmed_ns) < 2:
-        return False
-    reads = (sample for sample in list(record.samples) if sample.sent_ns >= confirmed_ns[1] and not part.due(sample))
-    return len({sample.get("PLC_MS") for sample in reads}) > 2
+    return forged, decided

@@ -56,8 +56,8 @@ class Rig:
     def __init__(self, config: Config) -> None:
         self.plc = config.plc
         self.record = Record()
-        self.silent: set[tuple[int, int]] = set()
-        """Parts (epoch, seq) of which the PLC shall hear nothing."""
+        self._silent: dict[tuple[int, int], bool | None] = {}
+        """Parts (epoch, seq) of which the PLC shall hear nothing: has it never? None = no image has gone out since."""
         self.alarms = Alarm(0)
         """What may stop the line: nothing but in the step that is about it."""
         self.ready_ns = 0
@@ -128,9 +128,11 @@ class Rig:
     def _honest_tamper(self, words: list[int]) -> None:
         """What the whole run does to the image: silence where it is ordered, and no stop of the line by accident."""
         epoch = AGENT_BLOCK.get(words, "PLC_EPOCH_ECHO")
-        for part_epoch, seq in self.silent:
-            if part_epoch == epoch:
-                erase(words, seq)
+        for key in tuple(self._silent):  # a step may add one meanwhile
+            if key[0] == epoch:
+                spoken = erase(words, key[1])
+                if self._silent[key] is None:
+                    self._silent[key] = not spoken
         alarm = AGENT_BLOCK.get(words, "ALARM") & self.alarms
         AGENT_BLOCK.put(words, "ALARM", alarm)
         if not alarm:
@@ -176,6 +178,14 @@ class Rig:
         self.wait_outcomes([part])
         result.add_part(part, "pass")
         result.check(part.passed, f"seq {part.seq}: PASS said, outcome {part.outcomes}", NEVER_PASSES)
+
+    def silence(self, part: Part) -> None:
+        """From the next image on the PLC hears nothing of this part."""
+        self._silent[part.epoch, part.seq] = None
+
+    def was_silent(self, part: Part) -> bool:
+        """Silenced, and before the link by itself had said that there is no decision, as it does at the deadline?"""
+        return bool(self._silent[part.epoch, part.seq])
 
     def wait_outcomes(self, parts: list[Part]) -> bool:
         """Until the PLC has said of each part what it did with it."""
