@@ -127,7 +127,7 @@ class ObservedLine(LocalLine):
         return [message for message in messages if self._is_of_this_belt(message.trigger_seq)]
 
     def _is_of_this_belt(self, trigger_seq: int) -> bool:
-        """After `end_here` the belt may run on. Numbers in profile bits are not the parts': there it never ends so."""
+        """After `end_here` the belt may run on."""
         return self.options is self._belt or trigger_seq <= self.options.parts
 
     def agent_words(self) -> list[int]:

@@ -154,16 +154,18 @@ class Machine:
         while not met():
             said = (self._folder / "boot.log").read_text()
             lost = self._process.poll() is not None or time.monotonic() > end_s
-            assert not lost, f"waited in vain until {what}: {said}{self.run(*tells).stdout if tells else ''}"
+            told = self.run(*tells) if lost and tells else None
+            assert not lost, f"waited in vain until {what}: {said}{told.stdout + told.stderr if told else ''}"
             time.sleep(0.02)
 
     def _find_first(self) -> bool:
-        """The process that is PID 1 there."""
+        """The process that is PID 1 there: the uppermost, for what it forks has its name for a moment."""
         for process in self._below(self._process.pid):
             with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
                 if (Path("/proc") / str(process) / "comm").read_text() == "systemd\n":
                     self._first = process
-        return bool(self._first)
+                    return True
+        return False
 
     @property
     def _outside(self) -> dict[int, int]:
