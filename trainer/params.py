@@ -56,6 +56,12 @@ class Preset(_Strict):
     input: InputSpec
     model: ModelParams
 
+    @model_validator(mode="after")
+    def _grey(self) -> Self:
+        if self.input.channels != 1:
+            raise ValueError(f"input.channels {self.input.channels}: photos are read as grey, so it must be 1")
+        return self
+
 
 class TrainParams(_Strict):
     seed: int

@@ -24,7 +24,7 @@ class Part:
     """The physical tile; photos of one group are no independent trials."""
     label: str
     defect_px: int
-    """Of the mask, in pixels of the photo. 0 with a defect class: the mask is empty, so no pixel score is possible."""
+    """Of the mask, in pixels of the photo. 0 with a defect class: the mask is empty."""
     verdict: Verdict
     """At the thresholds that the model ships with."""
     called: str
@@ -48,7 +48,7 @@ class Part:
 
     @property
     def has_truth(self) -> bool:
-        """Can its pixels be scored?"""
+        """Can its pixels be scored? A mask that is empty, or so small that shrinking loses it, tells nothing."""
         return self.good or self.pixels.truth > 0
 
 

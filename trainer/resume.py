@@ -28,6 +28,7 @@ from trainer.params import Params
 from trainer.run import Run
 from trainer.split_table import read_split
 from trainer.weights import UNREADABLE
+from trainer.weights_file import told_weights
 
 IDENTITY = "identity"
 NEEDED = ("state_dict", "hyper_parameters", "pytorch-lightning_version", "global_step", "epoch", IDENTITY)
@@ -120,10 +121,14 @@ def training_identity(params: Params, split: str) -> dict[str, str]:
     """What makes two trainings the same one: with all of this alike, a state of one is a state of the other."""
     shaping = params.model_dump(mode="json", include={"classes", "train", "sampling", "augment"})
     network = params.presets[params.preset].model_dump(mode="json")
+    rows = [row for side in ("train", "validation") for row in read_split(split, side)]
+    files = sorted(path for row in rows for path in (row.path, row.tile.mask_path))  # whichever side they are on
     return {
         "parameters": digest(json.dumps([shaping, network], sort_keys=True).encode()),
-        "split": digest(*(repr(read_split(split, side)).encode() for side in ("train", "validation"))),
+        "split": digest(repr(rows).encode()),
+        "photos": digest(*(sha256_of(path) for path in files)),
         "packages": digest(frozen().encode()),
+        "encoder weights": told_weights(params.model.encoder_weights),
         "code": digest(*(path.read_bytes() for path in loaded_code())),
     }
 
@@ -133,6 +138,14 @@ def loaded_code() -> list[Path]:
     homes = {Path(str(sys.modules[name].__file__)).parent for name in CODE}
     paths = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
     return sorted(path for path in paths if path.parent in homes)
+
+
+def sha256_of(path: Path) -> bytes:
+    """Of a photo or a mask, which a good part may lack; a missing photo is told by who reads it."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def digest(*contents: bytes) -> str:

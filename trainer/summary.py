@@ -16,13 +16,13 @@ DIGITS = 4
 def summary(parts: Sequence[Part], classes: tuple[str, ...]) -> dict[str, Any]:
     """Everything that is reported about `parts`, which are not none; what they lack (a class, good ones) is left out.
 
-    `low` and `high` bound the 95 % interval, by bootstrap over groups. `empty_masks` counts the photos of a defect
-    class whose mask shows nothing: at part level their label counts, and they have no pixel score.
+    `low` and `high` bound the 95 % interval, by bootstrap over groups. `without_pixel_score` counts the photos of a
+    defect class whose mask shows nothing, at the size that the network sees: at part level their label counts.
     """
     found = {
         "photos": len(parts),
         "groups": len({part.group for part in parts}),
-        "empty_masks": dict(Counter(part.label for part in parts if not part.has_truth)),
+        "without_pixel_score": dict(Counter(part.label for part in parts if not part.has_truth)),
         "pixel": pixel_scores(parts, classes),
         "part": part_scores(parts, classes),
         "curve": curve(parts, classes),

@@ -1,15 +1,10 @@
-"""Weights that an encoder starts from: somebody else's training on ImageNet is worth hours of ours.
-
-`encoder_weights` in params.yaml says which: null (random), `imagenet` (what smp or timm fetch from their hub),
-a file, or `package:<package>/<file>`, a file that an installed Python package brings.
-"""
+"""Weights that an encoder starts from: somebody else's training on ImageNet is worth hours of ours."""
 
 from __future__ import annotations
 
 import logging
 import struct
 from collections.abc import Iterable
-from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 from pickle import UnpicklingError
@@ -22,9 +17,8 @@ from torch import Tensor, nn
 from agent.errors import ConfigError, first_line
 from trainer.network import Network, build_segmenter
 from trainer.params import ModelParams
+from trainer.weights_file import IMAGENET, find_file
 
-IMAGENET = "imagenet"
-PACKAGE = "package:"
 State = dict[str, Tensor]
 UNREADABLE = (
     OSError,
@@ -63,23 +57,6 @@ def fetch_imagenet(params: ModelParams, channels: int) -> State:
             "run once with network, or name a file or package:… instead"
         ) from error
     return state
-
-
-def find_file(source: str) -> Path:
-    """The file that `encoder_weights` means; ConfigError when it is not there."""
-    if not source.startswith(PACKAGE):
-        path = Path(source)
-        remedy = f"mend the path, or set {IMAGENET} or null"
-    else:
-        package, _, inside = source.removeprefix(PACKAGE).partition("/")
-        remedy = f"install the package {package.replace('_', '-')} (the extra 'trainer' brings those of the presets)"
-        try:
-            path = Path(str(files(package) / inside))
-        except (ModuleNotFoundError, ValueError) as error:
-            raise ConfigError(f"encoder_weights {source}: no package {package}: {remedy}") from error
-    if not path.is_file():
-        raise ConfigError(f"encoder_weights {source}: no such file: {remedy}")
-    return path
 
 
 def read_state(path: Path) -> State:

@@ -78,7 +78,7 @@ def test_the_card_tells_what_the_file_is_and_what_it_can_do(params: Params) -> N
         "15 % are tiles drawn by a program",
         "| crack | 3 of 4 | 3 of 4 | 75.0% |",
         "1 of 2 good photos, of 1 of 2 tiles",
-        "1 uneven photo has an empty mask",
+        "Without a pixel score: 1 uneven. The mask is empty,",
         "| crack | 3 | 1 |",
         "same verdict as the trained network on all 8 photos of validation and test",
     ):

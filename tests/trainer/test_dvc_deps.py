@@ -16,7 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
-from trainer.check_packages import PACKAGES
+from trainer.check_packages import PACKAGES, WEIGHTS
 
 STAGES: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 OURS = ("agent", "trainer", "export")
@@ -89,6 +89,6 @@ def test_what_is_passed_over_is_imported() -> None:
 
 def test_every_stage_runs_anew_with_other_packages() -> None:
     first, *others = STAGES.values()
-    assert first["outs"] == [str(PACKAGES)]
+    assert first["outs"] == [str(PACKAGES), str(WEIGHTS)]
     assert first["always_changed"]
     assert all(str(PACKAGES) in stage["deps"] for stage in others)

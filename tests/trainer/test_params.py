@@ -23,6 +23,7 @@ def test_the_shipped_file_loads() -> None:
         ("  lr:", "  lr: fast #", r"train\.lr: .*number"),
         ("  lr:", "  lr: -1 #", r"train\.lr: .*greater than 0"),
         ("train:", "train: [", "is not YAML"),
+        ("channels: 1", "channels: 3", r"presets\.cpu: .*channels 3: photos are read as grey"),
     ],
 )
 def test_a_wrong_key_is_named(tmp_path: Path, was: str, is_now: str, reason: str) -> None:

@@ -44,7 +44,7 @@ def test_an_empty_mask_has_no_pixel_score_but_its_label_counts() -> None:
     empty = part("fray", 1, True, defect_px=0, pixels=PixelCounts(predicted=50, own_predicted=50))
     whole = part("fray", 2, True, pixels=PixelCounts(4, 4, 4, 4, 4))
     found = summary([empty, whole, part("free", 3, False)], CLASSES)
-    assert found["empty_masks"] == {"fray": 1}
+    assert found["without_pixel_score"] == {"fray": 1}
     assert found["part"]["recall"]["fray"]["of_photos"] == 2
     assert found["pixel"]["per_class"]["fray"]["dice"] == found["pixel"]["micro"]["defect"]["dice"] == 1.0
 

@@ -28,6 +28,7 @@ from trainer.split_table import Row, read_split
 from trainer.train import make_trainer, train_once, validation_interval
 from trainer.training_data import BatchList, TrainingData, share
 from trainer.validation import ValidationScores
+from trainer.weights_file import told_weights
 
 UNFINISHED = Path("unfinished/last.ckpt")
 
@@ -123,10 +124,34 @@ def test_a_state_goes_on_only_in_the_training_that_it_is_of(half_done: Unfinishe
             None,
             "unfinished/last.ckpt is of a training with other parameters: training starts anew",
         )
+    for path in (next(Path("data/raw").rglob("*.jpg")), next(Path("data/raw").rglob("*.png"))):
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        assert "with other photos:" in half_done.resumable(training_identity(small_params(), "grouped"))[1]
+        path.write_bytes(content)
+    assert half_done.resumable(training_identity(small_params(), "grouped"))[0] == half_done.last
     split = Path("data/split.csv")
     split.write_text(split.read_text().replace("train", "validation", 1))
     assert "with other split:" in half_done.resumable(training_identity(small_params(), "grouped"))[1]
     assert "other packages, code:" in half_done.resumable({**same, "packages": "", "code": ""})[1]
+
+
+def test_weights_replaced_under_their_name_are_others(half_done: Unfinished) -> None:
+    """By the state of a killed training, and by the stage train, which depends on what check_packages says of them."""
+    weights, params = Path("weights.pth"), small_params()
+    network = params.model.model_copy(update={"encoder_weights": str(weights)})
+    params = params.model_copy(
+        update={"presets": {"small": params.presets["small"].model_copy(update={"model": network})}}
+    )
+    told = []
+    for content in (b"a", b"b"):
+        weights.write_bytes(content)
+        told.append((told_weights(str(weights)), training_identity(params, "grouped")))
+    assert told[0][0] != told[1][0]
+    assert [what for what in told[0][1] if told[0][1][what] != told[1][1][what]] == ["encoder weights"]
+    weights.unlink()
+    with pytest.raises(ConfigError, match=r"encoder_weights weights\.pth: no such file"):
+        told_weights(str(weights))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "a bit", "empty", "not ours"])
