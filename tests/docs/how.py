@@ -97,6 +97,14 @@ ELSEWHERE = {
     "dvc exp run --run-all": ("tests/export/test_pipeline.py", TRAINS),
     "dvc queue status": ("tests/export/test_pipeline.py", TRAINS),
     "dvc exp run -S evaluate.overkill=0.02": ("tests/export/test_pipeline.py", TRAINS),
+    "dvc exp run -n strict -S evaluate.overkill=0.02": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc exp run --queue -n wide -S evaluate.overkill=0.1": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc exp run --queue -n wider -S evaluate.overkill=0.2": ("tests/export/test_pipeline.py", NEEDS_A_MODEL),
+    "dvc exp show --md --drop '.*' --keep "
+    "'Experiment|evaluate.overkill|thresholds.crack|test.recall_all$|test.overkill$'": (
+        "tests/export/test_pipeline.py",
+        NEEDS_A_MODEL,
+    ),
     "dvc exp show --md --drop '.*' --keep 'Experiment|train.lr|quality|test.recall_all$|test.overkill$'": (
         "tests/export/test_pipeline.py",
         NEEDS_A_MODEL,
