@@ -12,6 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from agent.errors import ConfigError
 
+Precision = Literal["fp32", "fp16", "int8"]
+"""What the network's weights and activations are; images and maps are uint8 in any case."""
+FULL: Precision = "fp32"
+"""As it was trained, and the same on every device."""
 Provider = Literal["cpu", "cuda"]
 """Where a model runs: the one asked for, or not at all."""
 
@@ -61,7 +65,7 @@ class ModelContract(_Frozen):
     classes: tuple[str, ...] = Field(min_length=2)
     input: InputSpec
     thresholds: dict[str, float]
-    precision: str = "fp32"
+    precision: Precision
     metrics: dict[str, float]
     git_commit: str
     data_md5: str

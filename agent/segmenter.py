@@ -21,6 +21,7 @@ from agent.inspection import Image, Reason
 from agent.judge import Segmentation
 from agent.model_contract import (
     CLASS_MAP,
+    FULL,
     INPUT,
     SCORE_MAP,
     VALID,
@@ -121,8 +122,14 @@ class Segmenter:
                 if abs(areas_px[name] - expected) > sample.tolerance_px:
                     raise ConfigError(
                         f"model self-test '{sample.name}': {name} covers {areas_px[name]} px, the trained model gave "
-                        f"{expected} ± {sample.tolerance_px}: this device computes differently, do not use it"
+                        f"{expected} ± {sample.tolerance_px}: this device computes differently, {self._remedy}"
                     )
+
+    @property
+    def _remedy(self) -> str:
+        if self.contract.precision == FULL:
+            return "do not use it"
+        return f"take the {FULL} file of this model, not {self.contract.precision}"
 
     def golden_images(self) -> list[Image]:
         """The images of the golden samples, for a rehearsal."""

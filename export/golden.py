@@ -11,10 +11,24 @@ import numpy as np
 from agent.inspection import Image
 from agent.judge import Segmentation
 from agent.model_contract import GoldenSample
-from trainer.dataset import Sample
+from export.comparison import Segments
+from trainer.dataset import Sample, load_samples, procedural_samples
+from trainer.params import Params
+from trainer.run import SHIPPED_RUN
+from trainer.split_table import read_split
 from trainer.tiles import GOOD
 
 Answered = tuple[Sample, Segmentation]
+PROCEDURAL_CANDIDATES = 60
+"""Procedural tiles among which golden samples are looked for, beside all test photos."""
+
+
+def candidates(params: Params, segmenter: Segments) -> list[Answered]:
+    """What golden samples are chosen from."""
+    samples = load_samples(read_split(SHIPPED_RUN.split, "test"), params.classes)
+    if params.evaluate.procedural_tiles:
+        samples += procedural_samples(params.evaluate.seed, PROCEDURAL_CANDIDATES, params.classes)
+    return [(sample, segmenter.segment(sample.image)) for sample in samples]
 
 
 def choose(answered: Sequence[Answered], thresholds: dict[str, float], count: int) -> list[Answered]:

@@ -11,7 +11,8 @@ from typing import Any
 import jinja2
 
 from agent.errors import ConfigError
-from agent.model_contract import ModelContract
+from agent.model_contract import FULL, ModelContract, Precision
+from export.model_file import SHIPPED, shipped
 from trainer.cost import gmac
 from trainer.folds.by_fold import COLUMNS, by_fold
 from trainer.folds.subject import subject
@@ -32,18 +33,24 @@ Scores = dict[str, Any]
 
 
 def model_card(
-    name: str, sha256: str, contract: ModelContract, model: SegmentationModel, params: Params, verified: Scores
+    contract: ModelContract,
+    sha256: dict[Precision, str],
+    model: SegmentationModel,
+    params: Params,
+    verified: dict[Precision, Scores],
 ) -> str:
-    """Markdown. `verified`: the report of stage verify about this file. ConfigError: a report is missing.
+    """Markdown. `contract` is the FP32 file's; `sha256` and `verified`, stage verify's report, are by precision.
+
+    ConfigError: another report is missing.
 
     The folds' results, and the leaky ones, are told when reports/folds/summary.json is there and about this network on
     these photos.
     """
-    found = _read(SHIPPED_RUN.reports / SUMMARY)
-    folds = _read(FOLDS) if FOLDS.exists() else {}
+    found = read_report(SHIPPED_RUN.reports / SUMMARY)
+    folds = read_report(FOLDS) if FOLDS.exists() else {}
     if folds.get("subject") != subject(params):
         folds = {}
-    source = _read(SOURCE)
+    source = read_report(SOURCE)
     leaky = next((scores for title, scores in folds.items() if title.startswith("leaky")), None)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -53,7 +60,9 @@ def model_card(
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template(TEMPLATE).render(
-        name=name,
+        name=SHIPPED.name,
+        fp32=FULL,
+        files={precision: shipped(precision).relative_to(SHIPPED.parent) for precision in sha256},
         sha256=sha256,
         contract=contract,
         classes=params.classes,
@@ -84,7 +93,8 @@ def model_card(
     )
 
 
-def _read(path: Path) -> Scores:
+def read_report(path: Path) -> Scores:
+    """One of the pipeline's JSON reports; ConfigError when it is not there."""
     try:
         found: Scores = json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:

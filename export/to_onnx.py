@@ -6,26 +6,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnx
-
 from agent.errors import ConfigError, exit_on_error
-from agent.model_contract import BACKGROUND, METADATA_KEY, ModelContract
-from agent.model_digest import UNSTAMPED, stamped
-from export.golden import Answered, choose, golden_sample
+from agent.model_contract import BACKGROUND, FULL, ModelContract
+from agent.model_digest import UNSTAMPED
+from export.golden import Answered, candidates, choose, golden_sample
 from export.graph import to_onnx
+from export.model_file import EXPORTED, write_model_file
 from export.provenance import data_md5, git_commit, producers
-from trainer.dataset import load_samples, procedural_samples
 from trainer.inference import TorchSegmenter
 from trainer.model import SegmentationModel, load_model
-from trainer.params import ExportParams, Params, load_params
+from trainer.params import ExportParams, load_params
 from trainer.run import SHIPPED_RUN
-from trainer.split_table import read_split
 from trainer.tiles import RAW
-from trainer.writing import writing
-
-EXPORTED = Path("exported/model.onnx")
-PROCEDURAL_CANDIDATES = 60
-"""Procedural tiles among which golden samples are looked for, beside all test photos."""
 
 
 def read_metrics(path: Path) -> dict[str, dict[str, float]]:
@@ -50,6 +42,7 @@ def contract(
         classes=(BACKGROUND, *model.classes),
         input=model.spec,
         thresholds=thresholds,
+        precision=FULL,
         metrics={
             f"{part}.{name}": value for part in ("test", "procedural") for name, value in metrics.get(part, {}).items()
         },
@@ -63,19 +56,7 @@ def contract(
 
 
 def write_model(model: SegmentationModel, described: ModelContract, path: Path) -> None:
-    proto = to_onnx(model.network, model.spec, described.opset)
-    proto.metadata_props.add(key=METADATA_KEY, value=described.model_dump_json())
-    onnx.checker.check_model(proto)
-    with writing(path, "exporting the model"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(stamped(proto.SerializeToString()))
-
-
-def candidates(params: Params, segmenter: TorchSegmenter) -> list[Answered]:
-    samples = load_samples(read_split(SHIPPED_RUN.split, "test"), params.classes)
-    if params.evaluate.procedural_tiles:
-        samples += procedural_samples(params.evaluate.seed, PROCEDURAL_CANDIDATES, params.classes)
-    return [(sample, segmenter.segment(sample.image)) for sample in samples]
+    write_model_file(to_onnx(model.network, model.spec, described.opset), described, path)
 
 
 def main() -> None:

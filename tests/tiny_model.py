@@ -92,6 +92,7 @@ def tiny_contract(expected_px: int | None = None) -> ModelContract:
         classes=("background", *DEFECT_CLASSES),
         input=InputSpec(height_px=SIDE_PX, width_px=SIDE_PX, channels=1, pad_value=255),
         thresholds=dict.fromkeys(DEFECT_CLASSES, 0.5),
+        precision="fp32",
         metrics={},
         git_commit="none",
         data_md5="none",

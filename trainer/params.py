@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from agent.errors import ConfigError
 from agent.model_contract import InputSpec
+from agent.model_contract import Precision as ModelPrecision
 
 PARAMS = Path("params.yaml")
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -121,10 +122,30 @@ class ExportParams(_Strict):
     golden_tolerance_px: int = Field(ge=0)
 
 
+class OptimiseParams(_Strict):
+    """`first_float`: so many convolutions from the input on stay in float when the rest becomes INT8, and the head."""
+
+    precisions: tuple[Literal["fp16", "int8"], ...]
+    calibration_photos: int = Field(gt=0)
+    first_float: int = Field(ge=0)
+
+
+class Limits(_Strict):
+    """How far one file may be from the trained network; none may pass a defect that the network rejects.
+
+    `flips`: share of photos with another verdict. `disagreement`: of one photo, share of pixels with another class or
+    score. `dice_loss`: mean over the photos with a defect.
+    """
+
+    flips: float = Field(ge=0, lt=1)
+    disagreement: float = Field(ge=0, lt=1)
+    dice_loss: float = Field(ge=0, lt=1)
+
+
 class VerifyParams(_Strict):
     images: int = Field(gt=0)
-    disagreement: float = Field(ge=0, lt=1)
     score_step: int = Field(ge=0, le=255)
+    limits: dict[ModelPrecision, Limits]
 
 
 class Params(_Strict):
@@ -141,6 +162,7 @@ class Params(_Strict):
     augment: AugmentParams
     evaluate: EvaluateParams
     export: ExportParams
+    optimise: OptimiseParams
     verify: VerifyParams
 
     @model_validator(mode="after")

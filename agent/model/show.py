@@ -36,5 +36,8 @@ def verify_model(path: Path, provider: Provider) -> None:
     segmenter = Segmenter(path, provider)
     segmenter.self_test()
     Console(highlight=False).print(
-        f"{path}: {len(segmenter.contract.golden)} golden samples within tolerance on {provider}", style="green"
+        f"{path}: {len(segmenter.contract.golden)} golden samples within tolerance on {provider}, "
+        f"{segmenter.bare_ms:.1f} ms a run at the median",
+        style="green",
+        soft_wrap=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,61 +11,24 @@ import torch
 
 from agent.errors import ConfigError, NoDecision
 from agent.judge import Segmentation
-from agent.model_contract import InputSpec
 from agent.preprocess import Letterbox
 from agent.procedural import DEFECT_CLASSES
 from agent.recipe import load_recipe
 from agent.segmenter import Segmenter
-from export.comparison import Difference, compare
+from export.comparison import Difference, Measure, compare
 from export.golden import choose, peaks
 from export.graph import folded
 from export.to_onnx import contract, write_model
 from export.verify import refuse
-from trainer.dataset import Sample, procedural_samples
+from tests.conftest import ROOT
+from tests.export.small_model import METRICS, PARAMS, SPEC, THRESHOLDS
+from trainer.dataset import Sample
 from trainer.inference import TorchSegmenter
 from trainer.judging import judge_with
 from trainer.model import SegmentationModel
 from trainer.network import Network
-from trainer.params import load_params
 
-ROOT = Path(__file__).parents[2]
-PARAMS = load_params(ROOT / "params.yaml")
-SPEC = InputSpec(height_px=96, width_px=128, channels=1)
-THRESHOLDS = dict.fromkeys(DEFECT_CLASSES, 0.3)
-METRICS = {"thresholds": THRESHOLDS, "test": {"overkill": 0.5}, "procedural": {"overkill": 0.25}}
-
-
-@pytest.fixture(scope="module")
-def model() -> SegmentationModel:
-    """Random weights, and BatchNorms that have seen something."""
-    torch.manual_seed(3)
-    network = PARAMS.model.model_copy(
-        update={
-            "encoder": "tu-resnet18",
-            "options": {"channels": [8, 16, 16, 16], "decoder_channels": [16, 16, 8, 8, 8]},
-        }
-    )
-    made = SegmentationModel(list(DEFECT_CLASSES), SPEC.model_dump(), network.model_dump(), PARAMS.train.model_dump())
-    for _ in range(3):
-        made.network(torch.randint(0, 255, (4, 96, 128, 1), dtype=torch.uint8))
-    return made.eval()
-
-
-@pytest.fixture(scope="module")
-def samples() -> list[Sample]:
-    return procedural_samples(5, 12, DEFECT_CLASSES)
-
-
-@pytest.fixture(scope="module")
-def exported(model: SegmentationModel, samples: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export(model, samples, tmp_path_factory.mktemp("exported") / "model.onnx")
-
-
-def export(model: SegmentationModel, samples: list[Sample], path: Path) -> Path:
-    trained = TorchSegmenter(model.network, SPEC)
-    answered = [(sample, trained.segment(sample.image)) for sample in samples]
-    write_model(model, contract(model, METRICS, answered, PARAMS.export, "0" * 32), path)
-    return path
+FILE = Path("m.onnx")
 
 
 def test_the_file_explains_itself(exported: Path) -> None:
@@ -83,8 +47,11 @@ def test_the_file_passes_its_own_golden_samples(exported: Path) -> None:
 
 def test_the_agent_sees_what_torch_sees(exported: Path, model: SegmentationModel, samples: list[Sample]) -> None:
     judge = judge_with(load_recipe(ROOT / "config/recipes/magnetic_tile.toml"), THRESHOLDS, 0.1)
-    found = compare(samples, TorchSegmenter(model.network, SPEC), Segmenter(exported), judge, score_step=1)
+    by = Measure(judge, DEFECT_CLASSES, SPEC, score_step=1, pixel_level=77)
+    found = compare(samples, TorchSegmenter(model.network, SPEC), {"fp32": Segmenter(exported)}, by)["fp32"]
     assert [one for one in found if one.flipped or one.disagreement > 0.001 or one.score > 2] == []
+    assert {one.name for one in found if one.dice_change is None} == {one.name for one in samples if not one.mask.any()}
+    assert not any(one.escaped or one.dice_change for one in found)
 
 
 @pytest.fixture(scope="module")
@@ -140,13 +107,23 @@ def test_golden_samples_are_one_pass_one_reject_and_the_nearest(
     assert len({sample.name for sample, _ in chosen}) == 4
 
 
+FINE = Difference("fine.jpg", "crack", 0.0, 0, False, False, 0.0)
+
+
 def test_verify_names_the_images_it_refuses() -> None:
-    fine = Difference("fine.jpg", 0.0, 0, False)
-    refuse([fine], PARAMS.verify)
-    with pytest.raises(ConfigError, match=r"verdict differs .* on flipped.jpg: not shipped"):
-        refuse([fine, Difference("flipped.jpg", 0.0, 1, True)], PARAMS.verify)
-    with pytest.raises(ConfigError, match=r"pixels differ on apart.jpg: not shipped"):
-        refuse([fine, Difference("apart.jpg", 0.5, 90, False)], PARAMS.verify)
+    full, int8 = PARAMS.verify.limits["fp32"], PARAMS.verify.limits["int8"]
+    flipped = replace(FINE, name="flipped.jpg", flipped=True)
+    refuse(FILE, [FINE], full)
+    refuse(FILE, [FINE] * 99 + [flipped], int8)
+    for limits, others, one, complaint in (
+        (full, 99, flipped, "verdict differs from the trained model's on flipped.jpg"),
+        (int8, 98, flipped, "verdict differs from the trained model's on flipped.jpg"),
+        (int8, 999, replace(flipped, name="through.jpg", escaped=True), "passes defects .* rejects, through.jpg"),
+        (full, 9, replace(FINE, name="apart.jpg", disagreement=0.5), "more than 0.10% of pixels differ on apart.jpg"),
+        (int8, 9, replace(FINE, name="dim.jpg", dice_change=-0.06), "Dice falls by more than 0.005, most on dim.jpg"),
+    ):
+        with pytest.raises(ConfigError, match=rf"^m\.onnx: {complaint}.*: not shipped$"):
+            refuse(FILE, [FINE] * others + [one], limits)
 
 
 def test_an_empty_map_gives_no_peak() -> None:

@@ -24,7 +24,12 @@ SHA256 = "5a" * 32
 SOURCE = {
     "url": "https://example.org/Magnetic-tile-defect-datasets.zip", "labelled": ["data/labelled/new"], "told_groups": 6,
 }  # fmt: skip
-VERIFIED = {"images": 8, "disagreement": 0.00001}
+VERIFIED = {
+    "fp32": {"images": 8, "flips": 0, "escapes": 0, "disagreement": 0.00001, "dice_change": {}},
+    "int8": {
+        "images": 8, "flips": 1, "escapes": 0, "disagreement": 0.004, "dice_change": {"all": -0.0012, "crack": -0.0012}
+    },
+}  # fmt: skip
 FOUND = [
     part("crack", i, i > 0, 0.9, centre=PixelCounts(100, 80, 70), pixels=PixelCounts(9, 9, 8, 9, 8)) for i in range(4)
 ]
@@ -58,7 +63,7 @@ def card(params: Params) -> str:
     contract = ModelContract.model_construct(
         input=params.input, thresholds=thresholds, git_commit="c0ffee", data_md5="d0d0", producers={"torch": "2"}
     )
-    return model_card("magnetic_tile.onnx", SHA256, contract, model, params, VERIFIED)
+    return model_card(contract, {"fp32": SHA256, "int8": "b8" * 32}, model, params, VERIFIED)
 
 
 def test_the_card_tells_what_the_file_is_and_what_it_can_do(params: Params) -> None:
@@ -80,7 +85,9 @@ def test_the_card_tells_what_the_file_is_and_what_it_can_do(params: Params) -> N
         "1 of 2 good photos, of 1 of 2 tiles",
         "Without a pixel score: 1 uneven. The mask is empty,",
         "| crack | 3 | 1 |",
-        "same verdict as the trained network on all 8 photos of validation and test",
+        "8 photos of validation and test:",
+        f"| `magnetic_tile.onnx` (fp32) | `{SHA256[:12]}…` | 0 | 0 | 0.0010 % |",
+        "| 1 | 0 | 0.4000 % | crack -0.0012 | -0.0012 |",
     ):
         assert told in text
     assert "Cross-validation" not in text

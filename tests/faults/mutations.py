@@ -183,11 +183,12 @@ def _documents(sound: ModelContract, document: dict[str, Any]) -> Iterator[tuple
         "thresholds": {"crack": 0.5},
         "golden": [],
         "opset": "new",
+        "precision": "int3",
         "nonsense": 1,
     }.items():
         yield f"{key} = {value}", document | {key: value}
     for name in document:
-        if name not in ("schema_version", "precision", "digest"):
+        if name not in ("schema_version", "digest"):
             yield f"no {name}", {key: value for key, value in document.items() if key != name}
     for key, size in (("height_px", 32), ("width_px", 128), ("channels", 3), ("batch", 2), ("height_px", 0)):
         spec = document["input"] | {key: size}

@@ -196,4 +196,4 @@ def test_folds_go_on_where_they_stopped_and_the_root_runs_none(project: Repo) ->
     assert {*done} & {*then} == {"train@fold1"}
     assert then[-1] == "pool"
     project.reproduce()
-    assert ran() == ["train", "evaluate", "export", "verify"]
+    assert ran() == ["train", "evaluate", "export", "optimise", "verify"]
