@@ -115,13 +115,20 @@ def bench(
     overlap: Annotated[int, typer.Option(min=0, help="With --frame: model.tiling.overlap_px.")] = 32,
     scale: Annotated[float, typer.Option(min=0.01, max=1, help="With --frame: model.tiling.scale.")] = 1.0,
     rows: Annotated[int | None, typer.Option(min=1000, help="No line: the record, on a journal of so many.")] = None,
+    compare: Annotated[tuple[Path, Path] | None, typer.Option(help="No line: two model files, run in turn.")] = None,
 ) -> None:
     """Measure the deadline path on this machine, at real cadence.  Example: linegate bench --rate 20
 
     What a frame larger than the model's input costs:  linegate bench --frame 2448x2048 --overlap 32
     What journal, results and reports cost:  linegate bench --rows 1000000
+    Which of two model files is faster here:  linegate bench --compare fp32.onnx int8.onnx
     """
     with exit_on_error():
+        if compare is not None:
+            from agent.benches.compare_bench import run_compare_bench
+
+            run_compare_bench(compare, seconds)
+            return
         if rows is not None:
             from agent.benches.results_bench import run_results_bench
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import threading
 import time
 from contextlib import ExitStack
 
 import numpy as np
-import onnxruntime as ort
 from rich.console import Console
 
+from agent.benches.machine import machine
 from agent.config import load_config
 from agent.demo_view import add_percentiles, latency_table
 from agent.local_line import LineOptions, LocalLine
@@ -36,7 +34,7 @@ def run_bench(options: LineOptions) -> None:
                 line.check_alive()
                 time.sleep(0.5)
         messages = [message for message in line.messages if set(AFTER_FRAME) <= set(message.latencies_ms)]
-    console.print(_machine(options))
+    console.print(f"{machine()}, provider cpu, {options.parts} parts at {options.rate_per_s:g}/s")
     table = latency_table(messages)
     totals, overheads = path_ms(messages)
     add_percentiles(table, "frame in hand → PLC write acknowledged", totals)
@@ -62,12 +60,3 @@ def path_ms(messages: list[ResultMessage]) -> tuple[list[float], list[float]]:
     totals = [sum(message.latencies_ms[stage] for stage in AFTER_FRAME) for message in messages]
     overheads = [total - message.latencies_ms["run"] for total, message in zip(totals, messages, strict=True)]
     return totals, overheads
-
-
-def _machine(options: LineOptions) -> str:
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as cpuinfo:
-        model = next((line.split(":")[1].strip() for line in cpuinfo if line.startswith("model name")), "unknown CPU")
-    return (
-        f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, ONNX Runtime {ort.__version__}, "
-        f"provider cpu, {options.parts} parts at {options.rate_per_s:g}/s"
-    )

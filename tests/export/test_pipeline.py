@@ -31,6 +31,8 @@ SMALL = {
     "presets.cpu.model.encoder_weights": "null",
     "+presets.cpu.model.options.channels": "[8,8,16,16]",
     "evaluate.procedural_tiles": 12,
+    "optimise.calibration_photos": 12,
+    "optimise.first_float": 1,
     "verify.images": 6,
 }
 
@@ -77,7 +79,7 @@ def test_the_pipeline_ends_in_a_verified_model_that_explains_itself(trained: Pat
     segmenter = Segmenter(trained / "models/magnetic_tile.onnx")
     segmenter.self_test()
     assert segmenter.contract.git_commit == done(["git", "log", "-1", "--format=%H"], trained).strip()
-    assert json.loads((trained / "reports/verify.json").read_text())["flips"] == 0
+    assert json.loads((trained / "reports/verify.json").read_text())["fp32"]["flips"] == 0
     assert segmenter.sha256 in (trained / "models/MODEL_CARD.md").read_text()
     assert json.loads((trained / "data/source.json").read_text())["images"]["crack"] == 8
     for written in (
@@ -93,7 +95,7 @@ def test_the_pipeline_ends_in_a_verified_model_that_explains_itself(trained: Pat
     for found in (
         "didn't change, skipping",
         "params.yaml | train.max_steps",
-        "reports/verify.json | flips",
+        "reports/verify.json | fp32.flips",
         "| Experiment ",
         '["check_packages"]',
         "dvc_plots/index.html",
@@ -184,7 +186,14 @@ for stage in stages:
 def test_a_stage_run_too_early_is_one_line(tmp_path: Path) -> None:
     """Each as `python -m` runs it, but all in one process: torch is imported once, not five times."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    stages = ("trainer.data_split", "trainer.train", "trainer.evaluate", "export.to_onnx", "export.verify")
+    stages = (
+        "trainer.data_split",
+        "trainer.train",
+        "trainer.evaluate",
+        "export.to_onnx",
+        "export.optimise",
+        "export.verify",
+    )
     said = subprocess.run(
         [sys.executable, "-c", RUN_EACH, *stages], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True,
