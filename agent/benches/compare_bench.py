@@ -35,7 +35,7 @@ def run_compare_bench(paths: tuple[Path, Path], seconds: float) -> None:
             break
     table = Table("bare run, ms", "median", "p90", "p99", "max", "n")
     for path, segmenter, so_far in zip(paths, segmenters, times_ms, strict=True):
-        add_percentiles(table, f"{path} ({segmenter.contract.precision})", so_far[WARM_UP:])
+        add_percentiles(table, f"{path.name} ({segmenter.contract.precision})", so_far[WARM_UP:])
     one, other = (np.array(so_far[WARM_UP:]) for so_far in times_ms)
     console = Console(highlight=False)
     console.print(f"{machine()}, provider {settings.provider}, {settings.threads} threads", soft_wrap=True)

@@ -31,6 +31,7 @@ PROMISES = {
 
 SHORTER = {
     "--seconds 60": "--seconds 1",
+    "--seconds 20": "--seconds 1",
     "--seconds 3600": "--seconds 1",
     "linegate plc probe": "linegate plc probe --seconds 0.5",
     "linegate doctor": "linegate doctor --seconds 0.5",
