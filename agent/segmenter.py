@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -30,11 +29,10 @@ from agent.model_contract import (
     Provider,
     parse_contract,
 )
-from agent.model_digest import require_unchanged
+from agent.onnx_session import open_session, unchanged
 from agent.preprocess import letterbox
 from agent.tiling import TilePlan, require_overlap
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 POISON = 255
 """What the output buffers hold before a run: no class, no valid flag, and as a score the surest defect."""
 
@@ -51,9 +49,9 @@ class Segmenter:
     def __init__(
         self, path: Path, provider: Provider = "cpu", threads: int = 2, tiling: TilingConfig | None = None
     ) -> None:
-        content = _unchanged(path)
+        content = unchanged(path)
         self.sha256 = hashlib.sha256(content).hexdigest()
-        self._session = _open_session(content, path, provider, threads)
+        self._session = open_session(content, path, provider, threads)
         self.contract = parse_contract(self._session.get_modelmeta().custom_metadata_map, f"model {path}")
         self.provider = provider
         spec = self.contract.input
@@ -178,71 +176,6 @@ class Segmenter:
         for name, array in arrays.items():
             binding.bind_output(name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
         return binding
-
-
-def _unchanged(path: Path) -> bytes:
-    """The file, as it was exported: read once, so that what is looked at is what is run."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"model {path}: {error.strerror}: check [model] path") from error
-    require_unchanged(content, f"model {path}")
-    return content
-
-
-def _open_session(content: bytes, path: Path, provider: Provider, threads: int) -> ort.InferenceSession:
-    """A session on exactly the provider asked for: ONNX Runtime would fall back silently, we refuse.
-
-    Where the provider's library is missing another one is active. Where the GPU is lost, or its memory taken, ONNX
-    Runtime raises what it raises for a bad file as well: which of the two it is the CPU tells.
-    """
-    wanted = PROVIDERS[provider]
-    ort.set_default_logger_severity(4)  # it would print its fallback story; our one line says what matters
-    if wanted not in ort.get_available_providers():
-        raise ConfigError(
-            f"provider '{provider}' is not in this onnxruntime ({', '.join(ort.get_available_providers())}): "
-            "install the 'cuda' extra or ask for provider = \"cpu\""
-        )
-    try:
-        session = _session(content, wanted, threads)
-    except Exception as error:  # ORT raises a dozen unrelated types for a bad file
-        if provider != "cpu" and _runs_on_cpu(content, threads):
-            raise Fault(f"provider '{provider}' refuses the model ({first_line(error)}): see nvidia-smi") from error
-        raise ConfigError(f"model {path}: not a usable ONNX file ({first_line(error)}): export it again") from error
-    active = session.get_providers()
-    if active[0] != wanted:
-        raise ConfigError(
-            f"provider '{provider}' was asked for but {active[0]} is active: mend the driver or CUDA "
-            'libraries, or ask for provider = "cpu"'
-        )
-    return session
-
-
-def _session(content: bytes, provider: str, threads: int) -> ort.InferenceSession:
-    session = ort.InferenceSession(content, _options(threads), providers=[provider], enable_fallback=0)
-    session._model_bytes = None  # kept for a fallback that is none of ours
-    return session
-
-
-def _runs_on_cpu(content: bytes, threads: int) -> bool:
-    try:
-        _session(content, PROVIDERS["cpu"], threads)
-    except Exception:  # the same dozen
-        return False
-    return True
-
-
-def _options(threads: int) -> ort.SessionOptions:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    # a spinning pool starves the PLC link's thread between two parts
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # the file that was looked at is the whole model: no weights from beside it, or from the working directory
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-    return options
 
 
 def _check_tensors(session: ort.InferenceSession, contract: ModelContract, path: Path) -> None:

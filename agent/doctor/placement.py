@@ -13,7 +13,7 @@ import onnxruntime as ort
 from agent.doctor.looking import NotKnown
 from agent.finding import Finding, right, wrong
 from agent.model_contract import Provider
-from agent.segmenter import PROVIDERS
+from agent.onnx_session import PROVIDERS
 
 SHOWN = 5
 
