@@ -21,6 +21,7 @@ from agent.segmenter import Segmenter
 from export.backbone import convolutions, observed, outside
 from export.bias_correction import correct_biases
 from export.equalisation import RANGE, equalise, tied
+from export.golden import Answered
 from export.graph import to_onnx
 from export.half import to_half
 from export.optimise import write_variant
@@ -177,7 +178,10 @@ def test_a_variant_is_tested_by_its_own_answers(
     """On a device that gives others it is refused, and the line says which file to take instead."""
     described = Segmenter(exported).contract.model_copy(update={"precision": "int8"})
     path, exact = tmp_path / "int8.onnx", PARAMS.export.model_copy(update={"golden_tolerance_px": 0})
-    answer = lambda segmenter: [(sample, segmenter.segment(sample.image)) for sample in samples]  # noqa: E731
+
+    def answer(segmenter: Segmenter) -> list[Answered]:
+        return [(sample, segmenter.segment(sample.image)) for sample in samples]
+
     write_variant(int8, described, path, answer, exact)
     variant = Segmenter(path)
     assert variant.contract.precision == "int8"

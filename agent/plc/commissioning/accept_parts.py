@@ -171,12 +171,11 @@ def check_silence(rig: Rig, ask: Asks, result: Result) -> None:
         rig.silence(part)
         parts.append(part)
     result.check(rig.wait_outcomes(parts), "a part without a verdict gets no outcome", UNDECIDED)
-    silent = [part for part in parts if rig.was_silent(part)]
-    result.check(bool(silent), "no part was kept back before its deadline", NOT_TAKEN)
-    for part in silent:
-        result.add_part(part, "nothing")
+    result.check(any(map(rig.was_silent, parts)), "no part was kept back before its deadline", NOT_TAKEN)
+    for part in parts:
+        result.add_part(part, "nothing" if rig.was_silent(part) else "no_decision")
         result.check(not part.passed, f"seq {part.seq}: PASSED without a verdict", PASS_BY_DEFAULT)
-        expected = part.passed or part.outcomes in ([], [OutcomeCode.NO_VERDICT])
+        expected = part.passed or part.outcomes in ([], [OutcomeCode.NO_VERDICT]) or not rig.was_silent(part)
         result.check(expected, f"seq {part.seq}: outcome {part.outcomes} instead of NO_VERDICT", OTHER_OUTCOME)
     rig.need_line(ask)
 
